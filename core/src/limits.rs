@@ -1,0 +1,118 @@
+//! Every number that bounds something, in one place, with the relations between them checked at compile time.
+//! Times are in milliseconds, sizes in bytes unless the name says otherwise.
+
+/// A run writes its heartbeat this often.
+pub const BEAT_MS: u64 = 5_000;
+/// A heartbeat older than this is stale.
+pub const BEAT_STALE_MS: u64 = 30_000;
+/// A heartbeat further in the future than this is stale as well: its clock cannot be trusted.
+pub const BEAT_FUTURE_MS: u64 = 5_000;
+
+/// The longest a request can stay in flight between us and the engine before it lands or is lost.
+pub const LATE_MS: u64 = 130_000;
+/// The containers are listed at least this often, so that what landed late is found.
+pub const RELIST_MS: u64 = 45_000;
+/// First wait before asking a silent engine again.
+pub const RETRY_FIRST_MS: u64 = 500;
+/// Longest wait before asking a silent engine again.
+pub const RETRY_LAST_MS: u64 = 5_000;
+/// First wait before a lost terminal session is opened again.
+pub const REATTACH_FIRST_MS: u64 = 200;
+/// Longest wait before a lost terminal session is opened again.
+pub const REATTACH_LAST_MS: u64 = 5_000;
+/// A durable write that failed is tried again after this long.
+pub const RESAVE_MS: u64 = 5_000;
+
+/// Deadline of a ping.
+pub const PING_MS: u64 = 2_000;
+/// Deadline of a listing or an inspection.
+pub const LIST_MS: u64 = 5_000;
+/// Deadline of a pause or an unpause.
+pub const PAUSE_MS: u64 = 2_000;
+/// Deadline of a create or a start.
+pub const CREATE_MS: u64 = 30_000;
+/// Deadline of a stop, grace included.
+pub const STOP_MS: u64 = 15_000;
+/// How long an agent may take to leave after SIGTERM, in whole seconds as the engine wants it.
+pub const STOP_GRACE_S: u64 = 5;
+/// Deadline of a removal.
+pub const REMOVE_MS: u64 = 15_000;
+/// Deadline of putting the holder into a container.
+pub const UPLOAD_MS: u64 = 15_000;
+/// Deadline of the holder's first answer.
+pub const ATTACH_MS: u64 = 5_000;
+/// Deadline of one git operation on the user's repository.
+pub const GIT_MS: u64 = 120_000;
+
+/// Shutdown: how long work in flight may take to finish.
+pub const DRAIN_MS: u64 = 3_000;
+/// Shutdown: how long all pauses together may take.
+pub const PAUSE_ALL_MS: u64 = 5_000;
+/// Shutdown: when the watchdog ends the process, whatever it is doing.
+pub const SHUTDOWN_MS: u64 = 8_000;
+
+/// How many workstreams one repository may have at a time.
+pub const WORKSTREAMS: usize = 200;
+/// How many engine calls of ours may be in flight at a time.
+pub const ENGINE_CALLS: usize = 64;
+/// Capacity of the driver's mailbox, in events.
+pub const MAILBOX: usize = 1_024;
+
+/// Longest prompt.
+pub const PROMPT_BYTES: usize = 64 * 1_024;
+/// Longest name of a workstream.
+pub const NAME_CHARS: usize = 64;
+/// Longest branch name, prefix included.
+pub const BRANCH_CHARS: usize = 120;
+/// Words a slug takes from a prompt.
+pub const SLUG_WORDS: usize = 5;
+/// Longest slug made from a prompt.
+pub const SLUG_CHARS: usize = 40;
+/// Longest reason kept with a failure.
+pub const REASON_CHARS: usize = 500;
+
+/// Largest file of ours that is read back.
+pub const RECORD_BYTES: usize = 8 * 1_024 * 1_024;
+/// Deepest nesting in a request on the control socket.
+pub const REQUEST_BYTES: usize = 256 * 1_024;
+
+/// Largest frame on the wire between a session and the holder, header excluded.
+pub const FRAME_BYTES: usize = 1_024 * 1_024;
+/// Raw output the holder keeps for replay.
+pub const RING_BYTES: usize = 2 * 1_024 * 1_024;
+/// Scrollback of a pane, in lines.
+pub const SCROLLBACK_LINES: usize = 10_000;
+/// Input a holder keeps for an agent that does not read.
+pub const INPUT_BYTES: usize = 1_024 * 1_024;
+/// Longest operating system command (OSC) the emulator takes before it is cut off.
+pub const OSC_BYTES: usize = 64 * 1_024;
+/// Sessions one holder serves at a time.
+pub const SESSIONS: usize = 16;
+/// Smallest and largest terminal, in cells.
+pub const COLUMNS: core::ops::RangeInclusive<u16> = 2..=1_000;
+/// Smallest and largest terminal, in rows.
+pub const ROWS: core::ops::RangeInclusive<u16> = 1..=500;
+
+/// Frames drawn per second at most.
+pub const FRAMES_PER_S: u64 = 60;
+/// How long a toast stays.
+pub const TOAST_MS: u64 = 4_000;
+
+/// Processes in a container.
+pub const CONTAINER_PIDS: i64 = 512;
+/// Memory of a container; swap is the same, so none is used.
+pub const CONTAINER_MEMORY: i64 = 4 * 1_024 * 1_024 * 1_024;
+/// Processor time of a container, in billionths of a core.
+pub const CONTAINER_NANO_CPUS: i64 = 2_000_000_000;
+/// Shared memory of a container.
+pub const CONTAINER_SHM: i64 = 256 * 1_024 * 1_024;
+/// Largest file a process in a container may write.
+pub const CONTAINER_FILE: i64 = 4 * 1_024 * 1_024 * 1_024;
+
+const _: () = assert!(BEAT_MS * 2 < BEAT_STALE_MS, "two lost beats must not look like death");
+const _: () = assert!(DRAIN_MS + PAUSE_ALL_MS <= SHUTDOWN_MS, "the watchdog must not cut an orderly end");
+const _: () = assert!(PAUSE_MS <= PAUSE_ALL_MS);
+const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS);
+const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
+const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);
+const _: () = assert!(RING_BYTES >= FRAME_BYTES);

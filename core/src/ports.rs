@@ -1,0 +1,297 @@
+//! The injectable needs of the program, as traits. The shell has the real ones (adapters), the simulator its own.
+//! Each port has one error type, which says what happened to the request, not only that it failed.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::future::Future;
+
+use crate::container::{ContainerSpec, Observed};
+use crate::ids::{Commit, ContainerId, HomeId, PathText, WorkstreamId};
+use crate::time::Now;
+
+/// What time it is.
+pub trait Clock {
+    /// Both clocks, read together.
+    fn now(&self) -> Now;
+}
+
+/// One step on a file system. Each is a point where the power may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileOp {
+    /// Make this directory and its parents, mode 0700; existing ones are fine.
+    MakeDir(PathText),
+    /// Read a whole file of at most [`limits::RECORD_BYTES`](crate::limits::RECORD_BYTES).
+    Read(PathText),
+    /// The names in a directory, sorted.
+    List(PathText),
+    /// Make a new file, mode 0600; fails where one exists, never follows a link.
+    CreateNew(PathText),
+    /// Put these bytes at the end of a file made by [`FileOp::CreateNew`].
+    Append(PathText, Vec<u8>),
+    /// Make a file's bytes durable.
+    SyncFile(PathText),
+    /// Give a file a second name; fails where that name exists.
+    Link(PathText, PathText),
+    /// Give a file or directory another name, replacing a file of that name.
+    Rename(PathText, PathText),
+    /// Make the names in a directory durable.
+    SyncDir(PathText),
+    /// Take a file's name away.
+    Unlink(PathText),
+    /// Take the lock file (made when missing, never removed) for this process alone, without waiting.
+    TryLock(PathText),
+    /// Let the lock go.
+    Unlock(PathText),
+}
+
+/// What a [`FileOp`] gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileOk {
+    /// It is done.
+    Done,
+    /// The bytes that were read.
+    Bytes(Vec<u8>),
+    /// The names that were listed.
+    Names(Vec<String>),
+}
+
+/// Why a [`FileOp`] failed, in the kernel's kinds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// There is no such file or directory.
+    #[error("no such file")]
+    NotFound,
+    /// The name is taken.
+    #[error("the file exists")]
+    Exists,
+    /// The disk or the quota is full.
+    #[error("no space left on the disk")]
+    NoSpace,
+    /// The file system takes no writes.
+    #[error("the file system is read-only")]
+    ReadOnly,
+    /// We may not.
+    #[error("permission denied")]
+    Denied,
+    /// Another process holds the lock.
+    #[error("locked by another process")]
+    Locked,
+    /// The file is larger than we read, or no regular file.
+    #[error("not a regular file of a size we read")]
+    Unfit,
+    /// Anything else, by error number.
+    #[error("input/output error {0}")]
+    Io(i32),
+}
+
+/// The file system, one step at a time.
+pub trait Files {
+    /// Does one step.
+    fn apply(&mut self, op: &FileOp) -> Result<FileOk, FileError>;
+}
+
+/// What an engine says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineFacts {
+    /// Its name and version, for people.
+    pub version: String,
+    /// The version of the interface both sides speak.
+    pub api: String,
+}
+
+/// What happened to a request to the engine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// It never left: nobody listens at the endpoint.
+    #[error("the engine at {endpoint} does not answer: {reason}")]
+    Unreachable {
+        /// What was tried.
+        endpoint: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// It left, and its outcome is unknown: a deadline passed or the stream broke. It may still land.
+    #[error("the engine did not answer in time: {reason}")]
+    Unknown {
+        /// What the system said.
+        reason: String,
+    },
+    /// The engine knows no such container, image or volume.
+    #[error("{what}")]
+    NotFound {
+        /// The engine's words.
+        what: String,
+    },
+    /// The engine cannot do this now: the name is another's, the container is in another state.
+    #[error("{what}")]
+    Conflict {
+        /// The engine's words.
+        what: String,
+    },
+    /// The engine will not.
+    #[error("the engine refused ({status}): {what}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The engine's words.
+        what: String,
+    },
+}
+
+/// Docker Engine, or what speaks like it. Every method has the deadline of its kind in [`limits`](crate::limits).
+/// Dropping a call does not undo it.
+pub trait Engine: Send + Sync + 'static {
+    /// Asks whether it is there.
+    fn ping_engine(&self) -> impl Future<Output = Result<EngineFacts, EngineError>> + Send;
+    /// All containers that carry `home`'s label, in any state, sorted by name.
+    fn list_containers(&self, home: &HomeId) -> impl Future<Output = Result<Vec<Observed>, EngineError>> + Send;
+    /// Makes a container. One of the same name, workstream and fingerprint is taken as the answer.
+    fn create_container(&self, spec: &ContainerSpec) -> impl Future<Output = Result<ContainerId, EngineError>> + Send;
+    /// Puts the holder into its volume. Doing it again is harmless.
+    fn upload_holder(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    /// Starts it; one that runs already is fine.
+    fn start_container(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    /// Freezes its processes; one that is frozen already is fine.
+    fn pause_container(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    /// Lets its processes go on; one that is not frozen is fine.
+    fn unpause_container(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    /// Asks its processes to leave and ends them after the grace; one that does not run is fine.
+    fn stop_container(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    /// Takes it away, whatever its state, with its volume; one that is gone is fine. By name, so that one whose
+    /// id we never learnt goes too, and only when it carries `home`'s label.
+    fn remove_container(&self, home: &HomeId, name: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
+}
+
+/// Where a workstream's files and refs are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorktreePlan {
+    /// The workstream.
+    pub workstream: WorkstreamId,
+    /// Top of the user's checkout.
+    pub repo: PathText,
+    /// The repository's common git directory.
+    pub git_dir: PathText,
+    /// The worktree to make.
+    pub worktree: PathText,
+    /// The workstream's own directory: `workstream.json git/ home/ run/ dotgit passwd`.
+    pub home: PathText,
+    /// The branch, without `refs/heads/`.
+    pub branch: String,
+    /// The commit it starts from.
+    pub base: Commit,
+    /// Who shall own what the agent writes: user and group.
+    pub owner: (u32, u32),
+}
+
+/// What of a workstream's work exists nowhere else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkReport {
+    /// Tracked files that differ from the last commit we can see.
+    pub modified: Vec<String>,
+    /// Files git does not know and does not ignore.
+    pub untracked: Vec<String>,
+    /// Whether the agent's branch has commits beyond its base.
+    pub has_commits: bool,
+    /// Whether the worktree is there at all.
+    pub has_worktree: bool,
+    /// What could not be looked at, in words: treated as work.
+    pub unknown: Option<String>,
+}
+
+impl WorkReport {
+    /// Whether removing the workstream would lose anything.
+    pub fn is_empty(&self) -> bool {
+        self.modified.is_empty() && self.untracked.is_empty() && !self.has_commits && self.unknown.is_none()
+    }
+}
+
+/// Why git could not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GitError {
+    /// The reference names no commit.
+    #[error("`{reference}` names no commit in this repository")]
+    NoSuchRef {
+        /// What was asked for.
+        reference: String,
+    },
+    /// The branch exists already.
+    #[error("branch `{branch}` exists already; choose another with --branch")]
+    BranchExists {
+        /// The branch.
+        branch: String,
+    },
+    /// A lock of somebody else is in the way.
+    #[error("git is busy: {what}")]
+    Busy {
+        /// The lock and what to do.
+        what: String,
+    },
+    /// Doing it would lose work.
+    #[error("{what}")]
+    WouldLose {
+        /// What would be lost.
+        what: String,
+    },
+    /// Git or the file system failed.
+    #[error("{what}")]
+    Failed {
+        /// What was tried and what came of it.
+        what: String,
+    },
+}
+
+/// Git on the user's repository. Each method may be repeated after a crash at any of its instructions.
+pub trait Git: Send + Sync + 'static {
+    /// The commit `reference` names (`None`: the default branch, or HEAD where there is none) in the repository at
+    /// `repo`, provided that `branch` is free.
+    fn resolve_base(
+        &self,
+        repo: &PathText,
+        reference: Option<&str>,
+        branch: &str,
+    ) -> impl Future<Output = Result<Commit, GitError>> + Send;
+    /// Keeps the base from being collected: `refs/ccells/<id>/base`.
+    fn pin_base(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
+    /// Makes branch and worktree, first clearing away what an interrupted try left.
+    fn add_worktree(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
+    /// Makes the workstream's own directory, private git directory included; one that is complete is kept.
+    /// `facts` is the text of its `workstream.json`.
+    fn build_home(&self, plan: &WorktreePlan, facts: &[u8]) -> impl Future<Output = Result<(), GitError>> + Send;
+    /// What would be lost. Reads only; runs nothing that the agent wrote.
+    fn inspect_work(&self, plan: &WorktreePlan) -> impl Future<Output = Result<WorkReport, GitError>> + Send;
+    /// Keeps uncommitted work as a commit at `refs/ccells/trash/<id>`; `None` when there is none.
+    fn snapshot_work(&self, plan: &WorktreePlan) -> impl Future<Output = Result<Option<Commit>, GitError>> + Send;
+    /// Takes the worktree away, and the branch unless it is to be kept or is not at its base.
+    fn remove_worktree(&self, plan: &WorktreePlan, keep_branch: bool) -> impl Future<Output = Result<(), GitError>> + Send;
+    /// Moves the workstream's own directory to `trash/<id>` beside `workstreams/`, and lets the base go.
+    fn retire_home(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
+}
+
+/// Who a process is, safe against pid reuse and reboot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessId {
+    /// Its pid.
+    pub pid: u32,
+    /// When it started, in the kernel's ticks since boot.
+    pub start_ticks: u64,
+    /// Which boot of the machine.
+    pub boot_id: String,
+}
+
+/// Whether processes live.
+pub trait Process {
+    /// Us.
+    fn me(&self) -> ProcessId;
+    /// Whether that very process still lives; `None` when it cannot be told.
+    fn is_alive(&self, process: &ProcessId) -> Option<bool>;
+}
+
+/// One attached terminal, as a framed stream ([`wire`](crate::wire)).
+pub trait Terminal {
+    /// Sends keys.
+    fn write(&mut self, bytes: &[u8]);
+    /// Tells the size in columns and rows.
+    fn resize(&mut self, columns: u16, rows: u16);
+    /// Ends the attachment; after it returns no byte is delivered.
+    fn close(&mut self);
+}

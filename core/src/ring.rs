@@ -1,0 +1,1 @@
+//! The bounded replay ring of a holder: raw output, numbered by byte.

@@ -1,0 +1,1 @@
+//! The durable-replace protocol as a state machine over single file operations.

@@ -1,0 +1,1 @@
+//! Test-only crate: everything is in `it/`.
