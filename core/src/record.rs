@@ -1,0 +1,362 @@
+//! What is on disk: every format we write, with its version, and how it is parsed and printed.
+//! Fields we do not know are kept when a file is written again; a newer version is never written over.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::container::{AGENT_HOME, BASE_OBJECTS, ContainerLimits, GIT_DIR, Mount, RUN_DIR, WORKSPACE};
+use crate::container::{ContainerSpec, Labels};
+use crate::ids::{Commit, ContainerId, Generation, HomeId, PathText, RepoId, RunId, WorkstreamId};
+use crate::ports::WorktreePlan;
+use crate::time::Wall;
+
+/// The version of every format below.
+pub const VERSION: u32 = 1;
+
+/// What is wrong with the bytes of a file of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// It is not what we wrote.
+    #[error("damaged: {why}")]
+    Corrupt {
+        /// What the parser said.
+        why: String,
+    },
+    /// A later ccells wrote it.
+    #[error("written by a newer ccells (format {version}, this one knows {VERSION})")]
+    Newer {
+        /// Its version.
+        version: u64,
+    },
+}
+
+/// Parses any of our records, telling a damaged file from a newer one.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Flaw> {
+    let corrupt = |error: serde_json::Error| Flaw::Corrupt { why: error.to_string() };
+    let value: Value = serde_json::from_slice(bytes).map_err(corrupt)?;
+    match value.get("version").and_then(Value::as_u64) {
+        None => Err(Flaw::Corrupt { why: "it names no version".to_string() }),
+        Some(version) if version > u64::from(VERSION) => Err(Flaw::Newer { version }),
+        Some(_) => serde_json::from_value(value).map_err(corrupt),
+    }
+}
+
+/// Prints a record for a person to read, with a line end.
+pub fn print<T: Serialize>(record: &T) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(record).expect("records hold only text keys and numbers");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Which agent a workstream runs, as data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentCommand {
+    /// The command of its first start.
+    pub argv: Vec<String>,
+    /// The command of every later start; empty means the first one again.
+    pub resume_argv: Vec<String>,
+    /// Its environment, without secrets.
+    pub env: BTreeMap<String, String>,
+    /// The agent's own name for its conversation, chosen by us.
+    pub session_id: String,
+}
+
+/// All that is fixed about a workstream, before anything of it exists. Enough to finish or undo any operation on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The workstream.
+    pub id: WorkstreamId,
+    /// Its name for people.
+    pub name: String,
+    /// What the agent was asked to do.
+    pub prompt: String,
+    /// Its branch, without `refs/heads/`.
+    pub branch: String,
+    /// The reference it was started from, where one was asked for.
+    pub base_ref: Option<String>,
+    /// The commit it starts from; `None` only before it was resolved.
+    pub base: Option<Commit>,
+    /// The repository.
+    pub repo_id: RepoId,
+    /// Top of the user's checkout.
+    pub repo_path: PathText,
+    /// The repository's common git directory.
+    pub git_dir: PathText,
+    /// Directories with the repository's objects, its own first.
+    pub objects: Vec<PathText>,
+    /// The worktree.
+    pub worktree: PathText,
+    /// The workstream's own directory.
+    pub home: PathText,
+    /// The container's name.
+    pub container_name: String,
+    /// The image it runs.
+    pub image: String,
+    /// The agent.
+    pub agent: AgentCommand,
+    /// Who owns the worktree: user and group.
+    pub owner: (u32, u32),
+    /// What the container may use.
+    pub limits: ContainerLimits,
+    /// When it was asked for.
+    pub created_at: Wall,
+}
+
+impl Facts {
+    /// Where its files and refs are. Only once the base is known.
+    pub fn plan(&self) -> Option<WorktreePlan> {
+        Some(WorktreePlan {
+            workstream: self.id.clone(),
+            repo: self.repo_path.clone(),
+            git_dir: self.git_dir.clone(),
+            worktree: self.worktree.clone(),
+            home: self.home.clone(),
+            branch: self.branch.clone(),
+            base: self.base.clone()?,
+            owner: self.owner,
+        })
+    }
+
+    /// The container to make for it.
+    pub fn spec(&self, home: &HomeId, run: &RunId) -> ContainerSpec {
+        let labels = Labels {
+            home: home.clone(),
+            repo: self.repo_id.clone(),
+            workstream: self.id.clone(),
+            run: run.clone(),
+            branch: self.branch.clone(),
+            config_hash: String::new(),
+        };
+        let mut spec = ContainerSpec {
+            name: self.container_name.clone(),
+            image: self.image.clone(),
+            labels,
+            owner: self.owner,
+            argv: self.agent.argv.clone(),
+            resume_argv: self.agent.resume_argv.clone(),
+            env: self.environment(),
+            mounts: self.mounts(),
+            limits: self.limits,
+        };
+        spec.labels.config_hash = spec.config_hash();
+        spec
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        let mut env = self.agent.env.clone();
+        let mut fixed = |name: &str, value: &str| env.insert(name.to_string(), value.to_string());
+        fixed("HOME", AGENT_HOME);
+        fixed("TERM", "xterm-256color");
+        fixed("COLORTERM", "truecolor");
+        fixed("TERM_PROGRAM", "ccells");
+        fixed("IS_SANDBOX", "1");
+        fixed("CCELLS_WORKSTREAM_ID", self.id.as_str());
+        fixed("CCELLS_WORKSTREAM_NAME", &self.name);
+        env
+    }
+
+    fn mounts(&self) -> Vec<Mount> {
+        let mount = |source: PathText, target: &str, is_read_only| Mount { source, target: target.to_string(), is_read_only };
+        let mut mounts = alloc::vec![
+            mount(self.worktree.clone(), WORKSPACE, false),
+            mount(self.home.join("dotgit"), &format!("{WORKSPACE}/.git"), true),
+            mount(self.home.join("git"), GIT_DIR, false),
+            mount(self.home.join("home"), AGENT_HOME, false),
+            mount(self.home.join("run"), RUN_DIR, false),
+            mount(self.home.join("passwd"), "/etc/passwd", true),
+            mount(self.home.join("group"), "/etc/group", true),
+        ];
+        for (index, objects) in self.objects.iter().enumerate() {
+            let target = if index == 0 { BASE_OBJECTS.to_string() } else { format!("{BASE_OBJECTS}-{index}") };
+            mounts.push(mount(objects.clone(), &target, true));
+        }
+        mounts
+    }
+}
+
+/// `workstreams/<id>/workstream.json`: the facts, written once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactsRecord {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The facts.
+    #[serde(flatten)]
+    pub facts: Facts,
+}
+
+/// What an intent is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Operation {
+    /// Make the workstream, or its container again.
+    Create,
+    /// Take all of it away.
+    Destroy {
+        /// Whether the branch stays whatever it holds.
+        keep_branch: bool,
+        /// When a container of it was last asked for without an answer, by the wall clock: one may still appear.
+        unsettled_since: Option<Wall>,
+    },
+}
+
+/// `intents/<id>.json`: the write-ahead note of one operation in flight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What is being done.
+    #[serde(flatten)]
+    pub operation: Operation,
+    /// The run that does it.
+    pub run: RunId,
+    /// To what.
+    pub workstream: Facts,
+    /// Since when.
+    pub written_at: Wall,
+}
+
+/// Who wrote a shared file last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// Its run.
+    pub run: RunId,
+    /// Its pid.
+    pub pid: u32,
+}
+
+/// One container in `containers.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackedContainer {
+    /// The engine's id.
+    pub container_id: ContainerId,
+    /// The workstream.
+    pub workstream_id: WorkstreamId,
+    /// Its branch.
+    pub branch_name: String,
+    /// Top of the user's checkout.
+    pub repo_path: PathText,
+    /// The container's name.
+    pub name: String,
+    /// The repository.
+    pub repo_id: RepoId,
+    /// What we last did to it: `created`, `running`, `pausing`, `paused`, `stopped`.
+    pub state: String,
+    /// When the workstream was asked for.
+    pub created_at: Wall,
+    /// What a later ccells may have added.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// `containers.json`: the durable index of every container of this home, over all repositories.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackingRecord {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Counts the writes.
+    pub generation: Generation,
+    /// Who wrote last.
+    pub writer: Option<Writer>,
+    /// When.
+    pub written_at: Wall,
+    /// The containers, by name.
+    pub containers: Vec<TrackedContainer>,
+    /// What a later ccells may have added.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// How the panes lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Equal panes in rows and columns.
+    #[default]
+    Grid,
+    /// One large pane left, the others stacked right.
+    MainStack,
+    /// One above the other.
+    Rows,
+    /// Side by side.
+    Columns,
+    /// The focused pane alone.
+    Zoom,
+}
+
+/// What a person sees first when coming back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewRecord {
+    /// The order of the panes.
+    pub order: Vec<WorkstreamId>,
+    /// The pane that had the focus.
+    pub focused: Option<WorkstreamId>,
+    /// How the panes lay.
+    pub layout: Layout,
+}
+
+/// One workstream in `state.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateEntry {
+    /// The engine's id of its container, once it has one.
+    pub container_id: Option<ContainerId>,
+    /// Whether our own quit froze it, so that the next start lets it go on.
+    pub was_paused_by_quit: bool,
+    /// Whether the user stopped it on purpose.
+    pub was_stopped_by_user: bool,
+    /// All that is fixed about it.
+    pub facts: Facts,
+    /// What a later ccells may have added.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// `state/<repo>/state.json`: everything needed to come back to one repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateRecord {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Counts the writes.
+    pub generation: Generation,
+    /// Who wrote last.
+    pub writer: Option<Writer>,
+    /// When.
+    pub written_at: Wall,
+    /// The repository.
+    pub repo_id: RepoId,
+    /// Top of the user's checkout.
+    pub repo_path: PathText,
+    /// How it looked.
+    pub view: ViewRecord,
+    /// The workstreams, by id.
+    pub workstreams: Vec<StateEntry>,
+    /// What a later ccells may have added.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// `heartbeat` and `runs/<run>.hb`: a run's proof of life for people and for file systems without locks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeatRecord {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The run's pid.
+    pub pid: u32,
+    /// Seconds since the Unix epoch.
+    pub timestamp: u64,
+    /// The run.
+    pub run: RunId,
+    /// The repository it works on.
+    pub repo_id: RepoId,
+    /// Counts its beats.
+    pub sequence: u64,
+    /// The machine's boot.
+    pub boot_id: String,
+    /// When the process started, in the kernel's ticks since boot.
+    pub start_ticks: u64,
+}

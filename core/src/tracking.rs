@@ -1,0 +1,111 @@
+//! The index of containers we own (`containers.json`): one delta at a time, applied to what is on disk right now,
+//! never to what we remember of it. Other runs write the same file.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde_json::Map;
+
+use crate::container::Observed;
+use crate::ids::{ContainerId, Generation, WorkstreamId};
+use crate::record::{self, Facts, Flaw, TrackedContainer, TrackingRecord, VERSION, Writer};
+use crate::time::Wall;
+
+/// One change to the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delta {
+    /// This container exists and is ours (TrackContainer). Replaces what the index says of the workstream.
+    Track(TrackedContainer),
+    /// The workstream has no container any more (UntrackContainer).
+    Untrack(WorkstreamId),
+}
+
+/// Applies `delta` to the file's bytes (`None`: there is no file) and gives the new bytes.
+pub fn apply(bytes: Option<&[u8]>, delta: &Delta, writer: &Writer, at: Wall) -> Result<Vec<u8>, Flaw> {
+    let mut index = match bytes {
+        Some(bytes) => record::parse::<TrackingRecord>(bytes)?,
+        None => empty(),
+    };
+    match delta {
+        Delta::Track(container) => {
+            index.containers.retain(|other| other.workstream_id != container.workstream_id);
+            index.containers.push(container.clone());
+        }
+        Delta::Untrack(workstream) => index.containers.retain(|other| other.workstream_id != *workstream),
+    }
+    index.containers.sort_by(|a, b| a.name.cmp(&b.name));
+    index.generation = index.generation.next();
+    index.writer = Some(writer.clone());
+    index.written_at = at;
+    Ok(record::print(&index))
+}
+
+/// An index of nothing.
+pub fn empty() -> TrackingRecord {
+    TrackingRecord {
+        version: VERSION,
+        generation: Generation(0),
+        writer: None,
+        written_at: Wall(0),
+        containers: Vec::new(),
+        extra: Map::new(),
+    }
+}
+
+/// What the index says of one container.
+pub fn entry(facts: &Facts, container: &ContainerId, state: &str) -> TrackedContainer {
+    TrackedContainer {
+        container_id: container.clone(),
+        workstream_id: facts.id.clone(),
+        branch_name: facts.branch.clone(),
+        repo_path: facts.repo_path.clone(),
+        name: facts.container_name.clone(),
+        repo_id: facts.repo_id.clone(),
+        state: state.to_string(),
+        created_at: facts.created_at,
+        extra: Map::new(),
+    }
+}
+
+/// Where index and engine differ, in words, for `doctor`: containers nobody wrote down, and entries without a container.
+pub fn differences(index: &TrackingRecord, engine: &[Observed]) -> (Vec<String>, Vec<String>) {
+    let is_tracked = |seen: &Observed| index.containers.iter().any(|entry| entry.container_id == seen.id);
+    let exists = |entry: &TrackedContainer| engine.iter().any(|seen| seen.id == entry.container_id);
+    (
+        engine.iter().filter(|seen| !is_tracked(seen)).map(|seen| seen.name.clone()).collect(),
+        index.containers.iter().filter(|entry| !exists(entry)).map(|entry| entry.name.clone()).collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::RunId;
+
+    const ID: &str = "01jd8z5q0v3x7k2m9n4p6r8s1t";
+
+    fn writer() -> Writer {
+        Writer { run: RunId::parse(ID).unwrap(), pid: 7 }
+    }
+
+    #[test]
+    fn a_delta_keeps_what_others_wrote() {
+        let theirs = br#"{"version":1,"generation":4,"writer":null,"written_at":0,"note":"keep me","containers":[
+            {"container_id":"aa","workstream_id":"01jd8z5q0v3x7k2m9n4p6r8s1v","branch_name":"b","repo_path":"/r",
+             "name":"n","repo_id":"r","state":"running","created_at":1,"colour":"red"}]}"#;
+        let bytes = apply(Some(theirs), &Delta::Untrack(WorkstreamId::parse(ID).unwrap()), &writer(), Wall(9)).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert!(text.contains("keep me") && text.contains("\"colour\": \"red\""), "{text}");
+        let index: TrackingRecord = record::parse(&bytes).unwrap();
+        assert_eq!((index.generation, index.containers.len(), index.written_at), (Generation(5), 1, Wall(9)));
+    }
+
+    #[test]
+    fn a_newer_or_damaged_index_is_not_written_over() {
+        let delta = Delta::Untrack(WorkstreamId::parse(ID).unwrap());
+        assert_eq!(apply(Some(br#"{"version":2}"#), &delta, &writer(), Wall(0)), Err(Flaw::Newer { version: 2 }));
+        for damaged in [&b""[..], b"\0\0\0\0", b"{", b"[]", br#"{"version":1}"#] {
+            assert!(matches!(apply(Some(damaged), &delta, &writer(), Wall(0)), Err(Flaw::Corrupt { .. })));
+        }
+    }
+}
