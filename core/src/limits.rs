@@ -73,6 +73,10 @@ pub const REASON_CHARS: usize = 500;
 
 /// Largest file of ours that is read back.
 pub const RECORD_BYTES: usize = 8 * 1_024 * 1_024;
+/// How often a save makes a fresh temporary file, the first included, before it gives up.
+pub const SAVE_TRIES: u32 = 2;
+/// Disk space kept back for the moment when the disk is full.
+pub const RESERVE_BYTES: usize = 256 * 1_024;
 /// Deepest nesting in a request on the control socket.
 pub const REQUEST_BYTES: usize = 256 * 1_024;
 
@@ -116,3 +120,4 @@ const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > ST
 const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
 const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);
 const _: () = assert!(RING_BYTES >= FRAME_BYTES);
+const _: () = assert!(SAVE_TRIES >= 1);
