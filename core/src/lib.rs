@@ -10,6 +10,7 @@ extern crate std;
 pub mod container;
 pub mod ids;
 pub mod limits;
+pub mod naming;
 pub mod ports;
 pub mod ring;
 pub mod store;

@@ -68,6 +68,12 @@ pub const BRANCH_CHARS: usize = 120;
 pub const SLUG_WORDS: usize = 5;
 /// Longest slug made from a prompt.
 pub const SLUG_CHARS: usize = 40;
+/// Longest slug made from the name of a repository's directory.
+pub const REPO_SLUG_CHARS: usize = 24;
+/// How many numbered names are tried before a name counts as not to be had.
+pub const NAME_TRIES: usize = 1_000;
+/// Combining marks one character may carry in text that is shown.
+pub const COMBINING_MARKS: usize = 8;
 /// Longest reason kept with a failure.
 pub const REASON_CHARS: usize = 500;
 
@@ -119,5 +125,6 @@ const _: () = assert!(PAUSE_MS <= PAUSE_ALL_MS);
 const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS);
 const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
 const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);
+const _: () = assert!(SLUG_CHARS + 5 <= BRANCH_CHARS, "a slug has room for the number that makes it unique");
 const _: () = assert!(RING_BYTES >= FRAME_BYTES);
 const _: () = assert!(SAVE_TRIES >= 1);
