@@ -10,7 +10,6 @@ use crate::container::{ContainerLimits, Observed};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId};
 use crate::ports::{EngineError, EngineFacts, GitError, WorkReport};
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, StateRecord, ViewRecord};
-use crate::store::SaveError;
 use crate::time::Mono;
 
 /// Something that happened.
@@ -34,8 +33,8 @@ pub enum Event {
         workstream: WorkstreamId,
         /// Which try.
         attempt: Attempt,
-        /// What came of it.
-        outcome: Result<(), SaveError>,
+        /// What came of it, in words when it is not durable.
+        outcome: Result<(), String>,
     },
     /// An intent is gone from disk, or not.
     IntentCleared {
@@ -43,8 +42,8 @@ pub enum Event {
         workstream: WorkstreamId,
         /// Which try.
         attempt: Attempt,
-        /// What came of it.
-        outcome: Result<(), SaveError>,
+        /// What came of it, in words when it is not durable.
+        outcome: Result<(), String>,
     },
     /// A container is in the durable index, or not.
     ContainerTracked {
@@ -52,8 +51,8 @@ pub enum Event {
         workstream: WorkstreamId,
         /// Which try.
         attempt: Attempt,
-        /// What came of it.
-        outcome: Result<(), SaveError>,
+        /// What came of it, in words when it is not durable.
+        outcome: Result<(), String>,
     },
     /// A container is no longer in the durable index, or still is.
     ContainerUntracked {
@@ -61,15 +60,15 @@ pub enum Event {
         workstream: WorkstreamId,
         /// Which try.
         attempt: Attempt,
-        /// What came of it.
-        outcome: Result<(), SaveError>,
+        /// What came of it, in words when it is not durable.
+        outcome: Result<(), String>,
     },
     /// A generation of the state file is durable, or not. Saves may be skipped over: a later one stands for all before.
     StateSaved {
         /// Which.
         generation: Generation,
-        /// What came of it.
-        outcome: Result<(), SaveError>,
+        /// What came of it, in words when it is not durable.
+        outcome: Result<(), String>,
     },
 
     /// The commit to start from is known, or cannot be.

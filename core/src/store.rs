@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use crate::ids::PathText;
 use crate::limits;
+pub use crate::record::Flaw;
 use crate::ports::{FileError, FileOk, FileOp, Files};
 use crate::time::Wall;
 
@@ -419,21 +420,6 @@ impl<R, F: FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>, R>> Protocol for Update<F,
             (Updating::Over, _) => unreachable!("a protocol is not stepped after its end"),
         }
     }
-}
-
-/// What is wrong with bytes that were read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    /// They are not what we write.
-    Corrupt {
-        /// What does not fit, for people.
-        why: String,
-    },
-    /// A newer ccells wrote them.
-    Newer {
-        /// The version it wrote.
-        version: u64,
-    },
 }
 
 /// A corrupt file that was moved out of the way.

@@ -142,8 +142,6 @@ pub enum SessionState {
     Waiting {
         /// When.
         until: Mono,
-        /// How long the next wait is.
-        next_wait_ms: u64,
     },
 }
 
@@ -241,12 +239,16 @@ pub struct Workstream {
     pub agent: Option<AgentReport>,
     /// Its session.
     pub session: SessionState,
+    /// How long to wait when the session is lost next.
+    pub attach_wait_ms: u64,
     /// Observations asked for before this time say nothing about it.
     pub settled_at: Mono,
     /// Whether our own quit froze it.
     pub was_paused_by_quit: bool,
     /// Whether the user stopped it on purpose.
     pub was_stopped_by_user: bool,
+    /// Whether the user chose its branch: then it is that one or none.
+    pub is_branch_chosen: bool,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
     /// When a container of it was asked for whose outcome is unknown: it may still appear.
@@ -263,6 +265,8 @@ pub struct Workstream {
 
 /// How often a step with an unknown outcome is begun again before the user is asked.
 const RETRIES: u32 = 2;
+/// How many names are tried for a branch that we may name.
+const BRANCH_NAMES: u32 = 30;
 
 impl Workstream {
     /// One of which nothing exists yet.
@@ -278,9 +282,11 @@ impl Workstream {
             exit: None,
             agent: None,
             session: SessionState::None,
+            attach_wait_ms: REATTACH_FIRST_MS,
             settled_at: Mono(0),
             was_paused_by_quit: false,
             was_stopped_by_user: false,
+            is_branch_chosen: true,
             is_recovered: false,
             unsettled_since: None,
             has_intent: false,
@@ -549,8 +555,7 @@ impl Workstream {
             return self.roll_back(around);
         }
         if step == CreateStep::ResolvingBase {
-            self.phase = Phase::Gone;
-            return self.reply_all(&Err(trouble.refusal()));
+            return self.trouble_with_base(retries, trouble, around);
         }
         if is_unknown && retries < RETRIES && !around.is_ending {
             self.phase = Phase::Creating { step, retries: retries + 1, is_cancelled };
@@ -559,6 +564,20 @@ impl Workstream {
         let mut effects = self.break_off(step, trouble.reason(), around);
         effects.extend(self.reply_all(&Err(trouble.refusal())));
         effects
+    }
+
+    /// Nothing exists yet. A branch that we named and that is taken gets another name; all else is the user's.
+    fn trouble_with_base(&mut self, retries: u32, trouble: &Trouble, around: &mut Surroundings<'_>) -> Effects {
+        if self.is_branch_chosen || !matches!(trouble, Trouble::Conflict(_)) || retries >= BRANCH_NAMES {
+            self.phase = Phase::Gone;
+            return self.reply_all(&Err(trouble.refusal()));
+        }
+        let stem = self.facts.branch.clone();
+        let stem = if retries == 0 { stem.as_str() } else { stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem) };
+        self.facts.branch = alloc::format!("{stem}-{}", retries + 2);
+        let step = CreateStep::ResolvingBase;
+        self.phase = Phase::Creating { step, retries: retries + 1, is_cancelled: false };
+        self.issue_create(step, around)
     }
 
     fn break_off(&mut self, step: CreateStep, reason: &str, around: &Surroundings<'_>) -> Effects {
@@ -820,6 +839,19 @@ impl Workstream {
     }
 }
 
+impl LifeOp {
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pausing",
+            Self::Unpause => "resuming",
+            Self::Start => "starting",
+            Self::Stop => "stopping",
+            Self::RestartAgent => "restarting the agent",
+        }
+    }
+}
+
 impl DestroyStep {
     /// All, in order.
     pub const ALL: [Self; 11] = [
@@ -897,7 +929,7 @@ impl Workstream {
     pub fn tend_session(&mut self, around: &mut Surroundings<'_>) -> Effects {
         let is_due = match self.session {
             SessionState::None => true,
-            SessionState::Waiting { until, .. } => until <= around.now.mono,
+            SessionState::Waiting { until } => until <= around.now.mono,
             SessionState::Opening(_) | SessionState::Open(_) => false,
         };
         let is_wanted = self.is_running() && matches!(self.phase, Phase::Live | Phase::Changing { .. });
@@ -905,10 +937,7 @@ impl Workstream {
             return Effects::none();
         };
         let attempt = around.attempt();
-        self.session = match self.session {
-            SessionState::Waiting { .. } | SessionState::None => SessionState::Opening(attempt),
-            SessionState::Opening(_) | SessionState::Open(_) => self.session,
-        };
+        self.session = SessionState::Opening(attempt);
         let (workstream, directory) = (self.facts.id.clone(), self.facts.home.clone());
         Effects::from(Effect::OpenSession { workstream, attempt, container, directory })
     }
@@ -917,21 +946,22 @@ impl Workstream {
     pub fn session_opened(&mut self, attempt: Attempt) {
         if self.session == SessionState::Opening(attempt) {
             self.session = SessionState::Open(attempt);
+            self.attach_wait_ms = REATTACH_FIRST_MS;
         }
     }
 
     /// The session is gone; the next one is opened later each time, as long as none came to stand.
-    pub fn session_ended(&mut self, attempt: Attempt, wait_ms: u64, now: Mono) {
+    pub fn session_ended(&mut self, attempt: Attempt, now: Mono) {
         if matches!(self.session, SessionState::Opening(own) | SessionState::Open(own) if own == attempt) {
-            let next_wait_ms = (wait_ms * 2).min(REATTACH_LAST_MS);
-            self.session = SessionState::Waiting { until: now.after(wait_ms.max(REATTACH_FIRST_MS)), next_wait_ms };
+            self.session = SessionState::Waiting { until: now.after(self.attach_wait_ms) };
+            self.attach_wait_ms = (self.attach_wait_ms * 2).min(REATTACH_LAST_MS);
         }
     }
 
     /// When a session is to be opened again.
     pub fn reattaches_at(&self) -> Option<Mono> {
         match self.session {
-            SessionState::Waiting { until, .. } if self.is_running() => Some(until),
+            SessionState::Waiting { until } if self.is_running() => Some(until),
             SessionState::Waiting { .. } | SessionState::None | SessionState::Opening(_) | SessionState::Open(_) => None,
         }
     }

@@ -1,0 +1,616 @@
+//! The one door: [`Machine::handle`] takes what happened and returns what is to be done. The same state, the same
+//! time and the same event give the same effects, always.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::container::Observed;
+use crate::deadlines::{Deadline, Reason, Soonest};
+use crate::effect::{Done, Effect, Effects, Level, Refusal, RefusalKind};
+use crate::event::{Access, Ask, Event, Found, OnQuit, Purpose};
+use crate::heartbeat;
+use crate::ids::{Attempt, Generation, RequestId, WorkstreamId};
+use crate::limits::{RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
+use crate::ports::{EngineError, GitError};
+use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
+use crate::shutdown::{Phase as Ending, Shutdown};
+use crate::snapshot::{EngineState, Finding, ShutdownOutcome};
+use crate::time::{Mono, Now};
+use crate::workstream::{Answer, LifeOp, Phase, Surroundings, Trouble, Workstream};
+
+mod asks;
+mod boot;
+mod picture;
+#[cfg(test)]
+mod tests;
+
+/// Everything a run knows and decides.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    found: Option<Found>,
+    workstreams: BTreeMap<WorkstreamId, Workstream>,
+    view: ViewRecord,
+    attempts: u64,
+    engine: EngineLink,
+    saving: Saving,
+    shutdown: Shutdown,
+    findings: Vec<Finding>,
+    /// Whether what the start found has been decided about.
+    is_recovered: bool,
+    /// When workstreams of this run were removed: listings asked for before that may still show them.
+    removed: BTreeMap<WorkstreamId, Mono>,
+    /// Wishes that cannot be judged before the engine was heard once.
+    held_back: Vec<(RequestId, Ask)>,
+    quit_asked_by: Vec<RequestId>,
+    beats: u64,
+    last_beat: Mono,
+}
+
+/// What we know of the engine itself.
+#[derive(Clone, Debug)]
+struct EngineLink {
+    state: EngineState,
+    /// Whether its event stream is open.
+    is_watched: bool,
+    /// When the listing in flight was asked for.
+    listing_since: Option<Mono>,
+    /// Whether something changed while a listing was in flight.
+    is_stale: bool,
+    /// When to list next.
+    list_at: Option<Mono>,
+    /// How long to wait after the next silence.
+    wait_ms: u64,
+    /// Whether it was heard at all, be it as a failure.
+    was_heard: bool,
+}
+
+/// What we know of the state file.
+#[derive(Clone, Debug, Default)]
+struct Saving {
+    /// The newest generation we asked for.
+    issued: Generation,
+    /// The newest generation that is durable.
+    durable: Generation,
+    /// Whether the newest one failed.
+    trouble: Option<String>,
+    /// When to try again.
+    retry_at: Option<Mono>,
+    is_wanted: bool,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Machine {
+    /// One that knows nothing yet: it waits for [`Event::Booted`].
+    pub fn new() -> Self {
+        Self {
+            found: None,
+            workstreams: BTreeMap::new(),
+            view: ViewRecord::default(),
+            attempts: 0,
+            engine: EngineLink {
+                state: EngineState::Unknown,
+                is_watched: false,
+                listing_since: None,
+                is_stale: false,
+                list_at: None,
+                wait_ms: RETRY_FIRST_MS,
+                was_heard: false,
+            },
+            saving: Saving::default(),
+            shutdown: Shutdown::default(),
+            findings: Vec::new(),
+            is_recovered: false,
+            removed: BTreeMap::new(),
+            held_back: Vec::new(),
+            quit_asked_by: Vec::new(),
+            beats: 0,
+            last_beat: Mono(0),
+        }
+    }
+
+    /// Takes one event and returns what is to be done about it.
+    pub fn handle(&mut self, now: Now, event: Event) -> Effects {
+        if self.shutdown.is_done() {
+            return Effects::none();
+        }
+        let mut effects = self.take(now, event);
+        if self.found.is_some() {
+            effects.extend(self.tend(now));
+        }
+        self.assert_invariants();
+        effects
+    }
+
+    /// When to come back with [`Event::TimePassed`] at the latest.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        if self.found.is_none() || self.shutdown.is_done() {
+            return None;
+        }
+        let mut soonest = Soonest::default()
+            .or(self.is_writer().then(|| heartbeat::next_beat(self.last_beat)), Reason::Beat)
+            .or(self.engine.list_at.filter(|_| self.engine.listing_since.is_none()), Reason::List)
+            .or(self.saving.retry_at, Reason::Save)
+            .or(self.shutdown.deadline(), Reason::Shutdown);
+        for workstream in self.workstreams.values() {
+            if self.attaches() {
+                soonest = soonest.or(workstream.reattaches_at(), Reason::Attach);
+            }
+            if self.engine.listing_since.is_none() {
+                soonest = soonest.or(self.settles_at(workstream), Reason::Settle);
+            }
+        }
+        soonest.get()
+    }
+
+    fn take(&mut self, now: Now, event: Event) -> Effects {
+        match event {
+            Event::Booted(found) => self.boot(now, *found),
+            Event::Asked { request, ask } => self.ask(now, request, ask),
+            Event::TimePassed => Effects::none(),
+
+            Event::IntentWritten { workstream, attempt, outcome }
+            | Event::IntentCleared { workstream, attempt, outcome }
+            | Event::ContainerTracked { workstream, attempt, outcome }
+            | Event::ContainerUntracked { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, |()| Answer::Done, Trouble::Failed))
+            }
+            Event::StateSaved { generation, outcome } => self.state_saved(now, generation, outcome),
+
+            Event::BaseResolved { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, Answer::Base, git_trouble))
+            }
+            Event::WorkInspected { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, Answer::Work, git_trouble))
+            }
+            Event::WorkSnapshotted { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, |_| Answer::Done, git_trouble))
+            }
+            Event::BasePinned { workstream, attempt, outcome }
+            | Event::WorktreeAdded { workstream, attempt, outcome }
+            | Event::HomeBuilt { workstream, attempt, outcome }
+            | Event::WorktreeRemoved { workstream, attempt, outcome }
+            | Event::HomeRetired { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, |()| Answer::Done, git_trouble))
+            }
+
+            Event::ContainerCreated { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, Answer::Container, engine_trouble))
+            }
+            Event::HolderUploaded { workstream, attempt, outcome }
+            | Event::ContainerStarted { workstream, attempt, outcome }
+            | Event::ContainerPaused { workstream, attempt, outcome }
+            | Event::ContainerUnpaused { workstream, attempt, outcome }
+            | Event::ContainerStopped { workstream, attempt, outcome }
+            | Event::ContainerRemoved { workstream, attempt, outcome } => self.engine_answer(now, &workstream, attempt, outcome),
+            Event::EnginePinged { outcome } => self.engine_pinged(now, outcome.map(|_| ())),
+            Event::ContainersListed { requested_at, outcome } => self.containers_listed(now, requested_at, outcome),
+            Event::EngineChanged => {
+                self.engine.is_stale = true;
+                Effects::none()
+            }
+            Event::EngineLost { reason } => self.engine_lost(now, reason),
+
+            Event::SessionOpened { workstream, attempt } => self.session_opened(&workstream, attempt),
+            Event::SessionEnded { workstream, attempt, reason: _ } => self.session_ended(now, &workstream, attempt),
+            Event::AgentReported { workstream, report } => {
+                if let Some(workstream) = self.workstreams.get_mut(&workstream) {
+                    workstream.agent = Some(report);
+                }
+                Effects::none()
+            }
+            Event::AgentRestarted { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, |()| Answer::Done, Trouble::Failed))
+            }
+        }
+    }
+
+    fn is_writer(&self) -> bool {
+        self.found.as_ref().is_some_and(|found| found.access == Access::Write)
+    }
+
+    fn attaches(&self) -> bool {
+        self.found.as_ref().is_some_and(|found| found.purpose == Purpose::Interactive)
+    }
+
+    fn purpose(&self) -> Purpose {
+        self.found.as_ref().map_or(Purpose::Verb, |found| found.purpose)
+    }
+
+    /// Runs `act` on one workstream with its surroundings.
+    fn with(
+        &mut self,
+        now: Now,
+        workstream: &WorkstreamId,
+        act: impl FnOnce(&mut Workstream, &mut Surroundings<'_>) -> Effects,
+    ) -> Effects {
+        let (Some(found), Some(workstream)) = (&self.found, self.workstreams.get_mut(workstream)) else {
+            return Effects::none();
+        };
+        let mut around = Surroundings {
+            now,
+            run: &found.run,
+            home: &found.home,
+            attempts: &mut self.attempts,
+            wants_save: &mut self.saving.is_wanted,
+            is_ending: self.shutdown.has_begun(),
+        };
+        act(workstream, &mut around)
+    }
+
+    fn ids(&self) -> Vec<WorkstreamId> {
+        self.workstreams.keys().cloned().collect()
+    }
+
+    fn answer(&mut self, now: Now, workstream: &WorkstreamId, attempt: Attempt, answer: Answer) -> Effects {
+        let effects = self.with(now, workstream, |workstream, around| workstream.answer(attempt, answer, around));
+        self.note_pause(workstream);
+        effects
+    }
+
+    fn engine_answer(
+        &mut self,
+        now: Now,
+        workstream: &WorkstreamId,
+        attempt: Attempt,
+        outcome: Result<(), EngineError>,
+    ) -> Effects {
+        if outcome.is_err() {
+            self.engine.is_stale = true;
+        }
+        self.answer(now, workstream, attempt, settle(outcome, |()| Answer::Done, engine_trouble))
+    }
+}
+
+/// The engine.
+impl Machine {
+    fn engine_pinged(&mut self, now: Now, outcome: Result<(), EngineError>) -> Effects {
+        match outcome {
+            Ok(()) => Effects::none(),
+            Err(error) => self.engine_silent(now, &error.to_string()),
+        }
+    }
+
+    fn engine_lost(&mut self, now: Now, reason: String) -> Effects {
+        self.engine.is_watched = false;
+        self.engine_silent(now, &reason)
+    }
+
+    fn engine_silent(&mut self, now: Now, reason: &str) -> Effects {
+        self.engine.was_heard = true;
+        self.engine.list_at = Some(now.mono.after(self.engine.wait_ms));
+        self.engine.wait_ms = (self.engine.wait_ms * 2).min(RETRY_LAST_MS);
+        let since = if let EngineState::Down { since, .. } = self.engine.state { since } else { now.mono };
+        let was_up = self.engine.state == EngineState::Up;
+        self.engine.state = EngineState::Down { reason: reason.to_string(), since };
+        let mut effects = self.release_held_back(now);
+        if was_up {
+            let text = format!("{reason}. Nothing is lost or deleted; ccells keeps asking.");
+            effects.push(Effect::Notify { level: Level::Error, text });
+        }
+        effects
+    }
+
+    fn containers_listed(&mut self, now: Now, requested_at: Mono, outcome: Result<Vec<Observed>, EngineError>) -> Effects {
+        self.engine.listing_since = None;
+        let listed = match outcome {
+            Ok(listed) => listed,
+            Err(error) => return self.engine_silent(now, &error.to_string()),
+        };
+        let mut effects = Effects::none();
+        if matches!(self.engine.state, EngineState::Down { .. }) {
+            effects.push(Effect::Notify { level: Level::Info, text: "the engine answers again".to_string() });
+        }
+        self.engine.state = EngineState::Up;
+        self.engine.was_heard = true;
+        self.engine.wait_ms = RETRY_FIRST_MS;
+        self.engine.list_at = Some(now.mono.after(RELIST_MS));
+        effects.extend(self.observe(now, requested_at, &listed));
+        effects.extend(self.recover(now));
+        effects.extend(self.release_held_back(now));
+        effects
+    }
+
+    /// Holds what we know against what the engine shows.
+    fn observe(&mut self, now: Now, requested_at: Mono, listed: &[Observed]) -> Effects {
+        let Some(found) = &self.found else { return Effects::none() };
+        let ours: BTreeMap<WorkstreamId, Observed> = listed
+            .iter()
+            .filter(|seen| seen.labels.home == found.home && seen.labels.repo == found.repo.id)
+            .map(|seen| (seen.labels.workstream.clone(), seen.clone()))
+            .collect();
+        let mut effects = Effects::none();
+        for id in self.ids() {
+            let seen = ours.get(&id);
+            effects.extend(self.with(now, &id, |workstream, around| {
+                match seen {
+                    Some(seen) => workstream.seen(seen, requested_at),
+                    None => workstream.missed(requested_at),
+                }
+                workstream.settle(seen.is_some(), requested_at, around)
+            }));
+        }
+        for (id, seen) in ours {
+            if !self.workstreams.contains_key(&id) {
+                effects.extend(self.adopt_stranger(now, requested_at, &seen));
+            }
+        }
+        effects
+    }
+
+    fn session_opened(&mut self, workstream: &WorkstreamId, attempt: Attempt) -> Effects {
+        if let Some(workstream) = self.workstreams.get_mut(workstream) {
+            workstream.session_opened(attempt);
+        }
+        Effects::none()
+    }
+
+    fn session_ended(&mut self, now: Now, workstream: &WorkstreamId, attempt: Attempt) -> Effects {
+        self.engine.is_stale = true;
+        if let Some(workstream) = self.workstreams.get_mut(workstream) {
+            workstream.session_ended(attempt, now.mono);
+        }
+        Effects::none()
+    }
+}
+
+/// What follows after every event.
+impl Machine {
+    fn tend(&mut self, now: Now) -> Effects {
+        let mut effects = Effects::none();
+        effects.extend(self.tend_beat(now));
+        effects.extend(self.tend_sessions(now));
+        effects.extend(self.tend_engine(now));
+        self.drop_gone(now.mono);
+        effects.extend(self.tend_shutdown(now));
+        effects.extend(self.tend_state(now));
+        effects
+    }
+
+    fn tend_beat(&mut self, now: Now) -> Effects {
+        let is_due = self.beats == 0 || heartbeat::next_beat(self.last_beat) <= now.mono;
+        if !self.is_writer() || !is_due {
+            return Effects::none();
+        }
+        self.beats += 1;
+        self.last_beat = now.mono;
+        Effects::from(Effect::Beat { sequence: self.beats })
+    }
+
+    fn tend_sessions(&mut self, now: Now) -> Effects {
+        let mut effects = Effects::none();
+        if self.attaches() {
+            for id in self.ids() {
+                effects.extend(self.with(now, &id, Workstream::tend_session));
+            }
+        }
+        effects
+    }
+
+    fn tend_engine(&mut self, now: Now) -> Effects {
+        let Some(found) = &self.found else { return Effects::none() };
+        let home = found.home.clone();
+        let is_settling = self.workstreams.values().any(|it| self.settles_at(it).is_some_and(|at| at <= now.mono));
+        let is_due = self.engine.is_stale || is_settling || self.engine.list_at.is_some_and(|at| at <= now.mono);
+        let mut effects = Effects::none();
+        if self.engine.listing_since.is_some() || !is_due || self.shutdown.has_begun() {
+            return effects;
+        }
+        if !self.engine.is_watched && self.attaches() {
+            self.engine.is_watched = true;
+            effects.push(Effect::WatchEngine { home: home.clone() });
+        }
+        self.engine.is_stale = false;
+        self.engine.list_at = None;
+        self.engine.listing_since = Some(now.mono);
+        effects.push(Effect::ListContainers { home });
+        effects
+    }
+
+    /// When a listing could end a removal's wait. While the engine is silent its retries are soon enough.
+    fn settles_at(&self, workstream: &Workstream) -> Option<Mono> {
+        workstream.settles_at().filter(|_| self.engine.state == EngineState::Up && !self.shutdown.has_begun())
+    }
+
+    fn drop_gone(&mut self, now: Mono) {
+        let count = self.workstreams.len();
+        for (id, _) in self.workstreams.iter().filter(|(_, it)| it.phase == Phase::Gone) {
+            self.removed.insert(id.clone(), now);
+        }
+        self.workstreams.retain(|_, workstream| workstream.phase != Phase::Gone);
+        if self.workstreams.len() != count {
+            let workstreams = &self.workstreams;
+            self.view.order.retain(|id| workstreams.contains_key(id));
+            self.findings.retain(|finding| workstreams.contains_key(&finding.workstream));
+        }
+    }
+
+    fn tend_state(&mut self, now: Now) -> Effects {
+        if self.saving.retry_at.is_some_and(|at| at <= now.mono) {
+            self.saving.is_wanted = true;
+        }
+        if !core::mem::take(&mut self.saving.is_wanted) || !self.is_writer() {
+            return Effects::none();
+        }
+        self.saving.retry_at = None;
+        self.saving.issued = self.saving.issued.next();
+        let generation = self.saving.issued;
+        for workstream in self.workstreams.values_mut() {
+            if workstream.waiting_save == Some(Generation(u64::MAX)) {
+                workstream.waiting_save = Some(generation);
+            }
+        }
+        let state = alloc::boxed::Box::new(self.state_record(now, generation));
+        Effects::from(Effect::SaveState { generation, state })
+    }
+
+    fn state_record(&self, now: Now, generation: Generation) -> StateRecord {
+        let found = self.found.as_ref().expect("a state is saved only after the boot");
+        let extra = match &found.state {
+            crate::event::StateFound::Read(state) => state.extra.clone(),
+            crate::event::StateFound::Fresh | crate::event::StateFound::Recovered { .. } => serde_json::Map::new(),
+        };
+        StateRecord {
+            version: VERSION,
+            generation,
+            writer: Some(Writer { run: found.run.clone(), pid: found.pid }),
+            written_at: now.wall,
+            repo_id: found.repo.id.clone(),
+            repo_path: found.repo.path.clone(),
+            view: self.view.clone(),
+            workstreams: self.workstreams.values().filter_map(Workstream::entry).collect(),
+            extra,
+        }
+    }
+
+    fn state_saved(&mut self, now: Now, generation: Generation, outcome: Result<(), String>) -> Effects {
+        let mut effects = Effects::none();
+        match outcome {
+            Ok(()) => {
+                if self.saving.trouble.take().is_some() {
+                    let text = "the disk takes writes again".to_string();
+                    effects.push(Effect::Notify { level: Level::Info, text });
+                }
+                self.saving.durable = self.saving.durable.max(generation);
+                for id in self.ids() {
+                    effects.extend(self.with(now, &id, |workstream, around| workstream.saved(generation, around)));
+                }
+            }
+            Err(reason) => {
+                if self.saving.trouble.is_none() {
+                    let text = format!("the state cannot be saved: {reason}. Free some space; ccells tries again.");
+                    effects.push(Effect::Notify { level: Level::Error, text });
+                }
+                self.saving.trouble = Some(reason);
+                self.saving.retry_at = Some(now.mono.after(RESAVE_MS));
+            }
+        }
+        effects
+    }
+
+    /// The end of the run, one phase after the other.
+    fn tend_shutdown(&mut self, now: Now) -> Effects {
+        let is_over = self.shutdown.deadline().is_some_and(|until| until <= now.mono);
+        let is_saved = self.saving.durable == self.saving.issued && !self.saving.is_wanted;
+        match self.shutdown.phase() {
+            Ending::Open | Ending::Done => Effects::none(),
+            Ending::Draining { .. } => {
+                let is_idle = !self.workstreams.values().any(Workstream::is_busy);
+                if is_over || (is_idle && is_saved) { self.begin_pausing(now) } else { Effects::none() }
+            }
+            Ending::Pausing { .. } => {
+                let is_idle = !self.workstreams.values().any(|it| it.waiting.is_some());
+                if !is_over && (self.shutdown.is_waiting() || !is_idle) {
+                    return Effects::none();
+                }
+                self.shutdown.begin_recording();
+                self.saving.is_wanted |= self.shutdown.policy() == OnQuit::PauseAll && self.is_writer();
+                if self.saving.is_wanted { Effects::none() } else { self.tend_shutdown(now) }
+            }
+            Ending::Recording { .. } if is_over || is_saved => self.exit(),
+            Ending::Recording { .. } => Effects::none(),
+        }
+    }
+
+    fn begin_pausing(&mut self, now: Now) -> Effects {
+        let running: Vec<_> = self
+            .workstreams
+            .values()
+            .filter(|it| it.is_running() && it.phase == Phase::Live && self.is_writer())
+            .map(|it| it.facts.id.clone())
+            .collect();
+        self.shutdown.begin_pausing(now.mono, &running);
+        let mut effects = Effects::none();
+        if self.shutdown.policy() == OnQuit::PauseAll {
+            for id in &running {
+                effects.extend(self.with(now, id, |workstream, around| workstream.change(LifeOp::Pause, around)));
+            }
+        }
+        if !self.shutdown.is_waiting() {
+            effects.extend(self.tend_shutdown(now));
+        }
+        effects
+    }
+
+    /// Takes note of what became of a container that was to be frozen at the end.
+    fn note_pause(&mut self, id: &WorkstreamId) {
+        if !matches!(self.shutdown.phase(), Ending::Pausing { .. }) {
+            return;
+        }
+        let Some(workstream) = self.workstreams.get_mut(id) else { return };
+        let outcome = match (&workstream.phase, workstream.last_trouble.clone()) {
+            (Phase::Changing { is_recording: false, .. }, _) => return,
+            (_, Some(trouble)) => {
+                workstream.was_paused_by_quit = false;
+                ShutdownOutcome::Failed(trouble)
+            }
+            (_, None) => ShutdownOutcome::Paused,
+        };
+        self.shutdown.record(id, outcome);
+    }
+
+    fn exit(&mut self) -> Effects {
+        let is_complete = self.shutdown.is_complete();
+        let mut effects = Effects::none();
+        for request in core::mem::take(&mut self.quit_asked_by) {
+            effects.push(Effect::Reply { request, outcome: Ok(Done { workstream: None, note: "ended".to_string() }) });
+        }
+        for id in self.ids() {
+            let Some(workstream) = self.workstreams.get_mut(&id) else { continue };
+            for request in core::mem::take(&mut workstream.asked_by) {
+                let text = "ccells ended first; the next start takes it up".to_string();
+                let refusal = Refusal { kind: RefusalKind::Timeout, text, work: None };
+                effects.push(Effect::Reply { request, outcome: Err(refusal) });
+            }
+        }
+        self.shutdown.finish();
+        effects.push(Effect::Exit { is_complete });
+        effects
+    }
+
+    /// What must be, whatever happened. Asserts stay on in releases: a machine that is wrong must not act.
+    fn assert_invariants(&self) {
+        for workstream in self.workstreams.values() {
+            let is_past = match &workstream.phase {
+                Phase::Creating { step, .. } | Phase::Broken { step, .. } => *step > crate::workstream::CreateStep::WritingIntent,
+                Phase::Destroying { step, .. } => *step > crate::workstream::DestroyStep::WritingIntent,
+                Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Gone => false,
+            };
+            assert!(!is_past || workstream.has_intent, "R9: {} is past its intent without one", workstream.facts.id);
+            assert!(workstream.waiting.is_none_or(|attempt| attempt.0 <= self.attempts), "R10: an attempt from nowhere");
+        }
+        assert!(self.saving.durable <= self.saving.issued, "R2: durable before it was issued");
+    }
+}
+
+fn settle<T, E>(outcome: Result<T, E>, ok: impl FnOnce(T) -> Answer, trouble: impl FnOnce(E) -> Trouble) -> Answer {
+    match outcome {
+        Ok(value) => ok(value),
+        Err(error) => Answer::Trouble(trouble(error)),
+    }
+}
+
+fn git_trouble(error: GitError) -> Trouble {
+    let text = error.to_string();
+    match error {
+        GitError::NoSuchRef { .. } => Trouble::Absent(text),
+        GitError::BranchExists { .. } | GitError::Busy { .. } | GitError::WouldLose { .. } => Trouble::Conflict(text),
+        GitError::Failed { .. } => Trouble::Failed(text),
+    }
+}
+
+fn engine_trouble(error: EngineError) -> Trouble {
+    let text = error.to_string();
+    match error {
+        EngineError::Unreachable { .. } | EngineError::Refused { .. } => Trouble::Failed(text),
+        EngineError::Unknown { .. } => Trouble::Unknown(text),
+        EngineError::NotFound { .. } => Trouble::Absent(text),
+        EngineError::Conflict { .. } => Trouble::Conflict(text),
+    }
+}

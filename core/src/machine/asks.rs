@@ -1,0 +1,389 @@
+//! What the user wants: each wish is taken up, answered, or refused with the reason and what to do next.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::Machine;
+use crate::container::ContainerState;
+use crate::effect::{Done, Effect, Effects, Refusal, RefusalKind};
+use crate::event::{Access, Ask, NewWorkstream, OnQuit};
+use crate::ids::{RequestId, WorkstreamId};
+use crate::limits::{PROMPT_BYTES, WORKSTREAMS};
+use crate::naming;
+use crate::record::{AgentCommand, Facts};
+use crate::snapshot::EngineState;
+use crate::time::Now;
+use crate::workstream::{CreateStep, DestroyStep, LifeOp, Phase, Workstream};
+
+impl Machine {
+    pub(super) fn ask(&mut self, now: Now, request: RequestId, ask: Ask) -> Effects {
+        let Some(found) = &self.found else {
+            return refuse(request, RefusalKind::Failed, "ccells is still starting; try again");
+        };
+        if let (Access::ReadOnly { holder }, true) = (&found.access, changes_something(&ask)) {
+            let text = format!("this repository is in use by {holder}; this one only looks");
+            return refuse(request, RefusalKind::Conflict, &text);
+        }
+        if self.shutdown.has_begun() && !matches!(ask, Ask::Quit { .. } | Ask::QuitNow | Ask::Cancel(_)) {
+            return refuse(request, RefusalKind::Conflict, "ccells is ending");
+        }
+        match ask {
+            Ask::New(wanted) => self.begin_new(now, request, *wanted),
+            Ask::View(view) => {
+                self.saving.is_wanted |= self.view != view;
+                self.view = view;
+                done(request, "")
+            }
+            Ask::Quit { policy } => self.quit(now, request, policy),
+            Ask::QuitNow => self.exit_now(request),
+            Ask::Cancel(id) => self.cancel(now, request, &id),
+            ask if !self.engine.was_heard => {
+                self.held_back.push((request, ask));
+                Effects::none()
+            }
+            Ask::Reconcile => {
+                let mut effects = self.reconcile(now);
+                effects.extend(done(request, ""));
+                effects
+            }
+            Ask::Pause(id) => self.change(now, request, &id, pause),
+            Ask::Stop(id) => self.change(now, request, &id, stop),
+            Ask::Restart(id) => self.change(now, request, &id, restart),
+            Ask::Resume(id) => self.resume(now, request, &id),
+            Ask::Remove { workstream, is_forced, keep_branch } => {
+                self.remove(now, request, &workstream, is_forced, keep_branch)
+            }
+        }
+    }
+
+    /// The engine was heard for the first time, be it as a failure: wishes that waited for that are judged now.
+    pub(super) fn release_held_back(&mut self, now: Now) -> Effects {
+        let mut effects = Effects::none();
+        for (request, ask) in core::mem::take(&mut self.held_back) {
+            effects.extend(self.ask(now, request, ask));
+        }
+        effects
+    }
+
+    fn quit(&mut self, now: Now, request: RequestId, policy: OnQuit) -> Effects {
+        self.quit_asked_by.push(request);
+        if self.shutdown.has_begun() {
+            return Effects::none();
+        }
+        self.shutdown.begin(now.mono, policy);
+        if policy == OnQuit::PauseAll && self.is_writer() {
+            for it in self.workstreams.values_mut().filter(|it| it.is_running() && it.phase == Phase::Live) {
+                it.was_paused_by_quit = true;
+                self.saving.is_wanted = true;
+            }
+        }
+        let refusal = |request| refuse(request, RefusalKind::Failed, "ccells is ending");
+        core::mem::take(&mut self.held_back).into_iter().map(|(request, _)| refusal(request)).fold(
+            Effects::none(),
+            |mut all, effects| {
+                all.extend(effects);
+                all
+            },
+        )
+    }
+
+    fn exit_now(&mut self, request: RequestId) -> Effects {
+        self.shutdown.finish();
+        let mut effects = done(request, "");
+        effects.push(Effect::Exit { is_complete: false });
+        effects
+    }
+
+    fn cancel(&mut self, now: Now, request: RequestId, id: &WorkstreamId) -> Effects {
+        let Some(it) = self.workstreams.get_mut(id) else { return refuse_unknown(request, id) };
+        match &mut it.phase {
+            Phase::Creating { is_cancelled, .. } => {
+                *is_cancelled = true;
+                it.asked_by.push(request);
+                Effects::none()
+            }
+            Phase::Broken { .. } => {
+                it.asked_by.push(request);
+                self.with(now, id, Workstream::roll_back)
+            }
+            Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => {
+                refuse(request, RefusalKind::Conflict, "it is made already; remove it instead")
+            }
+        }
+    }
+
+    fn change(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        id: &WorkstreamId,
+        judge: fn(&Workstream, ContainerState) -> Result<LifeOp, Verdict>,
+    ) -> Effects {
+        let it = match self.ready(request, id) {
+            Ok(it) => it,
+            Err(refusal) => return refusal,
+        };
+        let (Phase::Live, Some((state, _))) = (&it.phase, it.observed) else {
+            let text = format!("`{}` has no container that we see; resume it first", it.facts.name);
+            return refuse(request, RefusalKind::Conflict, &text);
+        };
+        match judge(it, state) {
+            Ok(op) => {
+                it.asked_by.push(request);
+                self.forget_finding(id);
+                self.with(now, id, |it, around| it.change(op, around))
+            }
+            Err(Verdict::Already(note)) => {
+                self.forget_finding(id);
+                done_with(request, id, note)
+            }
+            Err(Verdict::Cannot(why)) => refuse(request, RefusalKind::Conflict, &why),
+        }
+    }
+
+    fn resume(&mut self, now: Now, request: RequestId, id: &WorkstreamId) -> Effects {
+        let it = match self.ready(request, id) {
+            Ok(it) => it,
+            Err(refusal) => return refusal,
+        };
+        let create_at = match &it.phase {
+            Phase::Broken { step, .. } => Some(*step),
+            Phase::Lost if it.facts.base.is_none() => {
+                let text = format!("`{}` was found by its container alone; nothing is left to make another from", it.facts.name);
+                return refuse(request, RefusalKind::Conflict, &text);
+            }
+            Phase::Lost => Some(CreateStep::WritingIntent),
+            Phase::Destroying { step, keep_branch, .. } => {
+                let (step, keep_branch) = (*step, *keep_branch);
+                it.asked_by.push(request);
+                return self.with(now, id, |it, around| it.destroy_from(step, keep_branch, around));
+            }
+            Phase::Creating { .. } | Phase::Live | Phase::Changing { .. } | Phase::Gone => None,
+        };
+        let Some(step) = create_at else { return self.change(now, request, id, resume) };
+        it.asked_by.push(request);
+        self.forget_finding(id);
+        self.with(now, id, |it, around| it.create_from(step, around))
+    }
+
+    fn remove(&mut self, now: Now, request: RequestId, id: &WorkstreamId, is_forced: bool, keep_branch: bool) -> Effects {
+        let is_down = matches!(self.engine.state, EngineState::Down { .. });
+        let it = match self.ready(request, id) {
+            Ok(it) => it,
+            Err(refusal) => return refusal,
+        };
+        if is_down {
+            return refuse(request, RefusalKind::Failed, "the engine does not answer, so nothing is removed; try again when it does");
+        }
+        let step = match &it.phase {
+            Phase::Destroying { step, .. } => *step,
+            Phase::Broken { .. } | Phase::Live | Phase::Lost if is_forced => DestroyStep::WritingIntent,
+            Phase::Creating { .. }
+            | Phase::Broken { .. }
+            | Phase::Live
+            | Phase::Changing { .. }
+            | Phase::Lost
+            | Phase::Gone => DestroyStep::Inspecting,
+        };
+        it.asked_by.push(request);
+        self.with(now, id, |it, around| it.destroy_from(step, keep_branch, around))
+    }
+
+    /// The workstream, when it exists and nothing is being done to it.
+    fn ready(&mut self, request: RequestId, id: &WorkstreamId) -> Result<&mut Workstream, Effects> {
+        let Some(it) = self.workstreams.get_mut(id) else { return Err(refuse_unknown(request, id)) };
+        if it.is_busy() {
+            let text = format!("`{}` is being changed just now; try again when that is done", it.facts.name);
+            return Err(refuse(request, RefusalKind::Conflict, &text));
+        }
+        Ok(it)
+    }
+
+    fn forget_finding(&mut self, id: &WorkstreamId) {
+        self.findings.retain(|finding| finding.workstream != *id);
+    }
+}
+
+/// New workstreams.
+impl Machine {
+    fn begin_new(&mut self, now: Now, request: RequestId, wanted: NewWorkstream) -> Effects {
+        let (facts, is_branch_chosen) = match self.facts_of(now, wanted) {
+            Ok(facts) => facts,
+            Err((kind, text)) => return refuse(request, kind, &text),
+        };
+        let id = facts.id.clone();
+        let step = CreateStep::ResolvingBase;
+        let phase = Phase::Creating { step, retries: 0, is_cancelled: false };
+        let mut workstream = Workstream::new(facts, phase, now.mono);
+        workstream.asked_by.push(request);
+        workstream.is_branch_chosen = is_branch_chosen;
+        self.view.order.push(id.clone());
+        self.workstreams.insert(id.clone(), workstream);
+        self.with(now, &id, |workstream, around| workstream.create_from(step, around))
+    }
+
+    fn facts_of(&self, now: Now, wanted: NewWorkstream) -> Result<(Facts, bool), (RefusalKind, String)> {
+        let found = self.found.as_ref().expect("wishes are judged after the boot only");
+        self.may_begin(&wanted)?;
+        let usage = |error: naming::NameError| (RefusalKind::Usage, error.to_string());
+        let name = match wanted.name {
+            Some(name) => {
+                naming::validate_workstream_name(&name).map_err(usage)?;
+                name
+            }
+            None => self.free_name(&naming::slug(&wanted.prompt)),
+        };
+        let is_branch_chosen = wanted.branch.is_some();
+        let branch = wanted.branch.unwrap_or_else(|| format!("{}{}", found.settings.branch_prefix, naming::slug(&name)));
+        naming::validate_branch(&branch).map_err(usage)?;
+        let below = |room: &str| found.home_path.join(room);
+        let facts = Facts {
+            branch,
+            base_ref: wanted.base,
+            base: None,
+            repo_id: found.repo.id.clone(),
+            repo_path: found.repo.path.clone(),
+            git_dir: found.repo.git_dir.clone(),
+            objects: found.repo.objects.clone(),
+            worktree: below("worktrees").join(found.repo.id.as_str()).join(wanted.id.as_str()),
+            home: below("workstreams").join(wanted.id.as_str()),
+            container_name: naming::container_name(&found.repo.slug, &wanted.id),
+            image: wanted.image.unwrap_or_else(|| found.settings.image.clone()),
+            agent: agent_command(&found.settings.agent, wanted.argv, &wanted.prompt, wanted.session_id),
+            owner: found.owner,
+            limits: found.settings.limits,
+            created_at: now.wall,
+            prompt: wanted.prompt,
+            id: wanted.id,
+            name,
+        };
+        Ok((facts, is_branch_chosen))
+    }
+
+    fn may_begin(&self, wanted: &NewWorkstream) -> Result<(), (RefusalKind, String)> {
+        if self.workstreams.len() >= WORKSTREAMS {
+            let text = format!("this repository has {WORKSTREAMS} workstreams already; remove some first");
+            return Err((RefusalKind::Conflict, text));
+        }
+        if wanted.prompt.len() > PROMPT_BYTES {
+            let text = format!("the prompt has {} bytes; at most {PROMPT_BYTES} fit", wanted.prompt.len());
+            return Err((RefusalKind::Usage, text));
+        }
+        if let Some(reason) = &self.saving.trouble {
+            return Err((RefusalKind::Failed, format!("nothing new is begun while the state cannot be saved: {reason}")));
+        }
+        if let EngineState::Down { reason, .. } = &self.engine.state {
+            return Err((RefusalKind::Failed, reason.clone()));
+        }
+        let is_same = |it: &&Workstream| Some(&it.facts.name) == wanted.name.as_ref();
+        if let Some(same) = self.workstreams.values().find(is_same) {
+            return Err((RefusalKind::Conflict, format!("a workstream named `{}` exists already", same.facts.name)));
+        }
+        Ok(())
+    }
+
+    fn free_name(&self, wish: &str) -> String {
+        let is_taken = |name: &str| self.workstreams.values().any(|it| it.facts.name == name);
+        naming::unique(wish, is_taken).unwrap_or_else(|| wish.to_string())
+    }
+}
+
+/// The agent's command with the prompt and the name of its conversation put in.
+fn agent_command(template: &AgentCommand, argv: Option<Vec<String>>, prompt: &str, session_id: String) -> AgentCommand {
+    let fill = |words: &[String]| -> Vec<String> {
+        let words = words.iter().filter(|word| !(prompt.is_empty() && word.as_str() == "{prompt}"));
+        words.map(|word| word.replace("{session}", &session_id).replace("{prompt}", prompt)).collect()
+    };
+    match argv {
+        Some(argv) => AgentCommand { argv, resume_argv: Vec::new(), env: template.env.clone(), session_id },
+        None => AgentCommand {
+            argv: fill(&template.argv),
+            resume_argv: fill(&template.resume_argv),
+            env: template.env.clone(),
+            session_id,
+        },
+    }
+}
+
+/// Why a change is not begun.
+enum Verdict {
+    Already(&'static str),
+    Cannot(String),
+}
+
+fn cannot(it: &Workstream, state: ContainerState, what: &str) -> Verdict {
+    Verdict::Cannot(format!("`{}` is {state}; it cannot be {what}", it.facts.name))
+}
+
+fn pause(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
+    match state {
+        ContainerState::Running => Ok(LifeOp::Pause),
+        ContainerState::Paused => Err(Verdict::Already("paused already")),
+        ContainerState::Created
+        | ContainerState::Restarting
+        | ContainerState::Removing
+        | ContainerState::Exited
+        | ContainerState::Dead => Err(cannot(it, state, "paused")),
+    }
+}
+
+fn stop(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
+    match state {
+        ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => Ok(LifeOp::Stop),
+        ContainerState::Created | ContainerState::Exited | ContainerState::Dead => {
+            Err(Verdict::Already("stopped already"))
+        }
+        ContainerState::Removing => Err(cannot(it, state, "stopped")),
+    }
+}
+
+fn restart(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
+    match state {
+        ContainerState::Running => Ok(LifeOp::RestartAgent),
+        ContainerState::Created | ContainerState::Exited | ContainerState::Dead => Ok(LifeOp::Start),
+        ContainerState::Paused | ContainerState::Restarting | ContainerState::Removing => {
+            Err(cannot(it, state, "restarted before it is resumed"))
+        }
+    }
+}
+
+fn resume(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
+    match state {
+        ContainerState::Paused => Ok(LifeOp::Unpause),
+        ContainerState::Created | ContainerState::Exited | ContainerState::Dead => Ok(LifeOp::Start),
+        ContainerState::Running | ContainerState::Restarting => Err(Verdict::Already("running already")),
+        ContainerState::Removing => Err(cannot(it, state, "resumed")),
+    }
+}
+
+fn changes_something(ask: &Ask) -> bool {
+    match ask {
+        Ask::New(_)
+        | Ask::Pause(_)
+        | Ask::Resume(_)
+        | Ask::Stop(_)
+        | Ask::Restart(_)
+        | Ask::Remove { .. }
+        | Ask::Cancel(_)
+        | Ask::Reconcile => true,
+        Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,
+    }
+}
+
+fn done(request: RequestId, note: &str) -> Effects {
+    Effects::from(Effect::Reply { request, outcome: Ok(Done { workstream: None, note: note.to_string() }) })
+}
+
+fn done_with(request: RequestId, id: &WorkstreamId, note: &str) -> Effects {
+    let done = Done { workstream: Some(id.clone()), note: note.to_string() };
+    Effects::from(Effect::Reply { request, outcome: Ok(done) })
+}
+
+fn refuse(request: RequestId, kind: RefusalKind, text: &str) -> Effects {
+    Effects::from(Effect::Reply { request, outcome: Err(Refusal { kind, text: text.to_string(), work: None }) })
+}
+
+fn refuse_unknown(request: RequestId, id: &WorkstreamId) -> Effects {
+    refuse(request, RefusalKind::NotFound, &format!("there is no workstream {id}"))
+}

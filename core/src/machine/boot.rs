@@ -1,0 +1,237 @@
+//! The start: from what was on disk, and then from what the engine shows, to workstreams that go on.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::Machine;
+use crate::container::{ContainerLimits, Observed};
+use crate::effect::{Effect, Effects, Level};
+use crate::event::{Found, Previous, Purpose, StateFound};
+use crate::ids::WorkstreamId;
+use crate::record::{AgentCommand, Facts, Intent, Operation, StateEntry};
+use crate::recovery::{self, Evidence, Seen, Verdict};
+use crate::snapshot::Finding;
+use crate::time::{Mono, Now, Wall};
+use crate::workstream::{CreateStep, DestroyStep, LifeOp, Phase, Workstream};
+
+impl Machine {
+    pub(super) fn boot(&mut self, now: Now, found: Found) -> Effects {
+        assert!(self.found.is_none(), "a run boots once");
+        let state = match &found.state {
+            StateFound::Read(state) => Some((**state).clone()),
+            StateFound::Recovered { state, .. } => state.as_deref().cloned(),
+            StateFound::Fresh => None,
+        };
+        if let Some(state) = state {
+            self.view = state.view;
+            self.saving.issued = state.generation;
+            self.saving.durable = state.generation;
+            for entry in state.workstreams {
+                self.restore_entry(now.mono, entry);
+            }
+        }
+        for facts in &found.facts {
+            if !self.workstreams.contains_key(&facts.id) {
+                self.insert(Workstream::new(facts.clone(), Phase::Live, now.mono));
+            }
+        }
+        for intent in &found.intents {
+            self.restore_intent(now.mono, intent);
+        }
+        self.engine.is_stale = true;
+        let notices = found.notices.clone();
+        self.found = Some(found);
+        let mut effects = Effects::none();
+        for text in notices {
+            effects.push(Effect::Notify { level: Level::Warning, text });
+        }
+        effects
+    }
+
+    fn insert(&mut self, workstream: Workstream) {
+        let id = workstream.facts.id.clone();
+        if !self.view.order.contains(&id) {
+            self.view.order.push(id.clone());
+        }
+        self.workstreams.insert(id, workstream);
+    }
+
+    fn restore_entry(&mut self, now: Mono, entry: StateEntry) {
+        let mut workstream = Workstream::new(entry.facts, Phase::Live, now);
+        workstream.container = entry.container_id;
+        workstream.was_paused_by_quit = entry.was_paused_by_quit;
+        workstream.was_stopped_by_user = entry.was_stopped_by_user;
+        workstream.extra = entry.extra;
+        self.insert(workstream);
+    }
+
+    /// An operation that a crash interrupted: nothing is done about it before the engine was heard.
+    fn restore_intent(&mut self, now: Mono, intent: &Intent) {
+        let phase = match intent.operation {
+            Operation::Create => {
+                Phase::Broken { step: CreateStep::PinningBase, reason: "interrupted by a crash".to_string() }
+            }
+            Operation::Destroy { keep_branch, .. } => Phase::Destroying {
+                step: DestroyStep::Freezing,
+                keep_branch,
+                stuck: Some("interrupted by a crash".to_string()),
+            },
+        };
+        let mut workstream = match self.workstreams.remove(&intent.workstream.id) {
+            Some(known) => Workstream { phase, ..known },
+            None => Workstream::new(intent.workstream.clone(), phase, now),
+        };
+        workstream.has_intent = true;
+        // A container that the dead run asked for last may land any time soon.
+        let may_land = match intent.operation {
+            Operation::Create => true,
+            Operation::Destroy { unsettled_since, .. } => unsettled_since.is_some(),
+        };
+        workstream.unsettled_since = may_land.then_some(now);
+        self.insert(workstream);
+    }
+
+    /// The engine was heard: decide about everything that the start found.
+    pub(super) fn recover(&mut self, now: Now) -> Effects {
+        if core::mem::replace(&mut self.is_recovered, true) {
+            return Effects::none();
+        }
+        let verdicts: Vec<_> = self.workstreams.values().map(|it| (it.facts.id.clone(), self.verdict(it))).collect();
+        self.findings = verdicts
+            .iter()
+            .filter(|(id, verdict)| self.is_worth_telling(id, *verdict))
+            .map(|(workstream, verdict)| Finding { workstream: workstream.clone(), verdict: *verdict })
+            .collect();
+        let mut effects = Effects::none();
+        if self.purpose() == Purpose::Interactive && self.is_writer() {
+            for (id, verdict) in verdicts {
+                effects.extend(self.take_up(now, &id, verdict));
+            }
+        }
+        effects
+    }
+
+    fn verdict(&self, it: &Workstream) -> Verdict {
+        let found = self.found.as_ref();
+        let operation = match &it.phase {
+            Phase::Broken { .. } => Some(Operation::Create),
+            Phase::Destroying { keep_branch, .. } => {
+                Some(Operation::Destroy { keep_branch: *keep_branch, unsettled_since: None })
+            }
+            Phase::Creating { .. } | Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Gone => None,
+        };
+        recovery::decide(&Evidence {
+            operation,
+            is_recorded: true,
+            has_worktree: found.is_some_and(|found| found.worktrees.contains(&it.facts.id)),
+            container: it.observed.map_or(Seen::Absent, |(state, _)| Seen::Present(state)),
+            was_paused_by_quit: it.was_paused_by_quit,
+            was_stopped_by_user: it.was_stopped_by_user,
+        })
+    }
+
+    fn is_worth_telling(&self, id: &WorkstreamId, verdict: Verdict) -> bool {
+        let has_crashed = self.found.as_ref().is_some_and(|found| found.previous != Previous::Clean);
+        let is_busy = self.workstreams.get(id).is_none_or(Workstream::is_busy);
+        let was_stopped = self.workstreams.get(id).is_some_and(|it| it.was_stopped_by_user);
+        match verdict {
+            Verdict::Wait | Verdict::Forget => false,
+            Verdict::Adopt | Verdict::LetGoOn => has_crashed && !is_busy,
+            Verdict::OfferResume => !was_stopped || has_crashed,
+            Verdict::OfferRecreate | Verdict::OfferRetry | Verdict::RollForward | Verdict::FinishRemoval => !is_busy,
+        }
+    }
+
+    /// Does what needs no question. Everything else waits for the user.
+    fn take_up(&mut self, now: Now, id: &WorkstreamId, verdict: Verdict) -> Effects {
+        if self.workstreams.get(id).is_none_or(Workstream::is_busy) {
+            return Effects::none();
+        }
+        match verdict {
+            Verdict::LetGoOn => self.with(now, id, |it, around| it.change(LifeOp::Unpause, around)),
+            Verdict::RollForward => self.with(now, id, |it, around| it.create_from(CreateStep::PinningBase, around)),
+            Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| {
+                let keep_branch = matches!(it.phase, Phase::Destroying { keep_branch: true, .. });
+                it.destroy_from(DestroyStep::Freezing, keep_branch, around)
+            }),
+            Verdict::Wait
+            | Verdict::Adopt
+            | Verdict::OfferResume
+            | Verdict::OfferRecreate
+            | Verdict::OfferRetry
+            | Verdict::FinishRemoval
+            | Verdict::Forget => Effects::none(),
+        }
+    }
+
+    /// A run that could not read everything deletes nothing of its own accord.
+    fn may_delete(&self) -> bool {
+        self.found
+            .as_ref()
+            .is_some_and(|found| found.notices.is_empty() && !matches!(found.state, StateFound::Recovered { .. }))
+    }
+
+    /// Finishes or undoes, by their defaults, what a crash interrupted.
+    pub(super) fn reconcile(&mut self, now: Now) -> Effects {
+        let mut effects = Effects::none();
+        for finding in self.findings.clone() {
+            let id = finding.workstream;
+            effects.extend(match finding.verdict {
+                Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
+                    if it.is_busy() { Effects::none() } else { it.destroy_from(DestroyStep::Inspecting, false, around) }
+                }),
+                verdict @ (Verdict::Wait
+                | Verdict::Adopt
+                | Verdict::LetGoOn
+                | Verdict::OfferResume
+                | Verdict::OfferRecreate
+                | Verdict::RollForward
+                | Verdict::OfferRetry
+                | Verdict::FinishRemoval
+                | Verdict::Forget) => self.take_up(now, &id, verdict),
+            });
+        }
+        effects
+    }
+
+    /// A container of ours that nothing on disk speaks of. It may hold work: it is adopted, never removed.
+    pub(super) fn adopt_stranger(&mut self, now: Now, requested_at: Mono, seen: &Observed) -> Effects {
+        let was_removed_since =
+            self.removed.get(&seen.labels.workstream).is_some_and(|removed_at| requested_at < *removed_at);
+        let Some(found) = self.found.as_ref().filter(|_| !was_removed_since) else { return Effects::none() };
+        let mut workstream = Workstream::new(stranger(found, seen, now.wall), Phase::Live, now.mono);
+        workstream.is_recovered = true;
+        workstream.seen(seen, requested_at);
+        self.insert(workstream);
+        self.saving.is_wanted |= self.purpose() != Purpose::Verb;
+        let text = format!("found container {}, which no file knows of; its workstream is back", seen.name);
+        Effects::from(Effect::Notify { level: Level::Warning, text })
+    }
+}
+
+/// What the labels of a container still tell of its workstream.
+fn stranger(found: &Found, seen: &Observed, now: Wall) -> Facts {
+    let id = seen.labels.workstream.clone();
+    let below = |room: &str| found.home_path.join(room);
+    Facts {
+        name: format!("recovered-{}", id.short()),
+        prompt: String::new(),
+        branch: seen.labels.branch.clone(),
+        base_ref: None,
+        base: None,
+        repo_id: found.repo.id.clone(),
+        repo_path: found.repo.path.clone(),
+        git_dir: found.repo.git_dir.clone(),
+        objects: found.repo.objects.clone(),
+        worktree: below("worktrees").join(found.repo.id.as_str()).join(id.as_str()),
+        home: below("workstreams").join(id.as_str()),
+        container_name: seen.name.clone(),
+        image: found.settings.image.clone(),
+        agent: AgentCommand::default(),
+        owner: found.owner,
+        limits: ContainerLimits::default(),
+        created_at: now,
+        id,
+    }
+}

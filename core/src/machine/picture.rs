@@ -1,0 +1,115 @@
+//! The machine's picture for the screen: nothing here changes anything.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::Machine;
+use crate::container::ContainerState;
+use crate::snapshot::{Card, CardState, EngineState, Progress, Snapshot};
+use crate::workstream::{CreateStep, DestroyStep, Phase, SessionState, Workstream};
+
+impl Machine {
+    /// The picture; `None` before the boot.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let found = self.found.as_ref()?;
+        Some(Snapshot {
+            repo_id: found.repo.id.clone(),
+            repo_path: found.repo.path.clone(),
+            access: found.access.clone(),
+            previous: found.previous.clone(),
+            engine: self.engine.state.clone(),
+            degraded: self.saving.trouble.clone(),
+            workstreams: self.cards(),
+            view: self.view.clone(),
+            shutdown: self.shutdown.state(),
+            findings: self.findings.clone(),
+            notices: found.notices.clone(),
+        })
+    }
+
+    fn cards(&self) -> Vec<Card> {
+        let place = |id| self.view.order.iter().position(|other| other == id).unwrap_or(usize::MAX);
+        let mut shown: Vec<&Workstream> = self.workstreams.values().filter(|it| !is_hidden(it)).collect();
+        shown.sort_by_key(|it| (place(&it.facts.id), it.facts.id.clone()));
+        shown.into_iter().map(|it| self.card(it)).collect()
+    }
+
+    fn card(&self, it: &Workstream) -> Card {
+        let facts = &it.facts;
+        Card {
+            id: facts.id.clone(),
+            name: facts.name.clone(),
+            prompt: facts.prompt.clone(),
+            branch: facts.branch.clone(),
+            image: facts.image.clone(),
+            worktree: facts.worktree.clone(),
+            directory: facts.home.clone(),
+            created_at: facts.created_at,
+            state: self.card_state(it),
+            progress: progress(it),
+            reason: reason(it),
+            container_id: it.container.clone(),
+            container_state: it.observed.map(|(state, _)| state),
+            exit: it.exit,
+            agent: it.agent.clone(),
+            is_attached: matches!(it.session, SessionState::Open(_)),
+            is_recovered: it.is_recovered,
+        }
+    }
+
+    fn card_state(&self, it: &Workstream) -> CardState {
+        match &it.phase {
+            Phase::Creating { .. } => CardState::Creating,
+            Phase::Broken { .. } => CardState::Failed,
+            Phase::Lost => CardState::Lost,
+            Phase::Destroying { .. } | Phase::Gone => CardState::Removing,
+            Phase::Live | Phase::Changing { .. } => match (it.observed, &self.engine.state) {
+                (None, _) | (_, EngineState::Down { .. } | EngineState::Unknown) => CardState::Unknown,
+                (Some((ContainerState::Running | ContainerState::Restarting, _)), _) => CardState::Running,
+                (Some((ContainerState::Paused, _)), _) => CardState::Paused,
+                (
+                    Some((
+                        ContainerState::Created
+                        | ContainerState::Removing
+                        | ContainerState::Exited
+                        | ContainerState::Dead,
+                        _,
+                    )),
+                    _,
+                ) => CardState::Stopped,
+            },
+        }
+    }
+}
+
+/// One that is gone for the user and only waits for what may still land.
+fn is_hidden(it: &Workstream) -> bool {
+    matches!(&it.phase, Phase::Destroying { step, stuck: None, .. } if *step >= DestroyStep::Settling)
+}
+
+fn progress(it: &Workstream) -> Option<Progress> {
+    let (step, index, of) = match &it.phase {
+        Phase::Creating { step, .. } => {
+            (step.as_str(), CreateStep::ALL.iter().position(|other| other == step)?, CreateStep::ALL.len())
+        }
+        Phase::Destroying { step, stuck: None, .. } => {
+            (step.as_str(), DestroyStep::ALL.iter().position(|other| other == step)?, DestroyStep::ALL.len())
+        }
+        Phase::Changing { op, .. } => (op.as_str(), 0, 1),
+        Phase::Broken { .. } | Phase::Live | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => return None,
+    };
+    Some(Progress { step, index: index + 1, of, since: it.since })
+}
+
+fn reason(it: &Workstream) -> Option<alloc::string::String> {
+    match &it.phase {
+        Phase::Broken { step, reason } => Some(alloc::format!("{}: {reason}", step.as_str())),
+        Phase::Destroying { step, stuck: Some(reason), .. } => Some(alloc::format!("{}: {reason}", step.as_str())),
+        Phase::Lost => Some("its container is gone; its worktree and branch are kept".to_string()),
+        Phase::Creating { .. }
+        | Phase::Live
+        | Phase::Changing { .. }
+        | Phase::Destroying { .. }
+        | Phase::Gone => it.last_trouble.clone(),
+    }
+}
