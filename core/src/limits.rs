@@ -96,6 +96,22 @@ pub const SCROLLBACK_LINES: usize = 10_000;
 pub const INPUT_BYTES: usize = 1_024 * 1_024;
 /// Longest operating system command (OSC) the emulator takes before it is cut off.
 pub const OSC_BYTES: usize = 64 * 1_024;
+/// Most characters that share one cell: a letter with its marks, or a joined emoji.
+pub const CLUSTER_CHARS: usize = 13;
+/// Longest terminal title kept.
+pub const TITLE_BYTES: usize = 1_024;
+/// Longest text kept of an agent's status report, and of a holder's refusal.
+pub const MESSAGE_BYTES: usize = 2_048;
+/// Longest status report (OSC 7501) that is read.
+pub const STATUS_BYTES: usize = 4_096;
+/// Replies to terminal queries that wait for an agent that does not read; the rest is dropped.
+pub const REPLY_BYTES: usize = 64 * 1_024;
+/// Bytes of output in one frame of a holder, so that other frames get between them.
+pub const CHUNK_BYTES: usize = 64 * 1_024;
+/// Output a holder keeps ready for one session, its snapshot aside; the ring has the rest.
+pub const SESSION_BYTES: usize = 256 * 1_024;
+/// How long an agent may take to leave when its holder is told to.
+pub const AGENT_GRACE_MS: u64 = 3_000;
 /// Sessions one holder serves at a time.
 pub const SESSIONS: usize = 16;
 /// Smallest and largest terminal, in cells.
@@ -128,3 +144,8 @@ const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);
 const _: () = assert!(SLUG_CHARS + 5 <= BRANCH_CHARS, "a slug has room for the number that makes it unique");
 const _: () = assert!(RING_BYTES >= FRAME_BYTES);
 const _: () = assert!(SAVE_TRIES >= 1);
+const _: () = assert!(CHUNK_BYTES + 64 <= FRAME_BYTES, "a chunk and its head are one frame");
+const _: () = assert!(TITLE_BYTES + MESSAGE_BYTES + 64 <= FRAME_BYTES, "a report is one frame");
+const _: () = assert!(SESSION_BYTES >= 2 * CHUNK_BYTES && SESSION_BYTES < RING_BYTES);
+const _: () = assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
+const _: () = assert!(STATUS_BYTES < OSC_BYTES);

@@ -1,0 +1,159 @@
+//! What an agent says of itself through its terminal, and how it ended: the facts a holder reports.
+
+use alloc::string::String;
+use core::fmt;
+
+/// Where an agent stands, by the program status reports (OSC 7501) it sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AgentStatus {
+    /// It has said nothing, or took back what it said.
+    #[default]
+    Unknown,
+    /// It waits for a prompt.
+    Idle,
+    /// It works on a prompt.
+    Working,
+    /// It cannot go on without the user.
+    Blocked {
+        /// What it needs.
+        kind: BlockedKind,
+        /// Its own words; untrusted text, perhaps empty.
+        message: String,
+    },
+    /// It finished what it was asked.
+    Done,
+    /// It gave up on what it was asked.
+    Error {
+        /// Its own words; untrusted text, perhaps empty.
+        message: String,
+    },
+}
+
+impl AgentStatus {
+    /// Whether a person should look.
+    pub fn needs_user(&self) -> bool {
+        match self {
+            Self::Blocked { .. } | Self::Error { .. } => true,
+            Self::Unknown | Self::Idle | Self::Working | Self::Done => false,
+        }
+    }
+}
+
+impl fmt::Display for AgentStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("unknown"),
+            Self::Idle => f.write_str("idle"),
+            Self::Working => f.write_str("working"),
+            Self::Blocked { kind, message } if message.is_empty() => write!(f, "blocked ({kind})"),
+            Self::Blocked { kind, message } => write!(f, "blocked ({kind}): {message}"),
+            Self::Done => f.write_str("done"),
+            Self::Error { message } if message.is_empty() => f.write_str("error"),
+            Self::Error { message } => write!(f, "error: {message}"),
+        }
+    }
+}
+
+/// What a blocked agent needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockedKind {
+    /// Leave to run a tool.
+    Permission,
+    /// An answer to a question.
+    Question,
+    /// A login.
+    Auth,
+    /// Something it has no word for.
+    Other,
+}
+
+impl BlockedKind {
+    /// The word the status protocol has for it; [`BlockedKind::Other`] is `other`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permission => "permission",
+            Self::Question => "question",
+            Self::Auth => "auth",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads the protocol's word; one we do not know is [`BlockedKind::Other`].
+    pub fn parse(word: &str) -> Self {
+        [Self::Permission, Self::Question, Self::Auth]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .unwrap_or(Self::Other)
+    }
+}
+
+impl fmt::Display for BlockedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How an agent's process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentExit {
+    /// It left with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// It never began, for the reason given.
+    NotStarted(String),
+}
+
+impl AgentExit {
+    /// Whether it left of its own will and content.
+    pub fn is_success(&self) -> bool {
+        match self {
+            Self::Code(code) => *code == 0,
+            Self::Signal(_) | Self::NotStarted(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for AgentExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exited with code {code}"),
+            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Self::NotStarted(reason) => write!(f, "could not be started: {reason}"),
+        }
+    }
+}
+
+/// Whether the agent's process lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentLife {
+    /// It runs.
+    Running,
+    /// It ended; its screen stays.
+    Exited(AgentExit),
+}
+
+/// All a holder knows of its agent. A later report replaces an earlier one as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentReport {
+    /// Whether its process lives.
+    pub life: AgentLife,
+    /// How often this holder has started it.
+    pub starts: u32,
+    /// Where it stands, by its own reports.
+    pub status: AgentStatus,
+    /// The title it gave its terminal; untrusted text, empty when it gave none.
+    pub title: String,
+    /// How often it rang the bell, over all starts.
+    pub bells: u64,
+}
+
+impl fmt::Display for AgentReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.life {
+            AgentLife::Running => write!(f, "running, {}", self.status)?,
+            AgentLife::Exited(exit) => write!(f, "{exit}")?,
+        }
+        write!(f, ", start {}, {} bells, title {:?}", self.starts, self.bells, self.title)
+    }
+}

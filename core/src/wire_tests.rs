@@ -1,0 +1,199 @@
+//! What the wire promises: frames survive it, however the stream is cut, and garbage is an error, never a panic.
+
+use std::string::ToString;
+use std::vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn size() -> impl Strategy<Value = (u16, u16)> {
+    (limits::COLUMNS, limits::ROWS)
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..300)
+}
+
+fn to_holder() -> impl Strategy<Value = ToHolder> {
+    prop_oneof![
+        (prop::option::of(size()), any::<bool>(), any::<Option<u64>>())
+            .prop_map(|(size, observe, from_sequence)| ToHolder::Hello { size, observe, from_sequence }),
+        bytes().prop_map(ToHolder::Input),
+        size().prop_map(|(columns, rows)| ToHolder::Resize { columns, rows }),
+        Just(ToHolder::RestartAgent),
+        prop::sample::select(&SIGNALS).prop_map(|signal| ToHolder::SignalAgent { signal }),
+        Just(ToHolder::Detach),
+        any::<u64>().prop_map(ToHolder::Ping),
+    ]
+}
+
+fn status() -> impl Strategy<Value = AgentStatus> {
+    let kinds = [BlockedKind::Permission, BlockedKind::Question, BlockedKind::Auth, BlockedKind::Other];
+    prop_oneof![
+        Just(AgentStatus::Unknown),
+        Just(AgentStatus::Idle),
+        Just(AgentStatus::Working),
+        (prop::sample::select(kinds.to_vec()), ".{0,40}")
+            .prop_map(|(kind, message)| AgentStatus::Blocked { kind, message }),
+        Just(AgentStatus::Done),
+        ".{0,40}".prop_map(|message| AgentStatus::Error { message }),
+    ]
+}
+
+fn report() -> impl Strategy<Value = AgentReport> {
+    let life = prop_oneof![
+        Just(AgentLife::Running),
+        any::<i32>().prop_map(|code| AgentLife::Exited(AgentExit::Code(code))),
+        any::<i32>().prop_map(|signal| AgentLife::Exited(AgentExit::Signal(signal))),
+        ".{0,40}".prop_map(|reason| AgentLife::Exited(AgentExit::NotStarted(reason))),
+    ];
+    (life, any::<u32>(), status(), ".{0,40}", any::<u64>())
+        .prop_map(|(life, starts, status, title, bells)| AgentReport { life, starts, status, title, bells })
+}
+
+fn from_holder() -> impl Strategy<Value = FromHolder> {
+    let resync = prop::sample::select(vec![Resync::Continues, Resync::Snapshot]);
+    prop_oneof![
+        (any::<u64>(), size(), resync).prop_map(|(sequence, (columns, rows), resync)| FromHolder::Welcome {
+            sequence,
+            columns,
+            rows,
+            resync
+        }),
+        (any::<u64>(), size(), bytes(), any::<bool>()).prop_map(
+            |(sequence, (columns, rows), bytes, is_last)| FromHolder::Snapshot {
+                sequence,
+                columns,
+                rows,
+                bytes,
+                is_last
+            }
+        ),
+        (any::<u64>(), bytes()).prop_map(|(sequence, bytes)| FromHolder::Output { sequence, bytes }),
+        size().prop_map(|(columns, rows)| FromHolder::Resized { columns, rows }),
+        report().prop_map(FromHolder::Agent),
+        any::<u64>().prop_map(FromHolder::Pong),
+        ".{0,40}".prop_map(|reason| FromHolder::Refused { reason }),
+    ]
+}
+
+/// All frames of `stream`, pushed in pieces of the sizes given (and then the rest at once).
+fn decode_all<F: Frame>(stream: &[u8], pieces: &[usize]) -> (Vec<F>, Option<WireError>) {
+    let (mut decoder, mut frames, mut rest) = (Decoder::new(), Vec::new(), stream);
+    for piece in pieces.iter().copied().chain([stream.len()]) {
+        let (now, later) = rest.split_at(piece.min(rest.len()));
+        rest = later;
+        decoder.push(now);
+        loop {
+            match decoder.next() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+    }
+    (frames, None)
+}
+
+proptest! {
+    #[test]
+    fn what_a_session_says_arrives(
+        frames in prop::collection::vec(to_holder(), 0..12),
+        pieces in prop::collection::vec(0_usize..50, 0..40),
+    ) {
+        let mut stream = Vec::new();
+        frames.iter().for_each(|frame| encode(frame, &mut stream));
+        prop_assert_eq!(decode_all(&stream, &pieces), (frames, None));
+    }
+
+    #[test]
+    fn what_a_holder_says_arrives(
+        frames in prop::collection::vec(from_holder(), 0..12),
+        pieces in prop::collection::vec(0_usize..50, 0..40),
+    ) {
+        let mut stream = Vec::new();
+        frames.iter().for_each(|frame| encode(frame, &mut stream));
+        prop_assert_eq!(decode_all(&stream, &pieces), (frames, None));
+    }
+
+    /// Garbage, and good frames with one byte changed, give the same frames and the same error for any cut.
+    #[test]
+    fn garbage_is_an_error_at_worst(
+        frames in prop::collection::vec(from_holder(), 0..4),
+        garbage in bytes(),
+        flip in any::<prop::sample::Index>(),
+        pieces in prop::collection::vec(0_usize..50, 0..40),
+    ) {
+        let mut stream = Vec::new();
+        frames.iter().for_each(|frame| encode(frame, &mut stream));
+        stream.extend(garbage);
+        if !stream.is_empty() {
+            let index = flip.index(stream.len());
+            stream[index] ^= 0x41;
+        }
+        prop_assert_eq!(decode_all::<FromHolder>(&stream, &pieces), decode_all::<FromHolder>(&stream, &[]));
+        prop_assert_eq!(decode_all::<ToHolder>(&stream, &pieces), decode_all::<ToHolder>(&stream, &[]));
+    }
+}
+
+#[test]
+fn long_bytes_travel_in_several_frames() {
+    let bytes: Vec<u8> = (0..limits::FRAME_BYTES * 3).map(|index| index.to_le_bytes()[1]).collect();
+    let mut stream = Vec::new();
+    encode(&FromHolder::Output { sequence: 7, bytes: bytes.clone() }, &mut stream);
+    let (frames, error) = decode_all::<FromHolder>(&stream, &[]);
+    assert_eq!(error, None);
+    let mut joined = Vec::new();
+    for frame in frames {
+        let FromHolder::Output { sequence, bytes } = frame else { panic!("{frame}") };
+        assert_eq!(sequence, 7 + joined.len() as u64);
+        joined.extend(bytes);
+    }
+    assert!(joined == bytes);
+}
+
+#[test]
+fn long_texts_are_cut_between_characters() {
+    let mut stream = Vec::new();
+    encode(&FromHolder::Refused { reason: "é€".repeat(limits::MESSAGE_BYTES) }, &mut stream);
+    let (frames, error) = decode_all::<FromHolder>(&stream, &[]);
+    assert_eq!(error, None);
+    let [FromHolder::Refused { reason }] = &frames[..] else { panic!("{frames:?}") };
+    assert!((limits::MESSAGE_BYTES - 2..=limits::MESSAGE_BYTES).contains(&reason.len()));
+}
+
+#[test]
+fn an_announced_length_is_refused_before_its_bytes_come() {
+    for (kind, length) in [(kind::OUTPUT, limits::FRAME_BYTES + 1), (kind::PONG, SHORT_BYTES + 1)] {
+        let length = u32::try_from(length).unwrap();
+        let mut decoder = Decoder::<FromHolder>::new();
+        decoder.push(&length.to_le_bytes());
+        decoder.push(&[kind]);
+        let error = decoder.next().unwrap_err();
+        assert_eq!(error, WireError::TooLong { kind, length });
+        decoder.push(&[0; 4_096]);
+        assert_eq!((decoder.next(), decoder.pending()), (Err(error), 0));
+    }
+}
+
+#[test]
+fn another_version_says_so() {
+    let mut stream = Vec::new();
+    encode(&ToHolder::Hello { size: None, observe: false, from_sequence: None }, &mut stream);
+    stream[HEAD_BYTES] = 9;
+    let (frames, error) = decode_all::<ToHolder>(&stream, &[]);
+    assert!(frames.is_empty());
+    assert_eq!(
+        error.unwrap().to_string(),
+        "the other side speaks version 9 of the protocol, this one 1; use the same ccells for both"
+    );
+}
+
+#[test]
+fn frames_read_well_in_a_trace() {
+    let hello = ToHolder::Hello { size: Some((80, 24)), observe: true, from_sequence: Some(5) };
+    assert_eq!(hello.to_string(), "hello, observing, 80x24, from 5");
+    let output = FromHolder::Output { sequence: 3, bytes: b"\x1b[1mhi".to_vec() };
+    assert_eq!(output.to_string(), r#"output at 3 (6 bytes) "\x1b[1mhi""#);
+}
