@@ -68,9 +68,17 @@ impl ContainerState {
 
     /// Parses the engine's word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Created, Self::Running, Self::Paused, Self::Restarting, Self::Removing, Self::Exited, Self::Dead]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        [
+            Self::Created,
+            Self::Running,
+            Self::Paused,
+            Self::Restarting,
+            Self::Removing,
+            Self::Exited,
+            Self::Dead,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
     }
 
     /// Whether processes of it exist, frozen or not.
@@ -157,7 +165,11 @@ pub struct ContainerLimits {
 
 impl Default for ContainerLimits {
     fn default() -> Self {
-        Self { pids: limits::CONTAINER_PIDS, memory: limits::CONTAINER_MEMORY, nano_cpus: limits::CONTAINER_NANO_CPUS }
+        Self {
+            pids: limits::CONTAINER_PIDS,
+            memory: limits::CONTAINER_MEMORY,
+            nano_cpus: limits::CONTAINER_NANO_CPUS,
+        }
     }
 }
 
@@ -188,7 +200,8 @@ pub struct ContainerSpec {
 impl ContainerSpec {
     /// The command of the container: the holder, told what to run.
     pub fn command(&self) -> Vec<String> {
-        let mut command = vec![HOLDER.to_string(), "serve".to_string(), "--socket".to_string(), HOLDER_SOCKET.to_string()];
+        let mut command =
+            vec![HOLDER.to_string(), "serve".to_string(), "--socket".to_string(), HOLDER_SOCKET.to_string()];
         for word in &self.resume_argv {
             command.push(format!("--resume={word}"));
         }
@@ -202,11 +215,20 @@ impl ContainerSpec {
     pub fn config_hash(&self) -> String {
         let text = format!(
             "{:?}",
-            (&self.name, &self.image, self.owner, &self.argv, &self.resume_argv, &self.env, &self.mounts, self.limits)
+            (
+                &self.name,
+                &self.image,
+                self.owner,
+                &self.argv,
+                &self.resume_argv,
+                &self.env,
+                &self.mounts,
+                self.limits
+            )
         );
-        let hash = text
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         format!("{hash:016x}")
     }
 }

@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 
 use crate::agent::AgentReport;
 use crate::container::{ContainerLimits, Observed};
-use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId};
+use crate::ids::{
+    Attempt, Commit, ContainerId, Generation, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId,
+};
 use crate::ports::{EngineError, EngineFacts, GitError, WorkReport};
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, StateRecord, ViewRecord};
 use crate::time::Mono;

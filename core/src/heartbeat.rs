@@ -117,14 +117,27 @@ mod tests {
     #[test]
     fn the_lock_decides_and_clocks_never_do() {
         let old = beat(1);
-        let base = Evidence { lock: LockEvidence::Held, beat: Some(&old), is_process_alive: None, boot_id: "boot", is_same_host: true };
+        let base = Evidence {
+            lock: LockEvidence::Held,
+            beat: Some(&old),
+            is_process_alive: None,
+            boot_id: "boot",
+            is_same_host: true,
+        };
         assert_eq!(judge(&base), Liveness::Alive, "held lock with an old beat");
-        assert_eq!(judge(&Evidence { lock: LockEvidence::Free, is_process_alive: Some(true), ..base.clone() }), Liveness::Dead, "reused pid");
+        assert_eq!(
+            judge(&Evidence { lock: LockEvidence::Free, is_process_alive: Some(true), ..base.clone() }),
+            Liveness::Dead,
+            "reused pid"
+        );
         let unusable = Evidence { lock: LockEvidence::Unusable, ..base };
         assert_eq!(judge(&unusable), Liveness::Suspect);
         assert_eq!(judge(&Evidence { is_process_alive: Some(false), ..unusable.clone() }), Liveness::Dead);
         assert_eq!(judge(&Evidence { is_process_alive: Some(true), ..unusable.clone() }), Liveness::Alive);
         assert_eq!(judge(&Evidence { boot_id: "next", ..unusable.clone() }), Liveness::Dead, "rebooted");
-        assert_eq!(judge(&Evidence { is_same_host: false, is_process_alive: Some(false), ..unusable }), Liveness::Suspect);
+        assert_eq!(
+            judge(&Evidence { is_same_host: false, is_process_alive: Some(false), ..unusable }),
+            Liveness::Suspect
+        );
     }
 }

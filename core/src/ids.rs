@@ -21,7 +21,8 @@ fn is_ulid(text: &str) -> bool {
 
 /// What the engine hands out: hexadecimal, 64 characters from Docker.
 fn is_container_id(text: &str) -> bool {
-    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// A short key that is safe in a file name and a label.
@@ -189,7 +190,13 @@ mod tests {
     #[test]
     fn ids_are_parsed_not_trusted() {
         assert!(WorkstreamId::parse("01jd8z5q0v3x7k2m9n4p6r8s1t").is_ok());
-        for bad in ["", "01JD8Z5Q0V3X7K2M9N4P6R8S1T", "01jd8z5q0v3x7k2m9n4p6r8s1", "../../../../../../../../etc", "01jd8z5q0v3x7k2m9n4p6r8sil"] {
+        for bad in [
+            "",
+            "01JD8Z5Q0V3X7K2M9N4P6R8S1T",
+            "01jd8z5q0v3x7k2m9n4p6r8s1",
+            "../../../../../../../../etc",
+            "01jd8z5q0v3x7k2m9n4p6r8sil",
+        ] {
             assert!(WorkstreamId::parse(bad).is_err(), "{bad}");
         }
         assert!(RepoId::parse("web-1a2b3c").is_ok());

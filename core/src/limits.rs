@@ -147,5 +147,6 @@ const _: () = assert!(SAVE_TRIES >= 1);
 const _: () = assert!(CHUNK_BYTES + 64 <= FRAME_BYTES, "a chunk and its head are one frame");
 const _: () = assert!(TITLE_BYTES + MESSAGE_BYTES + 64 <= FRAME_BYTES, "a report is one frame");
 const _: () = assert!(SESSION_BYTES >= 2 * CHUNK_BYTES && SESSION_BYTES < RING_BYTES);
-const _: () = assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
+const _: () =
+    assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
 const _: () = assert!(STATUS_BYTES < OSC_BYTES);

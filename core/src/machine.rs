@@ -188,9 +188,13 @@ impl Machine {
             | Event::ContainerPaused { workstream, attempt, outcome }
             | Event::ContainerUnpaused { workstream, attempt, outcome }
             | Event::ContainerStopped { workstream, attempt, outcome }
-            | Event::ContainerRemoved { workstream, attempt, outcome } => self.engine_answer(now, &workstream, attempt, outcome),
+            | Event::ContainerRemoved { workstream, attempt, outcome } => {
+                self.engine_answer(now, &workstream, attempt, outcome)
+            }
             Event::EnginePinged { outcome } => self.engine_pinged(now, outcome.map(|_| ())),
-            Event::ContainersListed { requested_at, outcome } => self.containers_listed(now, requested_at, outcome),
+            Event::ContainersListed { requested_at, outcome } => {
+                self.containers_listed(now, requested_at, outcome)
+            }
             Event::EngineChanged => {
                 self.engine.is_stale = true;
                 Effects::none()
@@ -198,7 +202,9 @@ impl Machine {
             Event::EngineLost { reason } => self.engine_lost(now, reason),
 
             Event::SessionOpened { workstream, attempt } => self.session_opened(&workstream, attempt),
-            Event::SessionEnded { workstream, attempt, reason: _ } => self.session_ended(now, &workstream, attempt),
+            Event::SessionEnded { workstream, attempt, reason: _ } => {
+                self.session_ended(now, &workstream, attempt)
+            }
             Event::AgentReported { workstream, report } => {
                 if let Some(workstream) = self.workstreams.get_mut(&workstream) {
                     workstream.agent = Some(report);
@@ -249,7 +255,8 @@ impl Machine {
     }
 
     fn answer(&mut self, now: Now, workstream: &WorkstreamId, attempt: Attempt, answer: Answer) -> Effects {
-        let effects = self.with(now, workstream, |workstream, around| workstream.answer(attempt, answer, around));
+        let effects =
+            self.with(now, workstream, |workstream, around| workstream.answer(attempt, answer, around));
         self.note_pause(workstream);
         effects
     }
@@ -297,7 +304,12 @@ impl Machine {
         effects
     }
 
-    fn containers_listed(&mut self, now: Now, requested_at: Mono, outcome: Result<Vec<Observed>, EngineError>) -> Effects {
+    fn containers_listed(
+        &mut self,
+        now: Now,
+        requested_at: Mono,
+        outcome: Result<Vec<Observed>, EngineError>,
+    ) -> Effects {
         self.engine.listing_since = None;
         let listed = match outcome {
             Ok(listed) => listed,
@@ -396,8 +408,10 @@ impl Machine {
     fn tend_engine(&mut self, now: Now) -> Effects {
         let Some(found) = &self.found else { return Effects::none() };
         let home = found.home.clone();
-        let is_settling = self.workstreams.values().any(|it| self.settles_at(it).is_some_and(|at| at <= now.mono));
-        let is_due = self.engine.is_stale || is_settling || self.engine.list_at.is_some_and(|at| at <= now.mono);
+        let is_settling =
+            self.workstreams.values().any(|it| self.settles_at(it).is_some_and(|at| at <= now.mono));
+        let is_due =
+            self.engine.is_stale || is_settling || self.engine.list_at.is_some_and(|at| at <= now.mono);
         let mut effects = Effects::none();
         if self.engine.listing_since.is_some() || !is_due || self.shutdown.has_begun() {
             return effects;
@@ -454,7 +468,9 @@ impl Machine {
         let found = self.found.as_ref().expect("a state is saved only after the boot");
         let extra = match &found.state {
             crate::event::StateFound::Read(state) => state.extra.clone(),
-            crate::event::StateFound::Fresh | crate::event::StateFound::Recovered { .. } => serde_json::Map::new(),
+            crate::event::StateFound::Fresh | crate::event::StateFound::Recovered { .. } => {
+                serde_json::Map::new()
+            }
         };
         StateRecord {
             version: VERSION,
@@ -479,12 +495,15 @@ impl Machine {
                 }
                 self.saving.durable = self.saving.durable.max(generation);
                 for id in self.ids() {
-                    effects.extend(self.with(now, &id, |workstream, around| workstream.saved(generation, around)));
+                    effects.extend(
+                        self.with(now, &id, |workstream, around| workstream.saved(generation, around)),
+                    );
                 }
             }
             Err(reason) => {
                 if self.saving.trouble.is_none() {
-                    let text = format!("the state cannot be saved: {reason}. Free some space; ccells tries again.");
+                    let text =
+                        format!("the state cannot be saved: {reason}. Free some space; ccells tries again.");
                     effects.push(Effect::Notify { level: Level::Error, text });
                 }
                 self.saving.trouble = Some(reason);
@@ -529,7 +548,9 @@ impl Machine {
         let mut effects = Effects::none();
         if self.shutdown.policy() == OnQuit::PauseAll {
             for id in &running {
-                effects.extend(self.with(now, id, |workstream, around| workstream.change(LifeOp::Pause, around)));
+                effects.extend(
+                    self.with(now, id, |workstream, around| workstream.change(LifeOp::Pause, around)),
+                );
             }
         }
         if !self.shutdown.is_waiting() {
@@ -559,7 +580,10 @@ impl Machine {
         let is_complete = self.shutdown.is_complete();
         let mut effects = Effects::none();
         for request in core::mem::take(&mut self.quit_asked_by) {
-            effects.push(Effect::Reply { request, outcome: Ok(Done { workstream: None, note: "ended".to_string() }) });
+            effects.push(Effect::Reply {
+                request,
+                outcome: Ok(Done { workstream: None, note: "ended".to_string() }),
+            });
         }
         for id in self.ids() {
             let Some(workstream) = self.workstreams.get_mut(&id) else { continue };
@@ -578,18 +602,31 @@ impl Machine {
     fn assert_invariants(&self) {
         for workstream in self.workstreams.values() {
             let is_past = match &workstream.phase {
-                Phase::Creating { step, .. } | Phase::Broken { step, .. } => *step > crate::workstream::CreateStep::WritingIntent,
+                Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
+                    *step > crate::workstream::CreateStep::WritingIntent
+                }
                 Phase::Destroying { step, .. } => *step > crate::workstream::DestroyStep::WritingIntent,
                 Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Gone => false,
             };
-            assert!(!is_past || workstream.has_intent, "R9: {} is past its intent without one", workstream.facts.id);
-            assert!(workstream.waiting.is_none_or(|attempt| attempt.0 <= self.attempts), "R10: an attempt from nowhere");
+            assert!(
+                !is_past || workstream.has_intent,
+                "R9: {} is past its intent without one",
+                workstream.facts.id
+            );
+            assert!(
+                workstream.waiting.is_none_or(|attempt| attempt.0 <= self.attempts),
+                "R10: an attempt from nowhere"
+            );
         }
         assert!(self.saving.durable <= self.saving.issued, "R2: durable before it was issued");
     }
 }
 
-fn settle<T, E>(outcome: Result<T, E>, ok: impl FnOnce(T) -> Answer, trouble: impl FnOnce(E) -> Trouble) -> Answer {
+fn settle<T, E>(
+    outcome: Result<T, E>,
+    ok: impl FnOnce(T) -> Answer,
+    trouble: impl FnOnce(E) -> Trouble,
+) -> Answer {
     match outcome {
         Ok(value) => ok(value),
         Err(error) => Answer::Trouble(trouble(error)),
@@ -600,7 +637,9 @@ fn git_trouble(error: GitError) -> Trouble {
     let text = error.to_string();
     match error {
         GitError::NoSuchRef { .. } => Trouble::Absent(text),
-        GitError::BranchExists { .. } | GitError::Busy { .. } | GitError::WouldLose { .. } => Trouble::Conflict(text),
+        GitError::BranchExists { .. } | GitError::Busy { .. } | GitError::WouldLose { .. } => {
+            Trouble::Conflict(text)
+        }
         GitError::Failed { .. } => Trouble::Failed(text),
     }
 }

@@ -144,22 +144,42 @@ pub trait Engine: Send + Sync + 'static {
     /// Asks whether it is there.
     fn ping_engine(&self) -> impl Future<Output = Result<EngineFacts, EngineError>> + Send;
     /// All containers that carry `home`'s label, in any state, sorted by name.
-    fn list_containers(&self, home: &HomeId) -> impl Future<Output = Result<Vec<Observed>, EngineError>> + Send;
+    fn list_containers(
+        &self,
+        home: &HomeId,
+    ) -> impl Future<Output = Result<Vec<Observed>, EngineError>> + Send;
     /// Makes a container. One of the same name, workstream and fingerprint is taken as the answer.
-    fn create_container(&self, spec: &ContainerSpec) -> impl Future<Output = Result<ContainerId, EngineError>> + Send;
+    fn create_container(
+        &self,
+        spec: &ContainerSpec,
+    ) -> impl Future<Output = Result<ContainerId, EngineError>> + Send;
     /// Puts the holder into its volume. Doing it again is harmless.
     fn upload_holder(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
     /// Starts it; one that runs already is fine.
-    fn start_container(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    fn start_container(
+        &self,
+        container: &ContainerId,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
     /// Freezes its processes; one that is frozen already is fine.
-    fn pause_container(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    fn pause_container(
+        &self,
+        container: &ContainerId,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
     /// Lets its processes go on; one that is not frozen is fine.
-    fn unpause_container(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    fn unpause_container(
+        &self,
+        container: &ContainerId,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
     /// Asks its processes to leave and ends them after the grace; one that does not run is fine.
-    fn stop_container(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
+    fn stop_container(&self, container: &ContainerId)
+    -> impl Future<Output = Result<(), EngineError>> + Send;
     /// Takes it away, whatever its state, with its volume; one that is gone is fine. By name, so that one whose
     /// id we never learnt goes too, and only when it carries `home`'s label.
-    fn remove_container(&self, home: &HomeId, name: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
+    fn remove_container(
+        &self,
+        home: &HomeId,
+        name: &str,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
 }
 
 /// Where a workstream's files and refs are.
@@ -256,13 +276,24 @@ pub trait Git: Send + Sync + 'static {
     fn add_worktree(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
     /// Makes the workstream's own directory, private git directory included; one that is complete is kept.
     /// `facts` is the text of its `workstream.json`.
-    fn build_home(&self, plan: &WorktreePlan, facts: &[u8]) -> impl Future<Output = Result<(), GitError>> + Send;
+    fn build_home(
+        &self,
+        plan: &WorktreePlan,
+        facts: &[u8],
+    ) -> impl Future<Output = Result<(), GitError>> + Send;
     /// What would be lost. Reads only; runs nothing that the agent wrote.
     fn inspect_work(&self, plan: &WorktreePlan) -> impl Future<Output = Result<WorkReport, GitError>> + Send;
     /// Keeps uncommitted work as a commit at `refs/ccells/trash/<id>`; `None` when there is none.
-    fn snapshot_work(&self, plan: &WorktreePlan) -> impl Future<Output = Result<Option<Commit>, GitError>> + Send;
+    fn snapshot_work(
+        &self,
+        plan: &WorktreePlan,
+    ) -> impl Future<Output = Result<Option<Commit>, GitError>> + Send;
     /// Takes the worktree away, and the branch unless it is to be kept or is not at its base.
-    fn remove_worktree(&self, plan: &WorktreePlan, keep_branch: bool) -> impl Future<Output = Result<(), GitError>> + Send;
+    fn remove_worktree(
+        &self,
+        plan: &WorktreePlan,
+        keep_branch: bool,
+    ) -> impl Future<Output = Result<(), GitError>> + Send;
     /// Moves the workstream's own directory to `trash/<id>` beside `workstreams/`, and lets the base go.
     fn retire_home(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
 }

@@ -162,7 +162,11 @@ impl Facts {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let mount = |source: PathText, target: &str, is_read_only| Mount { source, target: target.to_string(), is_read_only };
+        let mount = |source: PathText, target: &str, is_read_only| Mount {
+            source,
+            target: target.to_string(),
+            is_read_only,
+        };
         let mut mounts = alloc::vec![
             mount(self.worktree.clone(), WORKSPACE, false),
             mount(self.home.join("dotgit"), &format!("{WORKSPACE}/.git"), true),
@@ -173,7 +177,8 @@ impl Facts {
             mount(self.home.join("group"), "/etc/group", true),
         ];
         for (index, objects) in self.objects.iter().enumerate() {
-            let target = if index == 0 { BASE_OBJECTS.to_string() } else { format!("{BASE_OBJECTS}-{index}") };
+            let target =
+                if index == 0 { BASE_OBJECTS.to_string() } else { format!("{BASE_OBJECTS}-{index}") };
             mounts.push(mount(objects.clone(), &target, true));
         }
         mounts

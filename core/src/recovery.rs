@@ -99,7 +99,10 @@ pub fn decide(evidence: &Evidence) -> Verdict {
         (
             None,
             Seen::Present(
-                ContainerState::Created | ContainerState::Exited | ContainerState::Dead | ContainerState::Removing,
+                ContainerState::Created
+                | ContainerState::Exited
+                | ContainerState::Dead
+                | ContainerState::Removing,
             ),
         ) => Verdict::OfferResume,
         (None, Seen::Absent) if evidence.has_worktree || evidence.is_recorded => Verdict::OfferRecreate,

@@ -73,7 +73,12 @@ impl Shutdown {
     /// Begins; again is nothing new.
     pub fn begin(&mut self, now: Mono, policy: OnQuit) {
         if self.phase == Phase::Open {
-            *self = Self { phase: Phase::Draining { until: now.after(DRAIN_MS) }, policy, began: now, ..Self::default() };
+            *self = Self {
+                phase: Phase::Draining { until: now.after(DRAIN_MS) },
+                policy,
+                began: now,
+                ..Self::default()
+            };
         }
     }
 
@@ -124,12 +129,16 @@ impl Shutdown {
 
     /// Whether everything that was to be frozen is.
     pub fn is_complete(&self) -> bool {
-        !self.outcomes.values().any(|outcome| matches!(outcome, ShutdownOutcome::Failed(_) | ShutdownOutcome::Waiting))
+        !self
+            .outcomes
+            .values()
+            .any(|outcome| matches!(outcome, ShutdownOutcome::Failed(_) | ShutdownOutcome::Waiting))
     }
 
     /// For the screen.
     pub fn state(&self) -> Option<ShutdownState> {
-        let outcomes: Vec<_> = self.outcomes.iter().map(|(id, outcome)| (id.clone(), outcome.clone())).collect();
+        let outcomes: Vec<_> =
+            self.outcomes.iter().map(|(id, outcome)| (id.clone(), outcome.clone())).collect();
         self.has_begun().then_some(ShutdownState { since: self.began, outcomes })
     }
 }

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use crate::ids::PathText;
 use crate::limits;
-pub use crate::record::Flaw;
 use crate::ports::{FileError, FileOk, FileOp, Files};
+pub use crate::record::Flaw;
 use crate::time::Wall;
 
 /// What a protocol wants next.

@@ -93,7 +93,9 @@ mod tests {
         let theirs = br#"{"version":1,"generation":4,"writer":null,"written_at":0,"note":"keep me","containers":[
             {"container_id":"aa","workstream_id":"01jd8z5q0v3x7k2m9n4p6r8s1v","branch_name":"b","repo_path":"/r",
              "name":"n","repo_id":"r","state":"running","created_at":1,"colour":"red"}]}"#;
-        let bytes = apply(Some(theirs), &Delta::Untrack(WorkstreamId::parse(ID).unwrap()), &writer(), Wall(9)).unwrap();
+        let bytes =
+            apply(Some(theirs), &Delta::Untrack(WorkstreamId::parse(ID).unwrap()), &writer(), Wall(9))
+                .unwrap();
         let text = String::from_utf8(bytes.clone()).unwrap();
         assert!(text.contains("keep me") && text.contains("\"colour\": \"red\""), "{text}");
         let index: TrackingRecord = record::parse(&bytes).unwrap();
@@ -103,7 +105,10 @@ mod tests {
     #[test]
     fn a_newer_or_damaged_index_is_not_written_over() {
         let delta = Delta::Untrack(WorkstreamId::parse(ID).unwrap());
-        assert_eq!(apply(Some(br#"{"version":2}"#), &delta, &writer(), Wall(0)), Err(Flaw::Newer { version: 2 }));
+        assert_eq!(
+            apply(Some(br#"{"version":2}"#), &delta, &writer(), Wall(0)),
+            Err(Flaw::Newer { version: 2 })
+        );
         for damaged in [&b""[..], b"\0\0\0\0", b"{", b"[]", br#"{"version":1}"#] {
             assert!(matches!(apply(Some(damaged), &delta, &writer(), Wall(0)), Err(Flaw::Corrupt { .. })));
         }

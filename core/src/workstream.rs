@@ -9,67 +9,16 @@ use crate::agent::AgentReport;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
-use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
+use crate::limits::{REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now};
-use crate::tracking::{self, Delta};
 
-/// The steps of making a workstream, in order. The second and every later one is preceded by a durable intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CreateStep {
-    /// Finding the commit to start from.
-    ResolvingBase,
-    /// Writing down what is about to be made.
-    WritingIntent,
-    /// Pinning the base.
-    PinningBase,
-    /// Making branch and worktree.
-    AddingWorktree,
-    /// Making the private git directory and the agent's home.
-    BuildingHome,
-    /// Making the container.
-    CreatingContainer,
-    /// Writing the container down.
-    Tracking,
-    /// Putting the holder in.
-    UploadingHolder,
-    /// Starting it.
-    Starting,
-    /// Writing down that it runs.
-    TrackingStart,
-    /// Writing the workstream down.
-    SavingState,
-    /// Taking the intent back: it is done.
-    ClearingIntent,
-}
+mod create;
+mod destroy;
 
-/// The steps of taking a workstream away, in order. The third and every later one is preceded by a durable intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DestroyStep {
-    /// Looking what would be lost.
-    Inspecting,
-    /// Writing down what is about to go.
-    WritingIntent,
-    /// Freezing the container, so that nothing is written behind our back.
-    Freezing,
-    /// Keeping uncommitted work.
-    Snapshotting,
-    /// Taking the container away.
-    RemovingContainer,
-    /// Striking it from the index.
-    Untracking,
-    /// Taking the worktree away.
-    RemovingWorktree,
-    /// Putting its own directory into the trash.
-    RetiringHome,
-    /// Striking it from the state.
-    SavingState,
-    /// Waiting until nothing of it can land any more.
-    Settling,
-    /// Taking the intent back: it is gone.
-    ClearingIntent,
-}
+pub use create::CreateStep;
+pub use destroy::DestroyStep;
 
 /// What is done to a container that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +126,9 @@ impl Trouble {
     /// In words.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Failed(reason) | Self::Conflict(reason) | Self::Absent(reason) | Self::Unknown(reason) => reason,
+            Self::Failed(reason) | Self::Conflict(reason) | Self::Absent(reason) | Self::Unknown(reason) => {
+                reason
+            }
         }
     }
 
@@ -263,11 +214,6 @@ pub struct Workstream {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
-/// How often a step with an unknown outcome is begun again before the user is asked.
-const RETRIES: u32 = 2;
-/// How many names are tried for a branch that we may name.
-const BRANCH_NAMES: u32 = 30;
-
 impl Workstream {
     /// One of which nothing exists yet.
     pub fn new(facts: Facts, phase: Phase, now: Mono) -> Self {
@@ -331,7 +277,12 @@ impl Workstream {
     }
 
     /// Begins (or takes up again) its removal at `step`.
-    pub fn destroy_from(&mut self, step: DestroyStep, keep_branch: bool, around: &mut Surroundings<'_>) -> Effects {
+    pub fn destroy_from(
+        &mut self,
+        step: DestroyStep,
+        keep_branch: bool,
+        around: &mut Surroundings<'_>,
+    ) -> Effects {
         self.phase = Phase::Destroying { step, keep_branch, stuck: None };
         self.last_trouble = None;
         self.issue_destroy(step, around)
@@ -364,7 +315,9 @@ impl Workstream {
                 self.answer_create(step, retries, is_cancelled, answer, around)
             }
             Phase::Changing { op, is_recording } => self.answer_change(op, is_recording, answer, around),
-            Phase::Destroying { step, keep_branch, .. } => self.answer_destroy(step, keep_branch, answer, around),
+            Phase::Destroying { step, keep_branch, .. } => {
+                self.answer_destroy(step, keep_branch, answer, around)
+            }
             Phase::Broken { .. } | Phase::Live | Phase::Lost | Phase::Gone => Effects::none(),
         }
     }
@@ -402,7 +355,9 @@ impl Workstream {
     fn reply_all(&mut self, outcome: &Result<String, Refusal>) -> Effects {
         let mut effects = Effects::none();
         for request in core::mem::take(&mut self.asked_by) {
-            let outcome = outcome.clone().map(|note| crate::effect::Done { workstream: Some(self.facts.id.clone()), note });
+            let outcome = outcome
+                .clone()
+                .map(|note| crate::effect::Done { workstream: Some(self.facts.id.clone()), note });
             effects.push(Effect::Reply { request, outcome });
         }
         effects
@@ -420,221 +375,6 @@ impl Workstream {
 
     fn plan(&self) -> Option<Box<WorktreePlan>> {
         self.facts.plan().map(Box::new)
-    }
-}
-
-/// Making.
-impl Workstream {
-    fn issue_create(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
-        if step == CreateStep::SavingState {
-            self.since = around.now.mono;
-            *around.wants_save = true;
-            self.waiting_save = Some(Generation(u64::MAX));
-            return Effects::none();
-        }
-        let (workstream, attempt) = (self.facts.id.clone(), self.wait(around));
-        let Some(plan) = self.plan() else {
-            return Effects::from(Effect::ResolveBase {
-                workstream,
-                attempt,
-                repo: self.facts.repo_path.clone(),
-                reference: self.facts.base_ref.clone(),
-                branch: self.facts.branch.clone(),
-            });
-        };
-        let container = self.container.clone();
-        Effects::from(match (step, container) {
-            (CreateStep::ResolvingBase | CreateStep::WritingIntent, _) => {
-                Effect::WriteIntent { workstream, attempt, intent: self.intent(Operation::Create, around) }
-            }
-            (CreateStep::PinningBase, _) => Effect::PinBase { workstream, attempt, plan },
-            (CreateStep::AddingWorktree, _) => Effect::AddWorktree { workstream, attempt, plan },
-            (CreateStep::BuildingHome, _) => {
-                Effect::BuildHome { workstream, attempt, plan, facts: Box::new(self.facts.clone()) }
-            }
-            (CreateStep::ClearingIntent, _) => Effect::ClearIntent { workstream, attempt },
-            (CreateStep::Tracking, Some(container)) => self.track(attempt, &container, ContainerState::Created),
-            (CreateStep::TrackingStart, Some(container)) => self.track(attempt, &container, ContainerState::Running),
-            (CreateStep::UploadingHolder, Some(container)) => Effect::UploadHolder { workstream, attempt, container },
-            (CreateStep::Starting, Some(container)) => Effect::StartContainer { workstream, attempt, container },
-            (CreateStep::CreatingContainer | CreateStep::SavingState, _)
-            | (
-                CreateStep::Tracking
-                | CreateStep::UploadingHolder
-                | CreateStep::Starting
-                | CreateStep::TrackingStart,
-                None,
-            ) => self.create_container(attempt, around),
-        })
-    }
-
-    fn create_container(&mut self, attempt: Attempt, around: &Surroundings<'_>) -> Effect {
-        assert!(self.has_intent, "R9: no container is asked for before its intent is durable");
-        self.phase = Phase::Creating { step: CreateStep::CreatingContainer, retries: self.retries(), is_cancelled: false };
-        let spec = Box::new(self.facts.spec(around.home, around.run));
-        Effect::CreateContainer { workstream: self.facts.id.clone(), attempt, spec }
-    }
-
-    fn track(&self, attempt: Attempt, container: &ContainerId, state: ContainerState) -> Effect {
-        let entry = tracking::entry(&self.facts, container, state.as_str());
-        Effect::TrackContainer { workstream: self.facts.id.clone(), attempt, delta: Box::new(Delta::Track(entry)) }
-    }
-
-    fn retries(&self) -> u32 {
-        if let Phase::Creating { retries, .. } = self.phase { retries } else { 0 }
-    }
-
-    fn answer_create(
-        &mut self,
-        step: CreateStep,
-        retries: u32,
-        is_cancelled: bool,
-        answer: Answer,
-        around: &mut Surroundings<'_>,
-    ) -> Effects {
-        match answer {
-            Answer::Trouble(trouble) => self.trouble_in_create(step, retries, is_cancelled, &trouble, around),
-            Answer::Base(base) => {
-                self.facts.base = Some(base);
-                self.after_create_step(CreateStep::ResolvingBase, is_cancelled, around)
-            }
-            Answer::Container(container) => {
-                self.container = Some(container);
-                self.unsettled_since = None;
-                self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
-            }
-            Answer::Done | Answer::Work(_) => {
-                match step {
-                    CreateStep::WritingIntent => self.has_intent = true,
-                    CreateStep::ClearingIntent => self.has_intent = false,
-                    CreateStep::Starting => self.observe(ContainerState::Running, None, around.now.mono),
-                    CreateStep::ResolvingBase
-                    | CreateStep::PinningBase
-                    | CreateStep::AddingWorktree
-                    | CreateStep::BuildingHome
-                    | CreateStep::CreatingContainer
-                    | CreateStep::Tracking
-                    | CreateStep::UploadingHolder
-                    | CreateStep::TrackingStart
-                    | CreateStep::SavingState => {}
-                }
-                self.after_create_step(step, is_cancelled, around)
-            }
-        }
-    }
-
-    fn after_create_step(&mut self, step: CreateStep, is_cancelled: bool, around: &mut Surroundings<'_>) -> Effects {
-        if is_cancelled {
-            return self.roll_back(around);
-        }
-        let Some(next) = step.next() else {
-            self.phase = Phase::Live;
-            self.settled_at = around.now.mono;
-            return self.reply_all(&Ok("running".to_string()));
-        };
-        if around.is_ending && next < CreateStep::SavingState {
-            return self.break_off(next, "ccells ended before it was finished", around);
-        }
-        self.phase = Phase::Creating { step: next, retries: 0, is_cancelled: false };
-        self.issue_create(next, around)
-    }
-
-    fn trouble_in_create(
-        &mut self,
-        step: CreateStep,
-        retries: u32,
-        is_cancelled: bool,
-        trouble: &Trouble,
-        around: &mut Surroundings<'_>,
-    ) -> Effects {
-        let is_unknown = matches!(trouble, Trouble::Unknown(_));
-        if is_unknown && step == CreateStep::CreatingContainer {
-            self.unsettled_since = Some(around.now.mono);
-        }
-        if is_cancelled {
-            return self.roll_back(around);
-        }
-        if step == CreateStep::ResolvingBase {
-            return self.trouble_with_base(retries, trouble, around);
-        }
-        if is_unknown && retries < RETRIES && !around.is_ending {
-            self.phase = Phase::Creating { step, retries: retries + 1, is_cancelled };
-            return self.issue_create(step, around);
-        }
-        let mut effects = self.break_off(step, trouble.reason(), around);
-        effects.extend(self.reply_all(&Err(trouble.refusal())));
-        effects
-    }
-
-    /// Nothing exists yet. A branch that we named and that is taken gets another name; all else is the user's.
-    fn trouble_with_base(&mut self, retries: u32, trouble: &Trouble, around: &mut Surroundings<'_>) -> Effects {
-        if self.is_branch_chosen || !matches!(trouble, Trouble::Conflict(_)) || retries >= BRANCH_NAMES {
-            self.phase = Phase::Gone;
-            return self.reply_all(&Err(trouble.refusal()));
-        }
-        let stem = self.facts.branch.clone();
-        let stem = if retries == 0 { stem.as_str() } else { stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem) };
-        self.facts.branch = alloc::format!("{stem}-{}", retries + 2);
-        let step = CreateStep::ResolvingBase;
-        self.phase = Phase::Creating { step, retries: retries + 1, is_cancelled: false };
-        self.issue_create(step, around)
-    }
-
-    fn break_off(&mut self, step: CreateStep, reason: &str, around: &Surroundings<'_>) -> Effects {
-        self.phase = Phase::Broken { step, reason: reason.to_string() };
-        self.settled_at = around.now.mono;
-        let text = alloc::format!("`{}`: {reason}", self.facts.name);
-        self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
-    }
-
-    /// Takes back what there is of it. Before its intent, that is nothing.
-    pub fn roll_back(&mut self, around: &mut Surroundings<'_>) -> Effects {
-        if self.has_intent {
-            return self.destroy_from(DestroyStep::WritingIntent, false, around);
-        }
-        self.phase = Phase::Gone;
-        let text = alloc::format!("creation of `{}` cancelled; nothing is left of it", self.facts.name);
-        self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
-    }
-}
-
-impl CreateStep {
-    /// All, in order.
-    pub const ALL: [Self; 12] = [
-        Self::ResolvingBase,
-        Self::WritingIntent,
-        Self::PinningBase,
-        Self::AddingWorktree,
-        Self::BuildingHome,
-        Self::CreatingContainer,
-        Self::Tracking,
-        Self::UploadingHolder,
-        Self::Starting,
-        Self::TrackingStart,
-        Self::SavingState,
-        Self::ClearingIntent,
-    ];
-
-    fn next(self) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| *step > self)
-    }
-
-    /// For people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ResolvingBase => "resolving the base commit",
-            Self::WritingIntent => "writing the intent",
-            Self::PinningBase => "pinning the base commit",
-            Self::AddingWorktree => "adding branch and worktree",
-            Self::BuildingHome => "building the private git directory",
-            Self::CreatingContainer => "creating the container",
-            Self::Tracking => "tracking the container",
-            Self::UploadingHolder => "uploading the holder",
-            Self::Starting => "starting the container",
-            Self::TrackingStart => "recording the start",
-            Self::SavingState => "saving the state",
-            Self::ClearingIntent => "clearing the intent",
-        }
     }
 }
 
@@ -674,171 +414,6 @@ impl Workstream {
     }
 }
 
-/// Taking away.
-impl Workstream {
-    fn issue_destroy(&mut self, step: DestroyStep, around: &mut Surroundings<'_>) -> Effects {
-        let Some(plan) = self.plan() else { return self.issue_destroy_without_plan(step, around) };
-        let workstream = self.facts.id.clone();
-        let keep_branch = self.keep_branch();
-        let effect = match step {
-            DestroyStep::Inspecting => Effect::InspectWork { workstream, attempt: self.wait(around), plan },
-            DestroyStep::Snapshotting => Effect::SnapshotWork { workstream, attempt: self.wait(around), plan },
-            DestroyStep::RemovingWorktree => {
-                Effect::RemoveWorktree { workstream, attempt: self.wait(around), plan, keep_branch }
-            }
-            DestroyStep::RetiringHome => Effect::RetireHome { workstream, attempt: self.wait(around), plan },
-            DestroyStep::WritingIntent
-            | DestroyStep::Freezing
-            | DestroyStep::RemovingContainer
-            | DestroyStep::Untracking
-            | DestroyStep::SavingState
-            | DestroyStep::Settling
-            | DestroyStep::ClearingIntent => return self.issue_destroy_without_plan(step, around),
-        };
-        Effects::from(effect)
-    }
-
-    fn issue_destroy_without_plan(&mut self, step: DestroyStep, around: &mut Surroundings<'_>) -> Effects {
-        let workstream = self.facts.id.clone();
-        let keep_branch = self.keep_branch();
-        match (step, self.container.clone()) {
-            (DestroyStep::WritingIntent, _) => {
-                let unsettled_since = self.unsettled_since.map(|_| around.now.wall);
-                let intent = self.intent(Operation::Destroy { keep_branch, unsettled_since }, around);
-                Effects::from(Effect::WriteIntent { workstream, attempt: self.wait(around), intent })
-            }
-            (DestroyStep::Freezing, Some(container)) if self.is_running() => {
-                Effects::from(Effect::PauseContainer { workstream, attempt: self.wait(around), container })
-            }
-            (DestroyStep::RemovingContainer, _) => {
-                assert!(self.has_intent, "R13: nothing is taken away before its intent is durable");
-                let mut effects = Effects::from(Effect::CloseSession { workstream: workstream.clone() });
-                self.session = SessionState::None;
-                let (home, name) = (around.home.clone(), self.facts.container_name.clone());
-                effects.push(Effect::RemoveContainer { workstream, attempt: self.wait(around), home, name });
-                effects
-            }
-            (DestroyStep::Untracking, _) => {
-                let delta = Box::new(Delta::Untrack(workstream.clone()));
-                Effects::from(Effect::UntrackContainer { workstream, attempt: self.wait(around), delta })
-            }
-            (DestroyStep::SavingState, _) => {
-                *around.wants_save = true;
-                self.waiting_save = Some(Generation(u64::MAX));
-                Effects::none()
-            }
-            (DestroyStep::Settling, _) if self.unsettled_since.is_some() => {
-                self.reply_all(&Ok("removed; what the engine may still make of it will be taken away".to_string()))
-            }
-            (DestroyStep::ClearingIntent, _) => {
-                Effects::from(Effect::ClearIntent { workstream, attempt: self.wait(around) })
-            }
-            (
-                DestroyStep::Inspecting
-                | DestroyStep::Freezing
-                | DestroyStep::Snapshotting
-                | DestroyStep::RemovingWorktree
-                | DestroyStep::RetiringHome
-                | DestroyStep::Settling,
-                _,
-            ) => self.destroy_next(step, keep_branch, around),
-        }
-    }
-
-    fn keep_branch(&self) -> bool {
-        matches!(self.phase, Phase::Destroying { keep_branch: true, .. })
-    }
-
-    fn answer_destroy(
-        &mut self,
-        step: DestroyStep,
-        keep_branch: bool,
-        answer: Answer,
-        around: &mut Surroundings<'_>,
-    ) -> Effects {
-        match answer {
-            Answer::Work(report) if !report.is_empty() => self.refuse_to_lose(report, around),
-            Answer::Trouble(_) if step == DestroyStep::Freezing => self.destroy_next(step, keep_branch, around),
-            Answer::Trouble(Trouble::Absent(_)) if step == DestroyStep::RemovingContainer => {
-                self.destroy_next(step, keep_branch, around)
-            }
-            Answer::Trouble(trouble) => self.stuck_in_destroy(step, keep_branch, &trouble, around),
-            Answer::Done | Answer::Base(_) | Answer::Container(_) | Answer::Work(_) => {
-                if step == DestroyStep::WritingIntent {
-                    self.has_intent = true;
-                }
-                self.destroy_next(step, keep_branch, around)
-            }
-        }
-    }
-
-    fn refuse_to_lose(&mut self, report: WorkReport, around: &Surroundings<'_>) -> Effects {
-        self.settled_at = around.now.mono;
-        self.phase = if self.has_intent {
-            Phase::Broken { step: CreateStep::PinningBase, reason: "interrupted, and it holds work".to_string() }
-        } else {
-            Phase::Live
-        };
-        let text = alloc::format!("`{}` holds work that exists nowhere else", self.facts.name);
-        self.reply_all(&Err(Refusal { kind: RefusalKind::Conflict, text, work: Some(Box::new(report)) }))
-    }
-
-    fn stuck_in_destroy(
-        &mut self,
-        step: DestroyStep,
-        keep_branch: bool,
-        trouble: &Trouble,
-        around: &Surroundings<'_>,
-    ) -> Effects {
-        self.settled_at = around.now.mono;
-        self.phase = if step <= DestroyStep::WritingIntent && !self.has_intent {
-            self.last_trouble = Some(trouble.reason().to_string());
-            Phase::Live
-        } else {
-            Phase::Destroying { step, keep_branch, stuck: Some(trouble.reason().to_string()) }
-        };
-        self.reply_all(&Err(trouble.refusal()))
-    }
-
-    fn destroy_next(&mut self, step: DestroyStep, keep_branch: bool, around: &mut Surroundings<'_>) -> Effects {
-        let Some(next) = step.next() else {
-            self.phase = Phase::Gone;
-            self.has_intent = false;
-            return self.reply_all(&Ok("removed".to_string()));
-        };
-        self.phase = Phase::Destroying { step: next, keep_branch, stuck: None };
-        self.since = around.now.mono;
-        self.issue_destroy(next, around)
-    }
-
-    /// When a removal stops waiting for what may still land.
-    pub fn settles_at(&self) -> Option<Mono> {
-        match self.phase {
-            Phase::Destroying { step: DestroyStep::Settling, .. } => Some(self.unsettled_since?.after(LATE_MS)),
-            Phase::Destroying { .. }
-            | Phase::Creating { .. }
-            | Phase::Broken { .. }
-            | Phase::Live
-            | Phase::Changing { .. }
-            | Phase::Lost
-            | Phase::Gone => None,
-        }
-    }
-
-    /// A listing that was asked for at `requested_at` shows, or does not show, a container of one that settles.
-    pub fn settle(&mut self, is_seen: bool, requested_at: Mono, around: &mut Surroundings<'_>) -> Effects {
-        let Some(at) = self.settles_at() else { return Effects::none() };
-        if is_seen {
-            return self.destroy_from(DestroyStep::RemovingContainer, self.keep_branch(), around);
-        }
-        if requested_at < at {
-            return Effects::none();
-        }
-        self.unsettled_since = None;
-        self.destroy_next(DestroyStep::Settling, self.keep_branch(), around)
-    }
-}
-
 impl LifeOp {
     /// For people.
     pub fn as_str(self) -> &'static str {
@@ -848,44 +423,6 @@ impl LifeOp {
             Self::Start => "starting",
             Self::Stop => "stopping",
             Self::RestartAgent => "restarting the agent",
-        }
-    }
-}
-
-impl DestroyStep {
-    /// All, in order.
-    pub const ALL: [Self; 11] = [
-        Self::Inspecting,
-        Self::WritingIntent,
-        Self::Freezing,
-        Self::Snapshotting,
-        Self::RemovingContainer,
-        Self::Untracking,
-        Self::RemovingWorktree,
-        Self::RetiringHome,
-        Self::SavingState,
-        Self::Settling,
-        Self::ClearingIntent,
-    ];
-
-    fn next(self) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| *step > self)
-    }
-
-    /// For people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Inspecting => "looking what would be lost",
-            Self::WritingIntent => "writing the intent",
-            Self::Freezing => "pausing the container",
-            Self::Snapshotting => "keeping uncommitted work",
-            Self::RemovingContainer => "removing the container",
-            Self::Untracking => "untracking the container",
-            Self::RemovingWorktree => "removing the worktree",
-            Self::RetiringHome => "retiring its directory",
-            Self::SavingState => "saving the state",
-            Self::Settling => "waiting for what may still land",
-            Self::ClearingIntent => "clearing the intent",
         }
     }
 }
@@ -933,7 +470,9 @@ impl Workstream {
             SessionState::Opening(_) | SessionState::Open(_) => false,
         };
         let is_wanted = self.is_running() && matches!(self.phase, Phase::Live | Phase::Changing { .. });
-        let (true, true, false, Some(container)) = (is_due, is_wanted, around.is_ending, self.container.clone()) else {
+        let (true, true, false, Some(container)) =
+            (is_due, is_wanted, around.is_ending, self.container.clone())
+        else {
             return Effects::none();
         };
         let attempt = around.attempt();
@@ -962,7 +501,10 @@ impl Workstream {
     pub fn reattaches_at(&self) -> Option<Mono> {
         match self.session {
             SessionState::Waiting { until } if self.is_running() => Some(until),
-            SessionState::Waiting { .. } | SessionState::None | SessionState::Opening(_) | SessionState::Open(_) => None,
+            SessionState::Waiting { .. }
+            | SessionState::None
+            | SessionState::Opening(_)
+            | SessionState::Open(_) => None,
         }
     }
 }

@@ -150,7 +150,10 @@ impl Machine {
         let create_at = match &it.phase {
             Phase::Broken { step, .. } => Some(*step),
             Phase::Lost if it.facts.base.is_none() => {
-                let text = format!("`{}` was found by its container alone; nothing is left to make another from", it.facts.name);
+                let text = format!(
+                    "`{}` was found by its container alone; nothing is left to make another from",
+                    it.facts.name
+                );
                 return refuse(request, RefusalKind::Conflict, &text);
             }
             Phase::Lost => Some(CreateStep::WritingIntent),
@@ -167,14 +170,25 @@ impl Machine {
         self.with(now, id, |it, around| it.create_from(step, around))
     }
 
-    fn remove(&mut self, now: Now, request: RequestId, id: &WorkstreamId, is_forced: bool, keep_branch: bool) -> Effects {
+    fn remove(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        id: &WorkstreamId,
+        is_forced: bool,
+        keep_branch: bool,
+    ) -> Effects {
         let is_down = matches!(self.engine.state, EngineState::Down { .. });
         let it = match self.ready(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
         if is_down {
-            return refuse(request, RefusalKind::Failed, "the engine does not answer, so nothing is removed; try again when it does");
+            return refuse(
+                request,
+                RefusalKind::Failed,
+                "the engine does not answer, so nothing is removed; try again when it does",
+            );
         }
         let step = match &it.phase {
             Phase::Destroying { step, .. } => *step,
@@ -235,7 +249,9 @@ impl Machine {
             None => self.free_name(&naming::slug(&wanted.prompt)),
         };
         let is_branch_chosen = wanted.branch.is_some();
-        let branch = wanted.branch.unwrap_or_else(|| format!("{}{}", found.settings.branch_prefix, naming::slug(&name)));
+        let branch = wanted
+            .branch
+            .unwrap_or_else(|| format!("{}{}", found.settings.branch_prefix, naming::slug(&name)));
         naming::validate_branch(&branch).map_err(usage)?;
         let below = |room: &str| found.home_path.join(room);
         let facts = Facts {
@@ -271,14 +287,20 @@ impl Machine {
             return Err((RefusalKind::Usage, text));
         }
         if let Some(reason) = &self.saving.trouble {
-            return Err((RefusalKind::Failed, format!("nothing new is begun while the state cannot be saved: {reason}")));
+            return Err((
+                RefusalKind::Failed,
+                format!("nothing new is begun while the state cannot be saved: {reason}"),
+            ));
         }
         if let EngineState::Down { reason, .. } = &self.engine.state {
             return Err((RefusalKind::Failed, reason.clone()));
         }
         let is_same = |it: &&Workstream| Some(&it.facts.name) == wanted.name.as_ref();
         if let Some(same) = self.workstreams.values().find(is_same) {
-            return Err((RefusalKind::Conflict, format!("a workstream named `{}` exists already", same.facts.name)));
+            return Err((
+                RefusalKind::Conflict,
+                format!("a workstream named `{}` exists already", same.facts.name),
+            ));
         }
         Ok(())
     }
@@ -290,7 +312,12 @@ impl Machine {
 }
 
 /// The agent's command with the prompt and the name of its conversation put in.
-fn agent_command(template: &AgentCommand, argv: Option<Vec<String>>, prompt: &str, session_id: String) -> AgentCommand {
+fn agent_command(
+    template: &AgentCommand,
+    argv: Option<Vec<String>>,
+    prompt: &str,
+    session_id: String,
+) -> AgentCommand {
     let fill = |words: &[String]| -> Vec<String> {
         let words = words.iter().filter(|word| !(prompt.is_empty() && word.as_str() == "{prompt}"));
         words.map(|word| word.replace("{session}", &session_id).replace("{prompt}", prompt)).collect()
@@ -381,7 +408,10 @@ fn done_with(request: RequestId, id: &WorkstreamId, note: &str) -> Effects {
 }
 
 fn refuse(request: RequestId, kind: RefusalKind, text: &str) -> Effects {
-    Effects::from(Effect::Reply { request, outcome: Err(Refusal { kind, text: text.to_string(), work: None }) })
+    Effects::from(Effect::Reply {
+        request,
+        outcome: Err(Refusal { kind, text: text.to_string(), work: None }),
+    })
 }
 
 fn refuse_unknown(request: RequestId, id: &WorkstreamId) -> Effects {

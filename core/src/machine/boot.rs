@@ -97,7 +97,8 @@ impl Machine {
         if core::mem::replace(&mut self.is_recovered, true) {
             return Effects::none();
         }
-        let verdicts: Vec<_> = self.workstreams.values().map(|it| (it.facts.id.clone(), self.verdict(it))).collect();
+        let verdicts: Vec<_> =
+            self.workstreams.values().map(|it| (it.facts.id.clone(), self.verdict(it))).collect();
         self.findings = verdicts
             .iter()
             .filter(|(id, verdict)| self.is_worth_telling(id, *verdict))
@@ -139,7 +140,9 @@ impl Machine {
             Verdict::Wait | Verdict::Forget => false,
             Verdict::Adopt | Verdict::LetGoOn => has_crashed && !is_busy,
             Verdict::OfferResume => !was_stopped || has_crashed,
-            Verdict::OfferRecreate | Verdict::OfferRetry | Verdict::RollForward | Verdict::FinishRemoval => !is_busy,
+            Verdict::OfferRecreate | Verdict::OfferRetry | Verdict::RollForward | Verdict::FinishRemoval => {
+                !is_busy
+            }
         }
     }
 
@@ -150,7 +153,9 @@ impl Machine {
         }
         match verdict {
             Verdict::LetGoOn => self.with(now, id, |it, around| it.change(LifeOp::Unpause, around)),
-            Verdict::RollForward => self.with(now, id, |it, around| it.create_from(CreateStep::PinningBase, around)),
+            Verdict::RollForward => {
+                self.with(now, id, |it, around| it.create_from(CreateStep::PinningBase, around))
+            }
             Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| {
                 let keep_branch = matches!(it.phase, Phase::Destroying { keep_branch: true, .. });
                 it.destroy_from(DestroyStep::Freezing, keep_branch, around)
@@ -167,9 +172,9 @@ impl Machine {
 
     /// A run that could not read everything deletes nothing of its own accord.
     fn may_delete(&self) -> bool {
-        self.found
-            .as_ref()
-            .is_some_and(|found| found.notices.is_empty() && !matches!(found.state, StateFound::Recovered { .. }))
+        self.found.as_ref().is_some_and(|found| {
+            found.notices.is_empty() && !matches!(found.state, StateFound::Recovered { .. })
+        })
     }
 
     /// Finishes or undoes, by their defaults, what a crash interrupted.
@@ -179,7 +184,11 @@ impl Machine {
             let id = finding.workstream;
             effects.extend(match finding.verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
-                    if it.is_busy() { Effects::none() } else { it.destroy_from(DestroyStep::Inspecting, false, around) }
+                    if it.is_busy() {
+                        Effects::none()
+                    } else {
+                        it.destroy_from(DestroyStep::Inspecting, false, around)
+                    }
                 }),
                 verdict @ (Verdict::Wait
                 | Verdict::Adopt

@@ -96,7 +96,9 @@ fn progress(it: &Workstream) -> Option<Progress> {
             (step.as_str(), DestroyStep::ALL.iter().position(|other| other == step)?, DestroyStep::ALL.len())
         }
         Phase::Changing { op, .. } => (op.as_str(), 0, 1),
-        Phase::Broken { .. } | Phase::Live | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => return None,
+        Phase::Broken { .. } | Phase::Live | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => {
+            return None;
+        }
     };
     Some(Progress { step, index: index + 1, of, since: it.since })
 }
@@ -104,7 +106,9 @@ fn progress(it: &Workstream) -> Option<Progress> {
 fn reason(it: &Workstream) -> Option<alloc::string::String> {
     match &it.phase {
         Phase::Broken { step, reason } => Some(alloc::format!("{}: {reason}", step.as_str())),
-        Phase::Destroying { step, stuck: Some(reason), .. } => Some(alloc::format!("{}: {reason}", step.as_str())),
+        Phase::Destroying { step, stuck: Some(reason), .. } => {
+            Some(alloc::format!("{}: {reason}", step.as_str()))
+        }
         Phase::Lost => Some("its container is gone; its worktree and branch are kept".to_string()),
         Phase::Creating { .. }
         | Phase::Live

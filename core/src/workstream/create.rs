@@ -1,0 +1,290 @@
+//! Making a workstream, step by step. Each step may be repeated, and from the second on an intent stands for all.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+
+use super::{Answer, Phase, Surroundings, Trouble, Workstream};
+use crate::container::ContainerState;
+use crate::effect::{Effect, Effects, Refusal, RefusalKind};
+use crate::ids::{Attempt, ContainerId, Generation};
+use crate::record::Operation;
+use crate::tracking::{self, Delta};
+use crate::workstream::destroy::DestroyStep;
+
+/// The steps of making a workstream, in order. The second and every later one is preceded by a durable intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CreateStep {
+    /// Finding the commit to start from.
+    ResolvingBase,
+    /// Writing down what is about to be made.
+    WritingIntent,
+    /// Pinning the base.
+    PinningBase,
+    /// Making branch and worktree.
+    AddingWorktree,
+    /// Making the private git directory and the agent's home.
+    BuildingHome,
+    /// Making the container.
+    CreatingContainer,
+    /// Writing the container down.
+    Tracking,
+    /// Putting the holder in.
+    UploadingHolder,
+    /// Starting it.
+    Starting,
+    /// Writing down that it runs.
+    TrackingStart,
+    /// Writing the workstream down.
+    SavingState,
+    /// Taking the intent back: it is done.
+    ClearingIntent,
+}
+
+/// How often a step with an unknown outcome is begun again before the user is asked.
+const RETRIES: u32 = 2;
+/// How many names are tried for a branch that we may name.
+const BRANCH_NAMES: u32 = 30;
+
+impl Workstream {
+    pub(super) fn issue_create(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
+        if step == CreateStep::SavingState {
+            self.since = around.now.mono;
+            *around.wants_save = true;
+            self.waiting_save = Some(Generation(u64::MAX));
+            return Effects::none();
+        }
+        let (workstream, attempt) = (self.facts.id.clone(), self.wait(around));
+        let Some(plan) = self.plan() else {
+            return Effects::from(Effect::ResolveBase {
+                workstream,
+                attempt,
+                repo: self.facts.repo_path.clone(),
+                reference: self.facts.base_ref.clone(),
+                branch: self.facts.branch.clone(),
+            });
+        };
+        let container = self.container.clone();
+        Effects::from(match (step, container) {
+            (CreateStep::ResolvingBase | CreateStep::WritingIntent, _) => {
+                Effect::WriteIntent { workstream, attempt, intent: self.intent(Operation::Create, around) }
+            }
+            (CreateStep::PinningBase, _) => Effect::PinBase { workstream, attempt, plan },
+            (CreateStep::AddingWorktree, _) => Effect::AddWorktree { workstream, attempt, plan },
+            (CreateStep::BuildingHome, _) => {
+                Effect::BuildHome { workstream, attempt, plan, facts: Box::new(self.facts.clone()) }
+            }
+            (CreateStep::ClearingIntent, _) => Effect::ClearIntent { workstream, attempt },
+            (CreateStep::Tracking, Some(container)) => {
+                self.track(attempt, &container, ContainerState::Created)
+            }
+            (CreateStep::TrackingStart, Some(container)) => {
+                self.track(attempt, &container, ContainerState::Running)
+            }
+            (CreateStep::UploadingHolder, Some(container)) => {
+                Effect::UploadHolder { workstream, attempt, container }
+            }
+            (CreateStep::Starting, Some(container)) => {
+                Effect::StartContainer { workstream, attempt, container }
+            }
+            (CreateStep::CreatingContainer | CreateStep::SavingState, _)
+            | (
+                CreateStep::Tracking
+                | CreateStep::UploadingHolder
+                | CreateStep::Starting
+                | CreateStep::TrackingStart,
+                None,
+            ) => self.create_container(attempt, around),
+        })
+    }
+
+    fn create_container(&mut self, attempt: Attempt, around: &Surroundings<'_>) -> Effect {
+        assert!(self.has_intent, "R9: no container is asked for before its intent is durable");
+        self.phase = Phase::Creating {
+            step: CreateStep::CreatingContainer,
+            retries: self.retries(),
+            is_cancelled: false,
+        };
+        let spec = Box::new(self.facts.spec(around.home, around.run));
+        Effect::CreateContainer { workstream: self.facts.id.clone(), attempt, spec }
+    }
+
+    pub(super) fn track(&self, attempt: Attempt, container: &ContainerId, state: ContainerState) -> Effect {
+        let entry = tracking::entry(&self.facts, container, state.as_str());
+        Effect::TrackContainer {
+            workstream: self.facts.id.clone(),
+            attempt,
+            delta: Box::new(Delta::Track(entry)),
+        }
+    }
+
+    fn retries(&self) -> u32 {
+        if let Phase::Creating { retries, .. } = self.phase { retries } else { 0 }
+    }
+
+    pub(super) fn answer_create(
+        &mut self,
+        step: CreateStep,
+        retries: u32,
+        is_cancelled: bool,
+        answer: Answer,
+        around: &mut Surroundings<'_>,
+    ) -> Effects {
+        match answer {
+            Answer::Trouble(trouble) => self.trouble_in_create(step, retries, is_cancelled, &trouble, around),
+            Answer::Base(base) => {
+                self.facts.base = Some(base);
+                self.after_create_step(CreateStep::ResolvingBase, is_cancelled, around)
+            }
+            Answer::Container(container) => {
+                self.container = Some(container);
+                self.unsettled_since = None;
+                self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
+            }
+            Answer::Done | Answer::Work(_) => {
+                match step {
+                    CreateStep::WritingIntent => self.has_intent = true,
+                    CreateStep::ClearingIntent => self.has_intent = false,
+                    CreateStep::Starting => self.observe(ContainerState::Running, None, around.now.mono),
+                    CreateStep::ResolvingBase
+                    | CreateStep::PinningBase
+                    | CreateStep::AddingWorktree
+                    | CreateStep::BuildingHome
+                    | CreateStep::CreatingContainer
+                    | CreateStep::Tracking
+                    | CreateStep::UploadingHolder
+                    | CreateStep::TrackingStart
+                    | CreateStep::SavingState => {}
+                }
+                self.after_create_step(step, is_cancelled, around)
+            }
+        }
+    }
+
+    pub(super) fn after_create_step(
+        &mut self,
+        step: CreateStep,
+        is_cancelled: bool,
+        around: &mut Surroundings<'_>,
+    ) -> Effects {
+        if is_cancelled {
+            return self.roll_back(around);
+        }
+        let Some(next) = step.next() else {
+            self.phase = Phase::Live;
+            self.settled_at = around.now.mono;
+            return self.reply_all(&Ok("running".to_string()));
+        };
+        if around.is_ending && next < CreateStep::SavingState {
+            return self.break_off(next, "ccells ended before it was finished", around);
+        }
+        self.phase = Phase::Creating { step: next, retries: 0, is_cancelled: false };
+        self.issue_create(next, around)
+    }
+
+    fn trouble_in_create(
+        &mut self,
+        step: CreateStep,
+        retries: u32,
+        is_cancelled: bool,
+        trouble: &Trouble,
+        around: &mut Surroundings<'_>,
+    ) -> Effects {
+        let is_unknown = matches!(trouble, Trouble::Unknown(_));
+        if is_unknown && step == CreateStep::CreatingContainer {
+            self.unsettled_since = Some(around.now.mono);
+        }
+        if is_cancelled {
+            return self.roll_back(around);
+        }
+        if step == CreateStep::ResolvingBase {
+            return self.trouble_with_base(retries, trouble, around);
+        }
+        if is_unknown && retries < RETRIES && !around.is_ending {
+            self.phase = Phase::Creating { step, retries: retries + 1, is_cancelled };
+            return self.issue_create(step, around);
+        }
+        let mut effects = self.break_off(step, trouble.reason(), around);
+        effects.extend(self.reply_all(&Err(trouble.refusal())));
+        effects
+    }
+
+    /// Nothing exists yet. A branch that we named and that is taken gets another name; all else is the user's.
+    fn trouble_with_base(
+        &mut self,
+        retries: u32,
+        trouble: &Trouble,
+        around: &mut Surroundings<'_>,
+    ) -> Effects {
+        if self.is_branch_chosen || !matches!(trouble, Trouble::Conflict(_)) || retries >= BRANCH_NAMES {
+            self.phase = Phase::Gone;
+            return self.reply_all(&Err(trouble.refusal()));
+        }
+        let stem = self.facts.branch.clone();
+        let stem = if retries == 0 {
+            stem.as_str()
+        } else {
+            stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem)
+        };
+        self.facts.branch = alloc::format!("{stem}-{}", retries + 2);
+        let step = CreateStep::ResolvingBase;
+        self.phase = Phase::Creating { step, retries: retries + 1, is_cancelled: false };
+        self.issue_create(step, around)
+    }
+
+    fn break_off(&mut self, step: CreateStep, reason: &str, around: &Surroundings<'_>) -> Effects {
+        self.phase = Phase::Broken { step, reason: reason.to_string() };
+        self.settled_at = around.now.mono;
+        let text = alloc::format!("`{}`: {reason}", self.facts.name);
+        self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
+    }
+
+    /// Takes back what there is of it. Before its intent, that is nothing.
+    pub fn roll_back(&mut self, around: &mut Surroundings<'_>) -> Effects {
+        if self.has_intent {
+            return self.destroy_from(DestroyStep::WritingIntent, false, around);
+        }
+        self.phase = Phase::Gone;
+        let text = alloc::format!("creation of `{}` cancelled; nothing is left of it", self.facts.name);
+        self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
+    }
+}
+
+impl CreateStep {
+    /// All, in order.
+    pub const ALL: [Self; 12] = [
+        Self::ResolvingBase,
+        Self::WritingIntent,
+        Self::PinningBase,
+        Self::AddingWorktree,
+        Self::BuildingHome,
+        Self::CreatingContainer,
+        Self::Tracking,
+        Self::UploadingHolder,
+        Self::Starting,
+        Self::TrackingStart,
+        Self::SavingState,
+        Self::ClearingIntent,
+    ];
+
+    fn next(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| *step > self)
+    }
+
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ResolvingBase => "resolving the base commit",
+            Self::WritingIntent => "writing the intent",
+            Self::PinningBase => "pinning the base commit",
+            Self::AddingWorktree => "adding branch and worktree",
+            Self::BuildingHome => "building the private git directory",
+            Self::CreatingContainer => "creating the container",
+            Self::Tracking => "tracking the container",
+            Self::UploadingHolder => "uploading the holder",
+            Self::Starting => "starting the container",
+            Self::TrackingStart => "recording the start",
+            Self::SavingState => "saving the state",
+            Self::ClearingIntent => "clearing the intent",
+        }
+    }
+}
