@@ -44,6 +44,24 @@ pub const ATTACH_MS: u64 = 5_000;
 /// Deadline of one git operation on the user's repository.
 pub const GIT_MS: u64 = 120_000;
 
+/// Deadline of opening one stream to the engine: shorter than every request's, so that "nobody is there" is told apart
+/// from "no answer".
+pub const DIAL_MS: u64 = 1_500;
+/// A watched engine is asked this often whether it still answers.
+pub const WATCH_PING_MS: u64 = 5_000;
+/// Longest answer of the engine to one request.
+pub const ENGINE_ANSWER_BYTES: usize = 64 * 1_024 * 1_024;
+/// Longest line of the engine's events.
+pub const EVENT_LINE_BYTES: usize = 256 * 1_024;
+/// Notices of a watch that wait to be taken.
+pub const NOTICES: usize = 256;
+/// Containers that are looked at at the same time, within one listing.
+pub const INSPECTIONS: usize = 8;
+/// Output kept of a command run in a container, of each of its two streams.
+pub const EXEC_OUTPUT_BYTES: usize = 1_024 * 1_024;
+/// What is kept of the complaints of a command whose output is a stream.
+pub const EXEC_COMPLAINT_BYTES: usize = 4 * 1_024;
+
 /// Shutdown: how long work in flight may take to finish.
 pub const DRAIN_MS: u64 = 3_000;
 /// Shutdown: how long all pauses together may take.
@@ -138,6 +156,7 @@ pub const CONTAINER_FILE: i64 = 4 * 1_024 * 1_024 * 1_024;
 const _: () = assert!(BEAT_MS * 2 < BEAT_STALE_MS, "two lost beats must not look like death");
 const _: () = assert!(DRAIN_MS + PAUSE_ALL_MS <= SHUTDOWN_MS, "the watchdog must not cut an orderly end");
 const _: () = assert!(PAUSE_MS <= PAUSE_ALL_MS);
+const _: () = assert!(DIAL_MS < PING_MS && DIAL_MS < PAUSE_MS, "a dial that fails must not look like a lost answer");
 const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS);
 const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
 const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);

@@ -1,1 +1,3 @@
-//! stub
+//! Touches everything, decides nothing: the adapters, and what drives the core with them.
+
+pub mod adapters;
