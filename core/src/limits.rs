@@ -69,6 +69,11 @@ pub const PAUSE_ALL_MS: u64 = 5_000;
 /// Shutdown: when the watchdog ends the process, whatever it is doing.
 pub const SHUTDOWN_MS: u64 = 8_000;
 
+/// How long a writer waits for another run that writes the index of containers.
+pub const INDEX_WAIT_MS: u64 = 2_000;
+/// How long a verb waits for another that changes the same repository.
+pub const REPO_WAIT_MS: u64 = 10_000;
+
 /// How many workstreams one repository may have at a time.
 pub const WORKSTREAMS: usize = 200;
 /// How many engine calls of ours may be in flight at a time.
