@@ -338,6 +338,7 @@ impl Machine {
             .map(|seen| (seen.labels.workstream.clone(), seen.clone()))
             .collect();
         let mut effects = Effects::none();
+        let is_writer = self.is_writer() && self.purpose() != Purpose::Verb;
         for id in self.ids() {
             let seen = ours.get(&id);
             effects.extend(self.with(now, &id, |workstream, around| {
@@ -345,7 +346,9 @@ impl Machine {
                     Some(seen) => workstream.seen(seen, requested_at),
                     None => workstream.missed(requested_at),
                 }
-                workstream.settle(seen.is_some(), requested_at, around)
+                let mut effects = workstream.settle(seen.is_some(), requested_at, around);
+                effects.extend(workstream.mend_index(is_writer, around));
+                effects
             }));
         }
         for (id, seen) in ours {

@@ -182,6 +182,8 @@ pub struct Workstream {
     pub since: Mono,
     /// Its container, once it has one.
     pub container: Option<ContainerId>,
+    /// The container that the index names for it, as far as we know.
+    pub tracked: Option<ContainerId>,
     /// Its container's state as last seen, and the time that was asked for.
     pub observed: Option<(ContainerState, Mono)>,
     /// How its container ended.
@@ -224,6 +226,7 @@ impl Workstream {
             waiting_save: None,
             since: now,
             container: None,
+            tracked: None,
             observed: None,
             exit: None,
             agent: None,
@@ -460,6 +463,28 @@ impl Workstream {
         self.observed = None;
         self.agent = None;
         self.exit = None;
+    }
+
+    /// Brings the index in line with what the engine showed, where they differ. Not waited for: the next listing mends
+    /// what went wrong.
+    pub fn mend_index(&mut self, may_write: bool, around: &mut Surroundings<'_>) -> Effects {
+        if !may_write || self.tracked == self.container || self.is_busy() {
+            return Effects::none();
+        }
+        let workstream = self.facts.id.clone();
+        match (&self.phase, self.container.clone(), self.observed) {
+            (Phase::Live, Some(container), Some((state, _))) => {
+                self.tracked = Some(container.clone());
+                let attempt = around.attempt();
+                Effects::from(self.track(attempt, &container, state))
+            }
+            (Phase::Lost, None, _) => {
+                self.tracked = None;
+                let delta = Box::new(crate::tracking::Delta::Untrack(workstream.clone()));
+                Effects::from(Effect::UntrackContainer { workstream, attempt: around.attempt(), delta })
+            }
+            _ => Effects::none(),
+        }
     }
 
     /// Opens a session where there should be one and is none.

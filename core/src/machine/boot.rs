@@ -39,6 +39,11 @@ impl Machine {
         for intent in &found.intents {
             self.restore_intent(now.mono, intent);
         }
+        for (id, container) in &found.tracked {
+            if let Some(workstream) = self.workstreams.get_mut(id) {
+                workstream.tracked = Some(container.clone());
+            }
+        }
         self.engine.is_stale = true;
         let notices = found.notices.clone();
         self.found = Some(found);

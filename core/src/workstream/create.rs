@@ -108,7 +108,8 @@ impl Workstream {
         Effect::CreateContainer { workstream: self.facts.id.clone(), attempt, spec }
     }
 
-    pub(super) fn track(&self, attempt: Attempt, container: &ContainerId, state: ContainerState) -> Effect {
+    pub(super) fn track(&mut self, attempt: Attempt, container: &ContainerId, state: ContainerState) -> Effect {
+        self.tracked = Some(container.clone());
         let entry = tracking::entry(&self.facts, container, state.as_str());
         Effect::TrackContainer {
             workstream: self.facts.id.clone(),
