@@ -1,1 +1,3 @@
-//! stub
+//! ccells-shell touches everything and decides nothing: the adapters and the driver around the pure core.
+
+pub mod adapters;
