@@ -43,6 +43,10 @@ pub const UPLOAD_MS: u64 = 15_000;
 pub const ATTACH_MS: u64 = 5_000;
 /// Deadline of one git operation on the user's repository.
 pub const GIT_MS: u64 = 120_000;
+/// How long a writer waits for a file's lock.
+pub const LOCK_WAIT_MS: u64 = 2_000;
+/// How often it looks again meanwhile.
+pub const LOCK_POLL_MS: u64 = 2;
 
 /// Deadline of opening one stream to the engine: shorter than every request's, so that "nobody is there" is told apart
 /// from "no answer".
@@ -102,6 +106,10 @@ pub const REASON_CHARS: usize = 500;
 
 /// Largest file of ours that is read back.
 pub const RECORD_BYTES: usize = 8 * 1_024 * 1_024;
+/// Longest note in a lock file that is read.
+pub const LOCK_BODY_BYTES: u64 = 4 * 1_024;
+/// Most names in a directory of ours that is listed.
+pub const DIRECTORY_NAMES: usize = 100_000;
 /// How often a save makes a fresh temporary file, the first included, before it gives up.
 pub const SAVE_TRIES: u32 = 2;
 /// Disk space kept back for the moment when the disk is full.

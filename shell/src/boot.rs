@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::adapters::clock::RealClock;
 use crate::adapters::entropy;
 use crate::adapters::files::RealFiles;
-use crate::adapters::git::{GitRepo, find_repo};
+use crate::adapters::git::RepoFacts;
 use crate::adapters::home::{self, HomeError};
 use crate::adapters::locks::{self, HeldLock, Holder, LockError};
 use crate::adapters::process::RealProcess;
@@ -94,11 +94,10 @@ pub fn open_home(variable: impl Fn(&str) -> Option<String>) -> Result<(HomePaths
     Ok((paths, config, warnings))
 }
 
-/// Begins a run in the repository around `directory`.
-pub fn boot(directory: &Path, wanted: Wanted, purpose: Purpose) -> Result<Boot, BootError> {
+/// Begins a run in a repository.
+pub fn boot(git: &RepoFacts, wanted: Wanted, purpose: Purpose) -> Result<Boot, BootError> {
     let (paths, config, mut notices) = open_home(|name| std::env::var(name).ok())?;
-    let git = find_repo(directory).map_err(|error| BootError::Repo(error.to_string()))?;
-    let repo = describe(&git)?;
+    let repo = describe(git)?;
     let mut files = RealFiles::with_reserve(paths.reserve());
     make_dir(&mut files, &paths.repo(&repo.id))?;
     make_dir(&mut files, &paths.worktrees(&repo.id))?;
@@ -117,7 +116,7 @@ pub fn boot(directory: &Path, wanted: Wanted, purpose: Purpose) -> Result<Boot, 
     let facts = read_facts(&mut files, &paths, &repo.id, &mut notices);
     let tracked = read_index(&mut files, &paths, &repo.id, &mut notices);
     let worktrees = read_worktrees(&mut files, &paths, &repo.id);
-    let owner = owner_of(&git)?;
+    let owner = owner_of(git)?;
     let settings = config.settings.clone();
     let found = Found {
         run,
@@ -148,20 +147,15 @@ pub fn home_id(paths: &HomePaths) -> HomeId {
 }
 
 /// Names a repository by its git directory: two clones are two repositories, two worktrees of one are one.
-pub fn describe(git: &GitRepo) -> Result<Repo, BootError> {
-    let directory = |path: &Path| path.to_str().is_some_and(|text| !text.contains(['\n', '\0']));
-    if !directory(&git.top) || !directory(&git.git_dir) {
-        let text = format!("{} is not a path in UTF-8; ccells cannot hand it to the engine", git.top.display());
-        return Err(BootError::Repo(text));
-    }
+pub fn describe(git: &RepoFacts) -> Result<Repo, BootError> {
     let slug = naming::repo_slug(&git.name);
-    let id = format!("{slug}-{}", digest(&git.git_dir.display().to_string(), 12));
+    let id = format!("{slug}-{}", digest(git.git_dir.as_str(), 12));
     Ok(Repo {
         id: RepoId::parse(&id).map_err(|error| BootError::Repo(error.to_string()))?,
         slug,
-        path: paths::text(&git.top),
-        git_dir: paths::text(&git.git_dir),
-        objects: git.objects.iter().map(|path| paths::text(path)).collect(),
+        path: git.top.clone(),
+        git_dir: git.git_dir.clone(),
+        objects: git.object_dirs.clone(),
     })
 }
 
@@ -181,10 +175,10 @@ fn make_dir(files: &mut RealFiles, path: &Path) -> Result<(), BootError> {
 }
 
 /// What the agents write shall belong to whoever owns the checkout.
-fn owner_of(git: &GitRepo) -> Result<(u32, u32), BootError> {
+fn owner_of(git: &RepoFacts) -> Result<(u32, u32), BootError> {
     use std::os::unix::fs::MetadataExt;
-    let why = |error: std::io::Error| BootError::Repo(format!("{}: {error}", git.top.display()));
-    let metadata = git.top.metadata().map_err(why)?;
+    let why = |error: std::io::Error| BootError::Repo(format!("{}: {error}", git.top));
+    let metadata = Path::new(git.top.as_str()).metadata().map_err(why)?;
     Ok((metadata.uid(), metadata.gid()))
 }
 
