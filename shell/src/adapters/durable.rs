@@ -26,7 +26,7 @@ pub struct Durable {
     paths: HomePaths,
     writer: Writer,
     jobs: Option<mpsc::Sender<Job>>,
-    states: Arc<Saver<StateRecord>>,
+    states: Arc<Saver<StateRecord, SaveError>>,
     threads: Vec<JoinHandle<()>>,
 }
 

@@ -19,6 +19,12 @@ impl RealProcess {
         let start_ticks = read_stat(pid).ok().flatten().map_or(0, |stat| stat.start_ticks);
         Self { me: ProcessId { pid, start_ticks, boot_id: boot_id() } }
     }
+
+    /// Whether that very process stands still: stopped by a signal or held by a debugger.
+    pub fn is_stopped(&self, process: &ProcessId) -> bool {
+        let stat = read_stat(process.pid).ok().flatten();
+        stat.is_some_and(|stat| stat.start_ticks == process.start_ticks && stat.is_stopped)
+    }
 }
 
 impl Default for RealProcess {
@@ -60,6 +66,7 @@ fn boot_id() -> String {
 struct Stat {
     start_ticks: u64,
     has_ended: bool,
+    is_stopped: bool,
 }
 
 fn read_stat(pid: u32) -> io::Result<Option<Stat>> {
@@ -72,7 +79,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let mut fields = fields.split_whitespace();
     let state = fields.next()?;
     let start_ticks = fields.nth(18)?.parse().ok()?;
-    Some(Stat { start_ticks, has_ended: matches!(state, "Z" | "X" | "x") })
+    Some(Stat { start_ticks, has_ended: matches!(state, "Z" | "X" | "x"), is_stopped: matches!(state, "T" | "t") })
 }
 
 #[cfg(test)]
