@@ -15,8 +15,8 @@ use ccells_shell::adapters::docker::{Captured, ContainerChange, EngineNotice, En
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
+use crate::camp::Camp;
 use crate::contract::engine::{self as contract, Behaviour, World as _, cases};
-use crate::harness::Camp;
 
 macro_rules! on_the_real_engine {
     ($case:ident) => {
@@ -196,11 +196,11 @@ async fn an_exec_stream_carries_every_byte_both_ways() {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut received = Vec::new();
     let exchange = async {
-        let send = async {
+        let speak = async {
             writer.write_all(&sent).await.unwrap();
             writer.shutdown().await.unwrap();
         };
-        let (_, count) = tokio::join!(send, reader.read_to_end(&mut received));
+        let ((), count) = tokio::join!(speak, reader.read_to_end(&mut received));
         count.unwrap();
     };
     soon("the echo", exchange).await;

@@ -199,7 +199,7 @@ async fn silence_and_nonsense_leave_the_outcome_unknown_in_time() {
         for is_polite in [false, true] {
             let hostile = Hostile::start(manner, is_polite);
             let engine = hostile.engine();
-            let errors = call_all(&engine).await;
+            let errors = Box::pin(call_all(&engine)).await;
             // Where the head alone is the whole answer, half a body is a success.
             let head_is_enough = ["start", "pause", "unpause", "stop", "upload"];
             let is_half_a_body =
@@ -227,7 +227,7 @@ async fn after_a_500_a_create_is_in_doubt_and_a_start_was_refused() {
     let text = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 31\r\n\r\n{\"message\":\"no \\u001b[31mroom\"}";
     let hostile = Hostile::start(Manner::Says(text), true);
     let engine = hostile.engine();
-    for (name, error) in call_all(&engine).await {
+    for (name, error) in Box::pin(call_all(&engine)).await {
         match (name, &error) {
             ("create", EngineError::Unknown { reason }) => assert!(reason.contains("500"), "{reason}"),
             (_, EngineError::Refused { status: 500, what }) => assert_eq!(what, "no  [31mroom", "{name}"),
@@ -241,7 +241,7 @@ async fn after_a_500_a_create_is_in_doubt_and_a_start_was_refused() {
 async fn nobody_at_the_endpoint_means_that_nothing_was_sent() {
     let dir = tempfile::tempdir().unwrap();
     let missing = engine_at(&dir.path().join("missing.sock"));
-    let errors = call_all(&missing).await;
+    let errors = Box::pin(call_all(&missing)).await;
     assert_eq!(errors.len(), 14);
     for (name, error) in errors {
         assert!(
