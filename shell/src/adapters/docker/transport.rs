@@ -91,23 +91,21 @@ impl Transport {
         if status != StatusCode::OK {
             return Err(errors::from_status(status.as_u16(), &errors::message_in(&bytes)));
         }
-        let version: Version = serde_json::from_slice(&bytes)
+        let portrait: Portrait = serde_json::from_slice(&bytes)
             .map_err(|error| errors::unknown(&format!("its answer to /version makes no sense: {error}")))?;
-        let api = version.agree()?;
+        let api = portrait.agree()?;
         *self.lock() = Some(api);
-        Ok(EngineFacts { version: version.for_people(), api: api.to_string() })
+        Ok(EngineFacts { version: portrait.for_people(), api: api.to_string() })
     }
 
     /// The version that is spoken; asks the engine the first time.
     pub(super) async fn agreed_api(&self) -> Result<Api, EngineError> {
         let known = *self.lock();
-        match known {
-            Some(api) => Ok(api),
-            None => {
-                let facts = self.introduce().await?;
-                Ok(Api::parse(&facts.api).expect("introduce() prints an Api"))
-            }
+        if let Some(api) = known {
+            return Ok(api);
         }
+        let facts = self.introduce().await?;
+        Ok(Api::parse(&facts.api).expect("introduce() prints an Api"))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Api>> {
@@ -164,7 +162,7 @@ impl Transport {
 /// The parts of the engine's self-portrait that are used.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Version {
+struct Portrait {
     #[serde(default)]
     version: String,
     api_version: String,
@@ -181,7 +179,7 @@ struct Component {
     name: String,
 }
 
-impl Version {
+impl Portrait {
     fn agree(&self) -> Result<Api, EngineError> {
         let newest = Api::parse(&self.api_version)
             .ok_or_else(|| errors::unknown("its answer to /version names no version of its interface"))?;
@@ -215,8 +213,8 @@ mod tests {
 
     fn agree(api: &str, min: &str) -> Result<String, String> {
         let text = format!(r#"{{"Version":"1","ApiVersion":"{api}","MinAPIVersion":"{min}"}}"#);
-        let version: Version = serde_json::from_str(&text).unwrap();
-        version.agree().map(|api| api.to_string()).map_err(|error| error.to_string())
+        let portrait: Portrait = serde_json::from_str(&text).unwrap();
+        portrait.agree().map(|api| api.to_string()).map_err(|error| error.to_string())
     }
 
     #[test]
