@@ -1,0 +1,3 @@
+//! One adapter a file: the real world behind the ports of the core.
+
+pub mod git;
