@@ -66,6 +66,27 @@ pub const EXEC_OUTPUT_BYTES: usize = 1_024 * 1_024;
 /// What is kept of the complaints of a command whose output is a stream.
 pub const EXEC_COMPLAINT_BYTES: usize = 4 * 1_024;
 
+/// How long git may take to leave after SIGTERM, which lets it take its locks away.
+pub const GIT_GRACE_MS: u64 = 2_000;
+/// How long a lock of somebody else may stand still before we look whether its owner is dead.
+pub const GIT_LOCK_MS: u64 = 2_000;
+/// How often such a lock is looked at.
+pub const GIT_LOCK_POLL_MS: u64 = 50;
+/// Most that is kept of what a git process prints.
+pub const GIT_OUTPUT_BYTES: usize = 64 * 1_024 * 1_024;
+/// Most that is kept of what a git process complains.
+pub const GIT_COMPLAINT_BYTES: usize = 16 * 1_024;
+/// Most files a report names for each kind of change.
+pub const WORK_FILES: usize = 10_000;
+/// Most references that are read of a private git directory.
+pub const PRIVATE_REFS: usize = 10_000;
+/// Deepest directory of references that is read of a private git directory.
+pub const PRIVATE_REF_DEPTH: usize = 32;
+/// Largest single reference that is read of a private git directory.
+pub const REF_BYTES: usize = 4_096;
+/// Most object directories a repository borrows from.
+pub const ALTERNATES: usize = 16;
+
 /// Shutdown: how long work in flight may take to finish.
 pub const DRAIN_MS: u64 = 3_000;
 /// Shutdown: how long all pauses together may take.
@@ -173,6 +194,7 @@ const _: () = assert!(DIAL_MS < PING_MS && DIAL_MS < PAUSE_MS, "a dial that fail
 const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS);
 const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
 const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);
+const _: () = assert!(GIT_LOCK_POLL_MS < GIT_LOCK_MS && GIT_LOCK_MS + GIT_GRACE_MS < GIT_MS);
 const _: () = assert!(SLUG_CHARS + 5 <= BRANCH_CHARS, "a slug has room for the number that makes it unique");
 const _: () = assert!(RING_BYTES >= FRAME_BYTES);
 const _: () = assert!(SAVE_TRIES >= 1);
