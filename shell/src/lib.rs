@@ -2,6 +2,14 @@
 
 pub mod adapters;
 pub mod boot;
+pub mod cli;
 pub mod config;
+pub mod control;
+pub mod driver;
 pub mod kernel;
+pub mod mailbox;
 pub mod paths;
+pub mod perform;
+pub mod runs;
+pub mod session;
+pub mod sessions;
