@@ -99,9 +99,9 @@ impl Workplace {
         let parent = self.worktree().parent().unwrap_or(Path::new("/"));
         disk::make_directories(parent)
             .map_err(|error| Self::disk_error("make a directory", parent, &error))?;
-        let call = self.on_repo().args(["worktree", "add", "--quiet", "--no-track"]);
+        let call = self.on_repo().args(["worktree", "add", "--quiet"]);
         let call = if is_new {
-            call.arg("-b").arg(&self.plan.branch).arg(self.worktree()).arg(self.plan.base.as_str())
+            call.args(["--no-track", "-b"]).arg(&self.plan.branch).arg(self.worktree()).arg(self.plan.base.as_str())
         } else {
             call.arg(self.worktree()).arg(&self.plan.branch)
         };

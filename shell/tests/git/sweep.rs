@@ -1,0 +1,137 @@
+//! Git is killed at its system calls, one after the other, and what it leaves is cleared by doing the same again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ccells_core::ports::{Git as _, WorktreePlan};
+
+use crate::yard::{Yard, path, reference};
+
+/// The calls that change anything or open what will be changed.
+const CALLS: &str = "openat,mkdir,rename,link,unlink,rmdir,write,fsync,close,chdir,execve";
+/// How long a sweep may take that is not asked to be a full one.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// How a killed git ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    /// It was killed, or gave up because a part of it was.
+    Cut,
+    /// It came to its end before its `when`-th call.
+    Whole,
+}
+
+/// Runs git with the arguments the adapter gives it, and kills it (or a child of it) at its `when`-th call.
+fn killed(plan: &WorktreePlan, arguments: &[&str], when: usize) -> End {
+    let inject = format!("inject={CALLS}:signal=KILL:when={when}");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}"), "-e", &inject, "git"]);
+    command.arg(format!("--git-dir={}", plan.git_dir)).args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsync=all"]);
+    command.args(arguments).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.env("CCELLS_WORKSTREAM", plan.workstream.as_str());
+    let status = command.status().unwrap();
+    if status.success() && status.signal().is_none() { End::Whole } else { End::Cut }
+}
+
+/// Whether strace can do its part here; without it the sweep is skipped loudly, or fails where it is required.
+fn can_kill(name: &str) -> bool {
+    let works = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    if works.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    assert!(std::env::var_os("CCELLS_STRACE").is_none_or(|wish| wish != "require"), "strace does not work here");
+    eprintln!("SKIPPED {name}: strace does not work here (CCELLS_STRACE=require makes this a failure)");
+    false
+}
+
+/// Everything that tells one leftover from another.
+fn leftover(yard: &Yard, plan: &WorktreePlan) -> String {
+    let git_dir = yard.repo().join(".git");
+    let admin = git_dir.join("worktrees").join(plan.workstream.as_str());
+    let names = |directory: &Path| -> Vec<String> {
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    let locks: Vec<String> = names(&git_dir).into_iter().filter(|name| name.ends_with(".lock")).collect();
+    let branch = names(&git_dir.join("refs/heads/ccells"));
+    format!("{:?} {:?} {locks:?} {branch:?}", names(&admin), names(path(&plan.worktree)))
+}
+
+/// Kills `arguments` at call after call; `prepare` comes before each kill, `check` after it.
+async fn sweep(name: &str, arguments: &dyn Fn(&WorktreePlan) -> Vec<String>, is_created: bool) {
+    let is_full = std::env::var_os("CCELLS_SWEEP").is_some_and(|wish| wish == "full");
+    let started = Instant::now();
+    let (mut kills, mut leftovers) = (0, BTreeSet::new());
+    let mut when = 1;
+    let mut was_whole = false;
+    while !was_whole {
+        let yard = Yard::new();
+        let plan = yard.plan();
+        let untouched = yard.fingerprint();
+        yard.git.pin_base(&plan).await.unwrap();
+        if is_created {
+            yard.git.add_worktree(&plan).await.unwrap();
+        }
+        fs::create_dir_all(path(&plan.worktree).parent().unwrap()).unwrap();
+        let words = arguments(&plan);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        was_whole = killed(&plan, &words, when) == End::Whole;
+        kills += usize::from(!was_whole);
+        leftovers.insert(leftover(&yard, &plan));
+        recover(&yard, &plan, when).await;
+        assert_eq!(untouched, yard.fingerprint(), "killed at call {when}");
+        // Not asked for a full sweep: wider steps once the time is half gone.
+        let is_late = !is_full && started.elapsed() > PATIENCE / 2;
+        when += if is_late { 11 } else if is_full { 1 } else { 3 };
+        assert!(when < 10_000, "git never came to its end");
+    }
+    let (distinct, seconds) = (leftovers.len(), started.elapsed().as_secs_f32());
+    eprintln!("{name}: killed {kills} times up to call {when}, {distinct} different leftovers, {seconds:.1} s");
+    assert!(kills > 10, "the kills did not reach git");
+}
+
+/// What has to work after any kill: make it again, find it whole, take it away, and nothing is left.
+async fn recover(yard: &Yard, plan: &WorktreePlan, when: usize) {
+    let told = |step: &str| format!("{step} after a kill at call {when}");
+    yard.git.add_worktree(plan).await.unwrap_or_else(|error| panic!("{}: {error}", told("add")));
+    yard.git.build_home(plan, b"{}").await.unwrap_or_else(|error| panic!("{}: {error}", told("build")));
+    let branch = reference(yard, "refs/heads/ccells/fix-login");
+    assert_eq!(branch.as_deref(), Some(plan.base.as_str()), "{}", told("branch"));
+    let report = yard.git.inspect_work(plan).await.unwrap();
+    assert!(report.is_empty() && report.has_worktree, "{}: {report:?}", told("inspect"));
+    yard.git.remove_worktree(plan, false).await.unwrap_or_else(|error| panic!("{}: {error}", told("remove")));
+    yard.git.retire_home(plan).await.unwrap_or_else(|error| panic!("{}: {error}", told("retire")));
+    assert_eq!(reference(yard, "refs/heads/ccells/fix-login"), None, "{}", told("remove"));
+    assert!(!yard.repo().join(".git/worktrees").exists(), "{}", told("remove"));
+    assert!(!path(&plan.worktree).exists(), "{}", told("remove"));
+}
+
+#[tokio::test]
+async fn a_worktree_is_made_after_its_making_was_killed_anywhere() {
+    if !can_kill("a_worktree_is_made_after_its_making_was_killed_anywhere") {
+        return;
+    }
+    let add = |plan: &WorktreePlan| {
+        let words = ["worktree", "add", "--quiet", "--no-track", "-b", &plan.branch, plan.worktree.as_str()];
+        words.iter().copied().chain([plan.base.as_str()]).map(str::to_owned).collect()
+    };
+    sweep("worktree add", &add, false).await;
+}
+
+#[tokio::test]
+async fn a_branch_goes_after_its_removal_was_killed_anywhere() {
+    if !can_kill("a_branch_goes_after_its_removal_was_killed_anywhere") {
+        return;
+    }
+    let remove = |plan: &WorktreePlan| {
+        let branch = format!("refs/heads/{}", plan.branch);
+        ["update-ref", "--no-deref", "-d", &branch, plan.base.as_str()].map(str::to_owned).to_vec()
+    };
+    sweep("update-ref -d", &remove, true).await;
+}
