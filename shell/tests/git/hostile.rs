@@ -43,7 +43,10 @@ async fn everything(yard: &Yard, plan: &WorktreePlan) {
 #[tokio::test]
 async fn nothing_that_an_agent_plants_ever_runs() {
     let plant_filter = |top: &Path| {
-        write(&top.join(".gitattributes"), "* filter=trap diff=trap ident text working-tree-encoding=UTF-16\n");
+        write(
+            &top.join(".gitattributes"),
+            "* filter=trap diff=trap ident text working-tree-encoding=UTF-16\n",
+        );
         write(&top.join("a.txt"), "changed\n");
     };
     let plants: [(&str, &dyn Fn(&Path, &Path, &Path)); 6] = [
@@ -62,7 +65,10 @@ async fn nothing_that_an_agent_plants_ever_runs() {
         ("another repository in place of .git", &|top, _, program| {
             fs::remove_file(top.join(".git")).unwrap();
             run_git(top, &["init", "-q"], &[]);
-            write(&top.join(".git/config"), &("[core]\n\tbare = false\n".to_owned() + &hostile_config(program)));
+            write(
+                &top.join(".git/config"),
+                &("[core]\n\tbare = false\n".to_owned() + &hostile_config(program)),
+            );
             plant_filter(top);
         }),
         ("another file in place of .git", &|top, private, program| {
@@ -149,7 +155,8 @@ async fn a_private_directory_that_cannot_be_trusted_is_treated_as_work() {
         ("a pipe", &|git| {
             fs::remove_file(git.join("HEAD")).unwrap();
             let mode = rustix::fs::Mode::RWXU;
-            rustix::fs::mknodat(rustix::fs::CWD, git.join("HEAD"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+            rustix::fs::mknodat(rustix::fs::CWD, git.join("HEAD"), rustix::fs::FileType::Fifo, mode, 0)
+                .unwrap();
         }),
         ("garbage", &|git| write(&git.join("refs/heads/other"), "garbage")),
         ("an empty reference", &|git| write(&git.join("refs/heads/other"), "")),
@@ -250,7 +257,11 @@ async fn what_an_earlier_try_kept_stays_kept() {
     let file = path(&plan.worktree).join("new.txt");
     write(&file, "first");
     let first = yard.git.snapshot_work(&plan).await.unwrap().unwrap();
-    assert_eq!(yard.git.snapshot_work(&plan).await.unwrap().as_ref(), Some(&first), "the same is not kept twice");
+    assert_eq!(
+        yard.git.snapshot_work(&plan).await.unwrap().as_ref(),
+        Some(&first),
+        "the same is not kept twice"
+    );
     write(&file, "second");
     let second = yard.git.snapshot_work(&plan).await.unwrap().unwrap();
     let name = format!("refs/ccells/trash/{}", plan.workstream);

@@ -23,7 +23,8 @@ async fn a_workstream_comes_and_goes_and_the_user_sees_nothing_change() {
     let plan = yard.plan();
     let mut steps = Vec::new();
     let mut clock = Instant::now();
-    let mut lap = |name| steps.push((name, std::mem::replace(&mut clock, Instant::now()).elapsed().as_millis()));
+    let mut lap =
+        |name| steps.push((name, std::mem::replace(&mut clock, Instant::now()).elapsed().as_millis()));
 
     let base = yard.git.resolve_base(&plan.repo, None, &plan.branch).await.unwrap();
     assert_eq!(base, plan.base);
@@ -129,7 +130,9 @@ async fn a_branch_that_is_taken_or_no_name_is_refused() {
     let repo = text(&yard.repo());
     yard.user(&["branch", "taken"]);
     yard.user(&["branch", "deep/er"]);
-    for (branch, taken) in [("taken", "taken"), ("taken/below", "taken"), ("deep", "deep/er"), ("main", "main")] {
+    for (branch, taken) in
+        [("taken", "taken"), ("taken/below", "taken"), ("deep", "deep/er"), ("main", "main")]
+    {
         let error = yard.git.resolve_base(&repo, None, branch).await.unwrap_err();
         assert_eq!(error, GitError::BranchExists { branch: taken.to_owned() }, "{branch}");
     }
@@ -144,7 +147,10 @@ async fn a_branch_that_is_taken_or_no_name_is_refused() {
     let error = yard.git.add_worktree(&plan).await.unwrap_err();
     assert!(matches!(error, GitError::BranchExists { .. }), "{error}");
     yard.git.remove_worktree(&plan, false).await.unwrap();
-    assert!(reference(&yard, "refs/heads/ccells/fix-login").is_some(), "a branch elsewhere is not ours to remove");
+    assert!(
+        reference(&yard, "refs/heads/ccells/fix-login").is_some(),
+        "a branch elsewhere is not ours to remove"
+    );
 }
 
 #[tokio::test]
@@ -253,7 +259,8 @@ async fn the_home_has_what_a_container_needs() {
     write(&home.join("home/notes"), "mine");
     yard.git.build_home(&plan, b"{\"version\":2}").await.unwrap();
     assert_eq!((read("home/notes").as_str(), read("workstream.json").as_str()), ("mine", "{\"version\":1}"));
-    let beside: Vec<_> = fs::read_dir(home.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let beside: Vec<_> =
+        fs::read_dir(home.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(beside, [ID], "nothing is left beside it");
 }
 
@@ -288,7 +295,10 @@ async fn the_agents_git_works_and_the_users_repository_does_not_notice() {
     yard.git.retire_home(&plan).await.unwrap();
     // The commits in the trash borrow the base: it is kept for them, under another name.
     assert_eq!(reference(&yard, &format!("refs/ccells/{ID}/base")), None);
-    assert_eq!(reference(&yard, &format!("refs/ccells/trash-base/{ID}")).as_deref(), Some(plan.base.as_str()));
+    assert_eq!(
+        reference(&yard, &format!("refs/ccells/trash-base/{ID}")).as_deref(),
+        Some(plan.base.as_str())
+    );
 }
 
 #[tokio::test]
@@ -313,7 +323,11 @@ async fn work_is_told_apart() {
     agent(&plan, &["commit", "-qm", "all of it"]);
     let report = yard.git.inspect_work(&plan).await.unwrap();
     assert!(report.has_commits && !report.is_empty());
-    assert_eq!(report.modified, ["a.txt", "dir/b.txt", "run.sh"], "compared with the base, not with the commit");
+    assert_eq!(
+        report.modified,
+        ["a.txt", "dir/b.txt", "run.sh"],
+        "compared with the base, not with the commit"
+    );
 }
 
 #[tokio::test]
@@ -333,7 +347,11 @@ async fn a_worktree_with_work_in_it_is_kept_as_it_is() {
     fs::remove_file(top.join("mine.txt")).unwrap();
     yard.git.add_worktree(&plan).await.unwrap();
     // A branch the user has committed to is the user's.
-    run_git(top, &["-c", "user.name=x", "-c", "user.email=x", "commit", "-q", "--allow-empty", "-m", "mine"], &[]);
+    run_git(
+        top,
+        &["-c", "user.name=x", "-c", "user.email=x", "commit", "-q", "--allow-empty", "-m", "mine"],
+        &[],
+    );
     yard.git.remove_worktree(&plan, false).await.unwrap();
     assert!(reference(&yard, "refs/heads/ccells/fix-login").is_some());
     assert!(!top.exists());
@@ -403,7 +421,8 @@ async fn fifty_thousand_files_are_no_trouble() {
     for directory in 0..500 {
         fs::create_dir_all(yard.repo().join(format!("many/{directory}"))).unwrap();
         for file in 0..100 {
-            fs::write(yard.repo().join(format!("many/{directory}/{file}")), format!("{directory} {file}\n")).unwrap();
+            fs::write(yard.repo().join(format!("many/{directory}/{file}")), format!("{directory} {file}\n"))
+                .unwrap();
         }
     }
     yard.user(&["add", "-A"]);
@@ -425,11 +444,13 @@ async fn fifty_thousand_files_are_no_trouble() {
 fn git_takes_every_branch_that_we_take() {
     use proptest::prelude::*;
     let git_takes = |name: &str| {
-        let output = Command::new("git").args(["check-ref-format", "--branch", name]).current_dir("/").output();
+        let output =
+            Command::new("git").args(["check-ref-format", "--branch", name]).current_dir("/").output();
         output.unwrap().status.success()
     };
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(300));
-    let names = "[A-Za-z0-9._/@{~^:-]{1,12}|[a-z]{1,4}(/|\\.|\\.\\.|//|\\.lock|-){1,2}[a-z]{0,4}|.{1,20}|HEAD|@";
+    let names =
+        "[A-Za-z0-9._/@{~^:-]{1,12}|[a-z]{1,4}(/|\\.|\\.\\.|//|\\.lock|-){1,2}[a-z]{0,4}|.{1,20}|HEAD|@";
     runner
         .run(&names, |name| {
             let is_ours = naming::validate_branch(&name).is_ok();

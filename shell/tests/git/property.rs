@@ -72,7 +72,8 @@ fn suffer(file: &Path, fate: Fate) -> bool {
         Fate::Left => {}
         Fate::Touched => {
             fs::remove_file(file).unwrap();
-            let mode = if file.extension().is_some_and(|extension| extension == "sh") { 0o755 } else { 0o644 };
+            let mode =
+                if file.extension().is_some_and(|extension| extension == "sh") { 0o755 } else { 0o644 };
             write(file, &old);
             fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
         }
@@ -136,7 +137,8 @@ fn commit(plan: &WorktreePlan, private: Private) -> bool {
 /// Every file of the worktree that git does not ignore, as the snapshot has it.
 fn differences(yard: &Yard, kept: &str, worktree: &Path) -> String {
     let index = yard.top().join("check-index");
-    let lens = [("GIT_DIR", &*yard.repo().join(".git")), ("GIT_INDEX_FILE", &*index), ("GIT_WORK_TREE", worktree)];
+    let lens =
+        [("GIT_DIR", &*yard.repo().join(".git")), ("GIT_INDEX_FILE", &*index), ("GIT_WORK_TREE", worktree)];
     let _ = fs::remove_file(&index);
     run_git(worktree, &["read-tree", kept], &lens);
     run_git(worktree, &["status", "--porcelain=v1", "-uall"], &lens)
@@ -149,7 +151,8 @@ fn differences(yard: &Yard, kept: &str, worktree: &Path) -> String {
 fn empty_means_that_nothing_would_be_lost() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let cases = std::env::var("CCELLS_TREES").ok().and_then(|number| number.parse().ok()).unwrap_or(40);
-    let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..Default::default() });
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..Default::default() });
     let trees = (fates(), fates(), fates(), extras(), privates());
     let result = runner.run(&trees, |(first, second, third, extras, private)| {
         runtime.block_on(async {

@@ -101,7 +101,8 @@ impl Yard {
 }
 
 fn collect(top: &Path, directory: &Path, found: &mut BTreeMap<PathBuf, (u32, Vec<u8>)>) {
-    const OURS: &[&str] = &[".git/objects", ".git/refs/ccells", ".git/worktrees", ".git/logs/refs/heads/ccells"];
+    const OURS: &[&str] =
+        &[".git/objects", ".git/refs/ccells", ".git/worktrees", ".git/logs/refs/heads/ccells"];
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = path.strip_prefix(top).unwrap().to_owned();
@@ -129,8 +130,11 @@ pub(crate) fn agent_output(plan: &WorktreePlan, arguments: &[&str]) -> Output {
     let private = Path::new(plan.home.as_str()).join("git");
     let worktree = Path::new(plan.worktree.as_str());
     let objects = Path::new(plan.git_dir.as_str()).join("objects");
-    let variables =
-        [("GIT_DIR", &*private), ("GIT_WORK_TREE", worktree), ("GIT_ALTERNATE_OBJECT_DIRECTORIES", &*objects)];
+    let variables = [
+        ("GIT_DIR", &*private),
+        ("GIT_WORK_TREE", worktree),
+        ("GIT_ALTERNATE_OBJECT_DIRECTORIES", &*objects),
+    ];
     command(worktree, arguments, &variables).output().unwrap()
 }
 
