@@ -213,12 +213,9 @@ const _: () = assert!(SAVE_TRIES >= 1);
 const _: () = assert!(CHUNK_BYTES + 64 <= FRAME_BYTES, "a chunk and its head are one frame");
 const _: () = assert!(TITLE_BYTES + MESSAGE_BYTES + 64 <= FRAME_BYTES, "a report is one frame");
 const _: () = assert!(SESSION_BYTES >= 2 * CHUNK_BYTES && SESSION_BYTES < RING_BYTES);
-<<<<<<< HEAD
 const _: () =
     assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
 const _: () = assert!(STATUS_BYTES < OSC_BYTES);
-=======
 const _: () = assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
 const _: () = assert!(STATUS_BYTES < OSC_BYTES && LINK_BYTES < OSC_BYTES && TITLE_BYTES < OSC_BYTES);
 const _: () = assert!(SEQUENCE_BYTES < OSC_BYTES && OSC_BYTES < SYNC_BYTES);
->>>>>>> d192493adccfa3eb3ad7762575260df27e6b6c93
