@@ -146,6 +146,20 @@ impl Run {
     }
 }
 
+/// Takes away volumes of ours that no container uses: each holds a copy of the holder and nothing else. Those of
+/// workstreams that are being made are left alone.
+pub async fn sweep_volumes(engine: &DockerEngine, paths: &HomePaths) {
+    let home = boot::home_id(paths);
+    let Ok(volumes) = engine.list_volumes(&home).await else { return };
+    for volume in volumes {
+        let is_in_the_making = volume.workstream.as_ref().is_some_and(|id| paths.intent(id).exists());
+        if !is_in_the_making {
+            // One that stays is found again the next time.
+            let _left = engine.remove_volume(&home, &volume.name).await;
+        }
+    }
+}
+
 fn start_durable(
     paths: &HomePaths,
     run: &ccells_core::ids::RunId,

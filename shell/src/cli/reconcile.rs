@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::link::Link;
 use super::{Failure, ground, print};
 use crate::control::Request;
+use crate::runs::{Ground, sweep_volumes};
 
 /// Whether to act.
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(super) async fn run(directory: &Path, verb: &Reconcile) -> Result<u8, Failur
     let ground = ground(directory).await?;
     let mut link = Link::to_change(&ground, Purpose::Reconcile).await?;
     let before = link.show().await?;
-    let outcome = if verb.apply { apply(&mut link).await } else { Ok(before.clone()) };
+    let outcome = if verb.apply { apply(&mut link, &ground).await } else { Ok(before.clone()) };
     link.end().await;
     let after = outcome?;
     let is_heard = before["engine"]["state"] == "up";
@@ -50,7 +51,7 @@ pub(super) async fn run(directory: &Path, verb: &Reconcile) -> Result<u8, Failur
     Ok(if is_heard { 0 } else { 1 })
 }
 
-async fn apply(link: &mut Link) -> Result<Value, Failure> {
+async fn apply(link: &mut Link, ground: &Ground) -> Result<Value, Failure> {
     let answer = link.call(Request::Reconcile).await?;
     if let Some(refusal) = answer.refusal {
         return Err(refusal.into());
@@ -61,6 +62,7 @@ async fn apply(link: &mut Link) -> Result<Value, Failure> {
         if tokio::time::timeout(deadline, run.desk.wait_for(is_still)).await.is_err() {
             return Err(Failure::new(5, "it is still going on; run it again to finish"));
         }
+        sweep_volumes(&ground.engine, &run.paths).await;
     }
     link.show().await
 }
