@@ -8,6 +8,13 @@ use ccells_core::ports::{Git as _, WorktreePlan};
 
 use crate::yard::{Yard, agent, path, reference, run_git, write};
 
+/// Puts something into a worktree or its private git directory that shall start the program.
+type Plant<'a> = &'a dyn Fn(&Path, &Path, &Path);
+/// Makes a private git directory what git never made.
+type Spoil = fn(&Path);
+/// Makes a commit somewhere.
+type Make = fn(&WorktreePlan);
+
 /// A program that leaves a mark when anything runs it, and the mark.
 fn trap(yard: &Yard) -> (PathBuf, PathBuf) {
     let (program, mark) = (yard.top().join("trap"), yard.top().join("MARK"));
@@ -49,7 +56,7 @@ async fn nothing_that_an_agent_plants_ever_runs() {
         );
         write(&top.join("a.txt"), "changed\n");
     };
-    let plants: [(&str, &dyn Fn(&Path, &Path, &Path)); 6] = [
+    let plants: [(&str, Plant<'_>); 6] = [
         ("its own git directory", &|top, private, program| {
             let config = fs::read_to_string(private.join("config")).unwrap();
             write(&private.join("config"), &(config + &hostile_config(program)));
@@ -143,26 +150,26 @@ async fn the_users_own_filters_do_not_run_in_the_agents_directory() {
 
 #[tokio::test]
 async fn a_private_directory_that_cannot_be_trusted_is_treated_as_work() {
-    let spoil: [(&str, &dyn Fn(&Path)); 8] = [
-        ("a linked reference", &|git| {
+    let spoil: [(&str, Spoil); 8] = [
+        ("a linked reference", |git| {
             fs::remove_file(git.join("refs/heads/ccells/fix-login")).unwrap();
             symlink("/etc/passwd", git.join("refs/heads/ccells/fix-login")).unwrap();
         }),
-        ("a linked directory", &|git| {
+        ("a linked directory", |git| {
             fs::remove_dir_all(git.join("refs")).unwrap();
             symlink("/etc", git.join("refs")).unwrap();
         }),
-        ("a pipe", &|git| {
+        ("a pipe", |git| {
             fs::remove_file(git.join("HEAD")).unwrap();
             let mode = rustix::fs::Mode::RWXU;
             rustix::fs::mknodat(rustix::fs::CWD, git.join("HEAD"), rustix::fs::FileType::Fifo, mode, 0)
                 .unwrap();
         }),
-        ("garbage", &|git| write(&git.join("refs/heads/other"), "garbage")),
-        ("an empty reference", &|git| write(&git.join("refs/heads/other"), "")),
-        ("a huge file", &|git| fs::File::create(git.join("packed-refs")).unwrap().set_len(1 << 40).unwrap()),
-        ("another format", &|git| fs::create_dir(git.join("reftable")).unwrap()),
-        ("nothing at all", &|git| fs::remove_dir_all(git).unwrap()),
+        ("garbage", |git| write(&git.join("refs/heads/other"), "garbage")),
+        ("an empty reference", |git| write(&git.join("refs/heads/other"), "")),
+        ("a huge file", |git| fs::File::create(git.join("packed-refs")).unwrap().set_len(1 << 40).unwrap()),
+        ("another format", |git| fs::create_dir(git.join("reftable")).unwrap()),
+        ("nothing at all", |git| fs::remove_dir_all(git).unwrap()),
     ];
     for (name, spoil) in spoil {
         let yard = Yard::new();
@@ -177,26 +184,26 @@ async fn a_private_directory_that_cannot_be_trusted_is_treated_as_work() {
 
 #[tokio::test]
 async fn commits_anywhere_in_the_private_directory_are_found() {
-    let make: [(&str, &dyn Fn(&WorktreePlan)); 6] = [
-        ("on the branch", &|plan| drop(agent(plan, &["commit", "-q", "--allow-empty", "-m", "x"]))),
-        ("packed", &|plan| {
+    let make: [(&str, Make); 6] = [
+        ("on the branch", |plan| drop(agent(plan, &["commit", "-q", "--allow-empty", "-m", "x"]))),
+        ("packed", |plan| {
             agent(plan, &["commit", "-q", "--allow-empty", "-m", "x"]);
             agent(plan, &["pack-refs", "--all"]);
         }),
-        ("on a branch that is not checked out", &|plan| {
+        ("on a branch that is not checked out", |plan| {
             agent(plan, &["commit", "-q", "--allow-empty", "-m", "x"]);
             agent(plan, &["branch", "deep/er/still"]);
             agent(plan, &["reset", "-q", "--hard", "HEAD~1"]);
         }),
-        ("on a detached HEAD", &|plan| {
+        ("on a detached HEAD", |plan| {
             agent(plan, &["checkout", "-q", "--detach"]);
             agent(plan, &["commit", "-q", "--allow-empty", "-m", "x"]);
         }),
-        ("in the stash", &|plan| {
+        ("in the stash", |plan| {
             write(&path(&plan.worktree).join("a.txt"), "stashed");
             agent(plan, &["stash", "-q"]);
         }),
-        ("in another worktree", &|plan| {
+        ("in another worktree", |plan| {
             let place = format!("{}.agent", plan.worktree);
             agent(plan, &["worktree", "add", "-q", "--detach", &place]);
             let admin = path(&plan.home).join("git/worktrees");

@@ -68,7 +68,7 @@ fn leftover(yard: &Yard, plan: &WorktreePlan) -> String {
         names.sort();
         names
     };
-    let locks: Vec<String> = names(&git_dir).into_iter().filter(|name| name.ends_with(".lock")).collect();
+    let locks: Vec<String> = names(&git_dir).into_iter().filter(|name| name.contains(".lock")).collect();
     let branch = names(&git_dir.join("refs/heads/ccells"));
     format!("{:?} {:?} {locks:?} {branch:?}", names(&admin), names(path(&plan.worktree)))
 }
@@ -114,7 +114,7 @@ async fn sweep(name: &str, arguments: &dyn Fn(&WorktreePlan) -> Vec<String>, is_
     eprintln!(
         "{name}: killed {kills} times up to call {when}, {distinct} different leftovers, {seconds:.1} s"
     );
-    assert!(kills > 10, "the kills did not reach git");
+    assert!(kills > 3, "the kills did not reach git");
 }
 
 /// What has to work after any kill: make it again, find it whole, take it away, and nothing is left.
@@ -242,7 +242,7 @@ async fn sweep_us(verb: &str, step: usize) {
     }
     let seconds = started.elapsed().as_secs_f32();
     eprintln!("{verb}, ours: killed {kills} times up to call {when}, {seconds:.1} s");
-    assert!(kills > 10, "the kills did not reach us");
+    assert!(kills > 3, "the kills did not reach us");
 }
 
 /// What has to work after any kill of an end: the same end again, with the work kept and nothing else left.

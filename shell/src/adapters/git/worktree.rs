@@ -135,13 +135,13 @@ impl Workplace {
     fn is_complete(&self) -> bool {
         let admin = self.admin_dir();
         let line = |name: &str| disk::read_text(&admin.join(name)).map(|text| text.trim_end().to_owned());
-        let link = self.worktree().join(".git");
+        let dotgit = self.worktree().join(".git");
         line("HEAD") == Some(format!("ref: {}", self.branch_ref()))
-            && line("gitdir").is_some_and(|path| Path::new(&path) == link)
+            && line("gitdir").is_some_and(|path| Path::new(&path) == dotgit)
             && !self.is_initializing()
             && admin.join("index").is_file()
             && disk::is_directory(self.worktree())
-            && disk::exists(&link)
+            && disk::exists(&dotgit)
     }
 
     /// Whether an unfinished `git worktree add` made what is there, so that no work of anybody can be in it.
