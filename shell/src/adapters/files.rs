@@ -107,8 +107,11 @@ impl RealFiles {
 
     fn rename(&mut self, from: &PathText, to: &PathText) -> Result<(), FileError> {
         rustix::fs::rename(from.as_str(), to.as_str()).map_err(kind)?;
-        self.open.remove(from);
-        self.open.remove(to);
+        // What was below a directory that moved is not where it was.
+        let has_moved = |path: &PathText| {
+            [from, to].iter().any(|moved| Path::new(path.as_str()).starts_with(moved.as_str()))
+        };
+        self.open.retain(|path, _| !has_moved(path));
         Ok(())
     }
 
