@@ -23,8 +23,6 @@ use crate::workstream::{Answer, LifeOp, Phase, Surroundings, Trouble, Workstream
 mod asks;
 mod boot;
 mod picture;
-#[cfg(test)]
-mod tests;
 
 /// Everything a run knows and decides.
 #[derive(Clone, Debug)]

@@ -202,6 +202,8 @@ pub struct Workstream {
     pub was_stopped_by_user: bool,
     /// Whether the user chose its branch: then it is that one or none.
     pub is_branch_chosen: bool,
+    /// Whether it was made once: then making it again is about its container only, and cancelling that takes nothing.
+    pub is_made: bool,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
     /// When a container of it was asked for whose outcome is unknown: it may still appear.
@@ -236,6 +238,7 @@ impl Workstream {
             was_paused_by_quit: false,
             was_stopped_by_user: false,
             is_branch_chosen: true,
+            is_made: false,
             is_recovered: false,
             unsettled_since: None,
             has_intent: false,
@@ -249,7 +252,9 @@ impl Workstream {
     pub fn entry(&self) -> Option<StateEntry> {
         let is_in = match &self.phase {
             Phase::Live | Phase::Lost | Phase::Changing { .. } => true,
-            Phase::Creating { step, .. } | Phase::Broken { step, .. } => *step >= CreateStep::SavingState,
+            Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
+                self.is_made || *step >= CreateStep::SavingState
+            }
             Phase::Destroying { step, .. } => *step <= DestroyStep::RetiringHome,
             Phase::Gone => false,
         };

@@ -37,11 +37,12 @@ impl Machine {
             }
             Ask::Quit { policy } => self.quit(now, request, policy),
             Ask::QuitNow => self.exit_now(request),
-            Ask::Cancel(id) => self.cancel(now, request, &id),
+            Ask::Cancel(id) if self.is_creating(&id) => self.cancel(now, request, &id),
             ask if !self.engine.was_heard => {
                 self.held_back.push((request, ask));
                 Effects::none()
             }
+            Ask::Cancel(id) => self.cancel(now, request, &id),
             Ask::Reconcile => {
                 let mut effects = self.reconcile(now);
                 effects.extend(done(request, ""));
@@ -96,21 +97,23 @@ impl Machine {
     }
 
     fn cancel(&mut self, now: Now, request: RequestId, id: &WorkstreamId) -> Effects {
-        let Some(it) = self.workstreams.get_mut(id) else { return refuse_unknown(request, id) };
-        match &mut it.phase {
-            Phase::Creating { is_cancelled, .. } => {
-                *is_cancelled = true;
-                it.asked_by.push(request);
-                Effects::none()
+        let Some(it) = self.workstreams.get(id) else { return refuse_unknown(request, id) };
+        match &it.phase {
+            Phase::Creating { .. } | Phase::Broken { .. } if !it.is_made => {
+                self.with(now, id, |it, around| it.cancel(request, around))
             }
-            Phase::Broken { .. } => {
-                it.asked_by.push(request);
-                self.with(now, id, Workstream::roll_back)
-            }
-            Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => {
-                refuse(request, RefusalKind::Conflict, "it is made already; remove it instead")
-            }
+            Phase::Creating { .. }
+            | Phase::Broken { .. }
+            | Phase::Live
+            | Phase::Changing { .. }
+            | Phase::Lost
+            | Phase::Destroying { .. }
+            | Phase::Gone => refuse(request, RefusalKind::Conflict, "it is made already; remove it instead"),
         }
+    }
+
+    fn is_creating(&self, id: &WorkstreamId) -> bool {
+        self.workstreams.get(id).is_some_and(|it| matches!(it.phase, Phase::Creating { .. }))
     }
 
     fn change(
