@@ -9,7 +9,7 @@ use crate::agent::AgentReport;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
-use crate::limits::{REATTACH_FIRST_MS, REATTACH_LAST_MS};
+use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now};
@@ -267,6 +267,11 @@ impl Workstream {
         })
     }
 
+    /// Whether its branch is settled: before, it may get another.
+    pub fn has_branch(&self) -> bool {
+        self.is_made || self.facts.base.is_some()
+    }
+
     /// Whether something was asked for on its behalf that is not answered.
     pub fn is_busy(&self) -> bool {
         self.waiting.is_some() || self.waiting_save.is_some()
@@ -293,6 +298,7 @@ impl Workstream {
     ) -> Effects {
         self.phase = Phase::Destroying { step, keep_branch, stuck: None };
         self.last_trouble = None;
+        self.unsettled_since = self.unsettled_since.filter(|since| around.now.mono < since.after(LATE_MS));
         self.issue_destroy(step, around)
     }
 
@@ -360,7 +366,8 @@ impl Workstream {
         attempt
     }
 
-    fn reply_all(&mut self, outcome: &Result<String, Refusal>) -> Effects {
+    /// Answers everybody who waits for the end of what is being done.
+    pub fn reply_all(&mut self, outcome: &Result<String, Refusal>) -> Effects {
         let mut effects = Effects::none();
         for request in core::mem::take(&mut self.asked_by) {
             let outcome = outcome
@@ -460,10 +467,23 @@ impl Workstream {
 
     /// A listing that was asked for at `requested_at` does not show its container.
     pub fn missed(&mut self, requested_at: Mono) {
-        if requested_at < self.settled_at || self.is_busy() || self.phase != Phase::Live {
+        if requested_at < self.settled_at || self.is_busy() {
             return;
         }
-        self.phase = Phase::Lost;
+        match self.phase {
+            Phase::Live => self.phase = Phase::Lost,
+            // Taken up again, it makes another container instead of asking for one that is gone.
+            Phase::Broken { .. } => {}
+            Phase::Creating { .. }
+            | Phase::Changing { .. }
+            | Phase::Lost
+            | Phase::Destroying { .. }
+            | Phase::Gone => return,
+        }
+        self.forget_container();
+    }
+
+    fn forget_container(&mut self) {
         self.container = None;
         self.observed = None;
         self.agent = None;
@@ -499,9 +519,8 @@ impl Workstream {
             SessionState::Waiting { until } => until <= around.now.mono,
             SessionState::Opening(_) | SessionState::Open(_) => false,
         };
-        let is_wanted = self.is_running() && matches!(self.phase, Phase::Live | Phase::Changing { .. });
         let (true, true, false, Some(container)) =
-            (is_due, is_wanted, around.is_ending, self.container.clone())
+            (is_due, self.wants_session(), around.is_ending, self.container.clone())
         else {
             return Effects::none();
         };
@@ -509,6 +528,10 @@ impl Workstream {
         self.session = SessionState::Opening(attempt);
         let (workstream, directory) = (self.facts.id.clone(), self.facts.home.clone());
         Effects::from(Effect::OpenSession { workstream, attempt, container, directory })
+    }
+
+    fn wants_session(&self) -> bool {
+        self.is_running() && matches!(self.phase, Phase::Live | Phase::Changing { .. })
     }
 
     /// The session is there.
@@ -530,7 +553,7 @@ impl Workstream {
     /// When a session is to be opened again.
     pub fn reattaches_at(&self) -> Option<Mono> {
         match self.session {
-            SessionState::Waiting { until } if self.is_running() => Some(until),
+            SessionState::Waiting { until } if self.wants_session() => Some(until),
             SessionState::Waiting { .. }
             | SessionState::None
             | SessionState::Opening(_)

@@ -101,7 +101,7 @@ impl Machine {
 
     /// The engine was heard: decide about everything that the start found.
     pub(super) fn recover(&mut self, now: Now) -> Effects {
-        if core::mem::replace(&mut self.is_recovered, true) {
+        if self.shutdown.has_begun() || core::mem::replace(&mut self.is_recovered, true) {
             return Effects::none();
         }
         let verdicts: Vec<_> =

@@ -49,7 +49,6 @@ fn after_the_intent_everything_is_taken_back() {
             -> WriteIntent fix-login destroy
         all ok
             -> SnapshotWork fix-login
-            -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
             -> RemoveWorktree fix-login
@@ -74,7 +73,6 @@ fn a_container_that_lands_in_spite_of_it_is_taken_away() {
             -> WriteIntent fix-login destroy unsettled
         all ok
             -> SnapshotWork fix-login
-            -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
             -> RemoveWorktree fix-login
@@ -117,13 +115,21 @@ fn making_a_container_again_is_not_cancelled_at_the_price_of_the_work() {
         made fix-login
         engine fix-login gone
         changed
+            -> ListContainers
         all ok
+            -> UntrackContainer fix-login
         show
+            = fix-login: lost (its container is gone; its worktree and branch are kept), attached
         ask 1 resume fix-login
+            -> WriteIntent fix-login create
         ask 2 cancel fix-login
+            -> Reply 2 conflict: it is made already; remove it instead
         fail WriteIntent failed
+            -> Reply 1 failed: `fix-login`: no space left
         ask 3 cancel fix-login
+            -> Reply 3 conflict: it is made already; remove it instead
         show
+            = fix-login: failed (writing the intent: no space left), attached
         ",
     );
 }

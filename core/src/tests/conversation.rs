@@ -234,8 +234,7 @@ pub(super) fn all_ok(world: &mut World) -> Vec<Effect> {
 }
 
 fn list(world: &mut World, shown: &[&str]) -> Vec<Effect> {
-    let place =
-        world.pending.iter().position(|asked| matches!(asked.effect, Effect::ListContainers { .. }));
+    let place = world.pending.iter().position(|asked| matches!(asked.effect, Effect::ListContainers { .. }));
     let asked = world.pending.remove(place.expect("a listing is outstanding"));
     let mut containers = Vec::new();
     for word in shown {

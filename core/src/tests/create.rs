@@ -203,7 +203,7 @@ fn two_workstreams_never_share_a_branch() {
         ok ResolveBase fix-login
             -> WriteIntent fix-login create
         ok ResolveBase other
-            -> WriteIntent other create
+            -> Reply 2 conflict: branch `topic` exists already; choose another with --branch
         ok ResolveBase Fix-Login
             -> WriteIntent Fix-Login create
         ask 4 new fix-login
@@ -211,7 +211,7 @@ fn two_workstreams_never_share_a_branch() {
         ask 5 new fix--login
             -> ResolveBase fix--login for ccells/fix-login
         ok ResolveBase fix--login
-            -> WriteIntent fix--login create
+            -> ResolveBase fix--login for ccells/fix-login-2
         ",
     );
 }
@@ -294,7 +294,6 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
             -> WriteIntent fix-login destroy unsettled
         all ok
             -> SnapshotWork fix-login
-            -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
             -> RemoveWorktree fix-login
@@ -305,7 +304,6 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
         quietly wait 100s
         engine fix-login created
         ok ListContainers
-            -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
         all ok
             -> UntrackContainer fix-login
@@ -331,7 +329,7 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
         ask 2 remove fix-login
             -> InspectWork fix-login
         all ok
-            -> WriteIntent fix-login destroy
+            -> WriteIntent fix-login destroy unsettled
             -> PauseContainer fix-login c1
             -> SnapshotWork fix-login
             -> CloseSession fix-login
@@ -340,8 +338,7 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
-            -> ClearIntent fix-login
-            -> Reply 2 ok removed
+            -> Reply 2 ok removed; what the engine may still make of it will be taken away
         ",
     );
     check_in(
@@ -350,11 +347,14 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
         quietly wait 129s
         engine fix-login created
         all ok
-            -> Notify warning: found container ccells-web-00000000000000000000000001, which no file knows of; its workstream is back
-            -> SaveState of fix-login
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+            -> UntrackContainer fix-login
+            -> RemoveWorktree fix-login
+            -> RetireHome fix-login
+            -> SaveState of nothing
         quietly wait 45s
         all ok
-            -> TrackContainer fix-login created
+            -> ClearIntent fix-login
         ",
     );
     assert_eq!(world.leftovers(), (0, 0));

@@ -142,13 +142,27 @@ fn every_step_that_fails_is_taken_up_again_at_that_step() {
 #[test]
 fn a_container_that_cannot_be_frozen_is_removed_all_the_same() {
     let mut world = removing_at(0);
-    check_in(&mut world, "fail PauseContainer conflict");
+    check_in(
+        &mut world,
+        "
+        fail PauseContainer conflict
+            -> SnapshotWork fix-login
+            -> ListContainers
+        ",
+    );
 }
 
 #[test]
 fn a_container_that_is_gone_already_is_as_good_as_removed() {
     let mut world = removing_at(2);
-    check_in(&mut world, "fail RemoveContainer absent");
+    check_in(
+        &mut world,
+        "
+        fail RemoveContainer absent
+            -> UntrackContainer fix-login
+            -> ListContainers
+        ",
+    );
 }
 
 #[test]
@@ -157,9 +171,18 @@ fn a_removal_that_is_stuck_takes_a_later_word_about_the_branch() {
     check_in(
         &mut world,
         "
-        fail PauseContainer conflict
+        quietly fail RemoveWorktree failed
+        ask 2 remove fix-login keep-branch
+            -> WriteIntent fix-login destroy keep-branch
+        all ok
             -> SnapshotWork fix-login
-            -> ListContainers
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+            -> UntrackContainer fix-login
+            -> RemoveWorktree fix-login keeping the branch
+            -> RetireHome fix-login
+            -> SaveState of nothing
+            -> ClearIntent fix-login
+            -> Reply 2 ok removed
         ",
     );
 }
@@ -178,7 +201,7 @@ fn a_broken_workstream_whose_work_cannot_be_looked_at_can_be_removed_by_force() 
         show
             = fix-login: removing (looking what would be lost: git failed)
         ask 3 remove fix-login forced
-            -> InspectWork fix-login
+            -> WriteIntent fix-login destroy
         quietly all ok
         show
         ",

@@ -199,9 +199,10 @@ impl World {
         let is_index = |effect: &Effect| {
             matches!(effect, Effect::TrackContainer { .. } | Effect::UntrackContainer { .. })
         };
-        let other = self.pending.iter().find(|asked| {
-            operates_on(&asked.effect).as_ref() == Some(&id) && !is_index(&asked.effect)
-        });
+        let other = self
+            .pending
+            .iter()
+            .find(|asked| operates_on(&asked.effect).as_ref() == Some(&id) && !is_index(&asked.effect));
         assert!(other.is_none(), "{} is busy with {other:?} and is asked for {effect:?}", self.name(&id));
         let intent = self.intents.get(&id).map(|intent| intent.operation);
         match effect {
@@ -214,7 +215,6 @@ impl World {
             }
             Effect::SnapshotWork { .. }
             | Effect::RemoveContainer { .. }
-            | Effect::UntrackContainer { .. }
             | Effect::RemoveWorktree { .. }
             | Effect::RetireHome { .. } => {
                 let is_removal = matches!(intent, Some(Operation::Destroy { .. }));
@@ -229,8 +229,10 @@ impl World {
     /// Whatever crashes now, the next start knows every container that an effect of ours made.
     fn judge_containers(&self) {
         for (id, _) in self.containers.iter().filter(|(_, container)| !container.is_planted) {
-            let is_in_state =
-                self.state.as_ref().is_some_and(|state| state.workstreams.iter().any(|it| it.facts.id == *id));
+            let is_in_state = self
+                .state
+                .as_ref()
+                .is_some_and(|state| state.workstreams.iter().any(|it| it.facts.id == *id));
             let is_known = is_in_state || self.intents.contains_key(id);
             assert!(is_known, "R9: a container of {} that nothing on disk speaks of", self.name(id));
         }

@@ -108,7 +108,12 @@ impl Workstream {
         Effect::CreateContainer { workstream: self.facts.id.clone(), attempt, spec }
     }
 
-    pub(super) fn track(&mut self, attempt: Attempt, container: &ContainerId, state: ContainerState) -> Effect {
+    pub(super) fn track(
+        &mut self,
+        attempt: Attempt,
+        container: &ContainerId,
+        state: ContainerState,
+    ) -> Effect {
         self.tracked = Some(container.clone());
         let entry = tracking::entry(&self.facts, container, state.as_str());
         Effect::TrackContainer {
@@ -138,7 +143,6 @@ impl Workstream {
             }
             Answer::Container(container) => {
                 self.container = Some(container);
-                self.unsettled_since = None;
                 self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
             }
             Answer::Done | Answer::Work(_) => {
