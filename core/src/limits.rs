@@ -152,6 +152,18 @@ pub const SCROLLBACK_LINES: usize = 10_000;
 pub const INPUT_BYTES: usize = 1_024 * 1_024;
 /// Longest operating system command (OSC) the emulator takes before it is cut off.
 pub const OSC_BYTES: usize = 64 * 1_024;
+/// Longest control sequence other than a string that the emulator takes before it is dropped.
+pub const SEQUENCE_BYTES: usize = 1_024;
+/// Longest synchronized update a pane holds back.
+pub const SYNC_BYTES: usize = 2 * 1_024 * 1_024;
+/// Longest time a pane holds a synchronized update back.
+pub const SYNC_MS: u64 = 150;
+/// Largest picture of a terminal; the oldest scrollback is left out of a larger one.
+pub const SNAPSHOT_BYTES: usize = 16 * 1_024 * 1_024;
+/// Longest address of a link on the screen.
+pub const LINK_BYTES: usize = 2_048;
+/// Deepest stack of titles, and of keyboard modes.
+pub const TERMINAL_STACK: usize = 16;
 /// Most characters that share one cell: a letter with its marks, or a joined emoji.
 pub const CLUSTER_CHARS: usize = 13;
 /// Longest terminal title kept.
@@ -212,3 +224,6 @@ const _: () = assert!(SESSION_BYTES >= 2 * CHUNK_BYTES && SESSION_BYTES < RING_B
 const _: () =
     assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
 const _: () = assert!(STATUS_BYTES < OSC_BYTES);
+const _: () = assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
+const _: () = assert!(STATUS_BYTES < OSC_BYTES && LINK_BYTES < OSC_BYTES && TITLE_BYTES < OSC_BYTES);
+const _: () = assert!(SEQUENCE_BYTES < OSC_BYTES && OSC_BYTES < SYNC_BYTES);

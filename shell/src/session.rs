@@ -11,6 +11,7 @@ use ccells_core::wire::{self, Decoder, FromHolder, Resync, ToHolder};
 use ccells_holder::emulator::Emulator;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::dial::Io;
@@ -33,7 +34,7 @@ impl Pane {
     /// An empty screen of a usual size.
     pub fn new() -> Self {
         let wanted = (80, 24);
-        let emulator = Emulator::new(wanted.0, wanted.1, limits::SCROLLBACK_LINES);
+        let emulator = Emulator::pane(wanted.0, wanted.1, limits::SCROLLBACK_LINES);
         Self { screen: Mutex::new(Screen { emulator, next_sequence: None, wanted }) }
     }
 
@@ -153,9 +154,17 @@ impl Session {
         let mut sketch = None;
         let mut wait = Duration::from_millis(limits::ATTACH_MS);
         let mut is_asked = false;
+        let mut held: Option<(u64, Instant)> = None;
         loop {
-            let count = match tokio::time::timeout(wait, reader.read(&mut bytes)).await {
+            let until = held.map_or_else(|| Instant::now() + wait, |(_, since)| since + SYNC);
+            let count = match tokio::time::timeout_at(until, reader.read(&mut bytes)).await {
                 Ok(count) => count?,
+                Err(_) if held.take().is_some() => {
+                    let Some(_pass) = self.gate.enter() else { return Ok(()) };
+                    pane.with_emulator(Emulator::release);
+                    tell(Told::Damage);
+                    continue;
+                }
                 Err(_) if is_asked => return Err(io::Error::new(io::ErrorKind::TimedOut, "the holder is silent")),
                 Err(_) => {
                     is_asked = true;
@@ -178,6 +187,10 @@ impl Session {
                     tell(told);
                 }
             }
+            held = pane.with_emulator(|emulator| emulator.holding()).map(|number| match held {
+                Some((before, since)) if before == number => (number, since),
+                Some(_) | None => (number, Instant::now()),
+            });
         }
     }
 }
@@ -188,6 +201,8 @@ const OUTBOX: usize = 1_024;
 const INPUT_FRAME: usize = 16 * 1_024;
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1_024;
+/// How long an update that the program brackets may hold its screen back.
+const SYNC: Duration = Duration::from_millis(limits::SYNC_MS);
 /// After this long without a word the holder is asked whether it is there. A frozen one is not, and that is fine: the
 /// stream stays, and so does the session once more after it.
 const SILENCE_MS: u64 = 30_000;
@@ -228,9 +243,8 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
             Ok(Some(Told::Opened))
         }
         FromHolder::Snapshot { sequence, columns, rows, bytes, is_last } => {
-            let emulator = sketch.get_or_insert_with(|| Emulator::new(columns, rows, limits::SCROLLBACK_LINES));
+            let emulator = sketch.get_or_insert_with(|| Emulator::pane(columns, rows, limits::SCROLLBACK_LINES));
             emulator.feed(&bytes);
-            let _answered_by_the_holder = emulator.take_replies();
             if !is_last {
                 return Ok(None);
             }
@@ -247,7 +261,6 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
                 return Err(io::Error::other("output is missing; the session begins again"));
             }
             screen.emulator.feed(&bytes);
-            let _answered_by_the_holder = screen.emulator.take_replies();
             screen.next_sequence = Some(sequence + bytes.len() as u64);
             Ok(Some(Told::Damage))
         }

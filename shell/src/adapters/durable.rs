@@ -2,8 +2,7 @@
 //! asked for; another writes the state, of which only the newest version counts.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use ccells_core::ids::{Generation, RunId, WorkstreamId};
@@ -25,9 +24,9 @@ type Job = Box<dyn FnOnce(&mut RealFiles) + Send>;
 pub struct Durable {
     paths: HomePaths,
     writer: Writer,
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
     states: Arc<Saver<StateRecord, SaveError>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Durable {
@@ -57,7 +56,7 @@ impl Durable {
                 outcome
             });
         })?;
-        Ok(Self { paths, writer, jobs: Some(jobs), states, threads: vec![records, state] })
+        Ok(Self { paths, writer, jobs: Mutex::new(Some(jobs)), states, threads: Mutex::new(vec![records, state]) })
     }
 
     /// Makes an intent durable.
@@ -109,10 +108,11 @@ impl Durable {
     }
 
     /// Writes all that was asked for and ends. Blocks.
-    pub fn stop(mut self) {
-        self.jobs = None;
+    pub fn stop(&self) {
+        whole(self.jobs.lock()).take();
         self.states.stop();
-        for thread in self.threads.drain(..) {
+        let threads = std::mem::take(&mut *whole(self.threads.lock()));
+        for thread in threads {
             // A writer that panicked has said so already; there is nothing left to wait for.
             let _ended = thread.join();
         }
@@ -128,11 +128,16 @@ impl Durable {
     }
 
     fn begin(&self, job: Job) {
-        if let Some(jobs) = &self.jobs {
+        if let Some(jobs) = &*whole(self.jobs.lock()) {
             // The writer lives as long as this sender does.
             let _ended = jobs.send(job);
         }
     }
+}
+
+/// Nothing that panics runs under these locks.
+fn whole<G>(locked: Result<G, PoisonError<G>>) -> G {
+    locked.unwrap_or_else(PoisonError::into_inner)
 }
 
 fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {

@@ -217,10 +217,10 @@ impl Beneath {
             if names.len() == limit {
                 return Err(io::Error::other("more entries than we read"));
             }
-            let kind = match entry.file_type() {
-                rustix::fs::FileType::Unknown => self.kind(name)?.unwrap_or(Kind::Other),
-                known => kind(known),
-            };
+            let told = entry.file_type();
+            // Some file systems do not tell with the name.
+            let is_told = told != rustix::fs::FileType::Unknown;
+            let kind = if is_told { kind(told) } else { self.kind(name)?.unwrap_or(Kind::Other) };
             names.push((PathBuf::from(name), kind));
         }
         names.sort();

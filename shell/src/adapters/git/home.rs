@@ -136,9 +136,9 @@ impl Workplace {
         disk::make_directories(branch.parent().unwrap_or(private))?;
         fs::write(&branch, format!("{}\n", self.plan.base))?;
         disk::make_directories(&private.join("objects/info"))?;
-        let lenders: String =
-            object_mounts(self.git_dir()).iter().map(|(_, inside)| format!("{inside}\n")).collect();
-        fs::write(private.join("objects/info/alternates"), lenders)?;
+        let lenders: Vec<String> =
+            object_mounts(self.git_dir()).into_iter().map(|(_, inside)| inside + "\n").collect();
+        fs::write(private.join("objects/info/alternates"), lenders.concat())?;
         disk::make_directories(&private.join("info"))?;
         for name in ["shallow", "info/exclude"] {
             let from = self.git_dir().join(name);

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use ccells_core::limits;
 use ccells_core::ports::GitError;
 use rustix::process::Pid;
 
@@ -122,7 +123,7 @@ impl Lens {
 
 /// Makes a directory that nobody else of this or another process has.
 fn make_room(parent: &Path, prefix: &str) -> io::Result<Room> {
-    (0_u32..)
+    (0..limits::NAME_TRIES)
         .map(|number| parent.join(format!("{prefix}{}-{number}", std::process::id())))
         .map(|path| fs::DirBuilder::new().mode(0o700).create(&path).map(|()| Room(path)))
         .find(|made| !made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists))

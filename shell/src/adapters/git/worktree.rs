@@ -29,11 +29,15 @@ impl Workplace {
             return self.settle().await;
         }
         let is_fresh = !disk::exists(&self.admin_dir()) && !disk::exists(self.worktree());
-        if is_fresh && self.start_worktree(true).await?.is_success {
-            return self.settle().await;
+        if is_fresh {
+            self.mark_adding().await?;
+            if self.start_worktree(true).await?.is_success {
+                return self.settle().await;
+            }
         }
         self.clear_interrupted().await?;
         let is_new = self.free_branch().await?.is_none();
+        self.mark_adding().await?;
         let answer = self.start_worktree(is_new).await?;
         if !answer.is_success {
             return Err(answer.error("make the worktree"));
@@ -94,14 +98,33 @@ impl Workplace {
         }
     }
 
+    /// Notes that git makes the worktree. As long as the note stands nobody works in it, and whatever is found there
+    /// is a part of the base: git, when it fails, forgets a worktree before it has removed it.
+    async fn mark_adding(&self) -> Result<(), GitError> {
+        let mark = self.adding_mark();
+        blocking(move || {
+            let made = note(&mark);
+            made.map_err(|error| Self::disk_error("note that a worktree is made", &mark, &error))
+        })
+        .await
+    }
+
+    /// The note that stands beside the worktree while it is made.
+    fn adding_mark(&self) -> PathBuf {
+        self.worktree().with_file_name(format!(".{}.adding", self.plan.workstream))
+    }
+
     /// Starts git's own making of the worktree, with a new branch or with the one that is there.
     async fn start_worktree(&self, is_new: bool) -> Result<super::command::Answer, GitError> {
         let parent = self.worktree().parent().unwrap_or(Path::new("/"));
         disk::make_directories(parent)
             .map_err(|error| Self::disk_error("make a directory", parent, &error))?;
-        let call = self.on_repo().args(["worktree", "add", "--quiet", "--no-track"]);
+        let call = self.on_repo().args(["worktree", "add", "--quiet"]);
         let call = if is_new {
-            call.arg("-b").arg(&self.plan.branch).arg(self.worktree()).arg(self.plan.base.as_str())
+            call.args(["--no-track", "-b"])
+                .arg(&self.plan.branch)
+                .arg(self.worktree())
+                .arg(self.plan.base.as_str())
         } else {
             call.arg(self.worktree()).arg(&self.plan.branch)
         };
@@ -112,13 +135,13 @@ impl Workplace {
     fn is_complete(&self) -> bool {
         let admin = self.admin_dir();
         let line = |name: &str| disk::read_text(&admin.join(name)).map(|text| text.trim_end().to_owned());
-        let link = self.worktree().join(".git");
+        let dotgit = self.worktree().join(".git");
         line("HEAD") == Some(format!("ref: {}", self.branch_ref()))
-            && line("gitdir").is_some_and(|path| Path::new(&path) == link)
+            && line("gitdir").is_some_and(|path| Path::new(&path) == dotgit)
             && !self.is_initializing()
             && admin.join("index").is_file()
             && disk::is_directory(self.worktree())
-            && disk::exists(&link)
+            && disk::exists(&dotgit)
     }
 
     /// Whether an unfinished `git worktree add` made what is there, so that no work of anybody can be in it.
@@ -131,7 +154,8 @@ impl Workplace {
     async fn clear_interrupted(&self) -> Result<(), GitError> {
         self.clear_locks().await?;
         let is_started = disk::is_directory(self.worktree()) && disk::has_entries(self.worktree());
-        if is_started && !self.is_initializing() {
+        let is_unfinished = self.is_initializing() || disk::exists(&self.adding_mark());
+        if is_started && !is_unfinished {
             self.refuse_to_lose().await?;
         }
         self.discard().await
@@ -156,10 +180,11 @@ impl Workplace {
     async fn discard(&self) -> Result<(), GitError> {
         let worktree = self.worktree().to_owned();
         let gone = worktree.with_file_name(format!(".{}.gone", self.plan.workstream));
-        let admin = self.admin_dir();
+        let (admin, mark) = (self.admin_dir(), self.adding_mark());
         blocking(move || {
             let aim = "remove the worktree";
-            discard(&worktree, &gone, &admin).map_err(|error| Self::disk_error(aim, &worktree, &error))
+            let discarded = discard(&worktree, &gone, &admin).and_then(|()| forget(&mark));
+            discarded.map_err(|error| Self::disk_error(aim, &worktree, &error))
         })
         .await
     }
@@ -226,6 +251,7 @@ impl Workplace {
         {
             disk::sync_directory(directory)?;
         }
+        forget(&self.adding_mark())?;
         Ok(is_given)
     }
 }
@@ -245,6 +271,24 @@ fn discard(worktree: &Path, gone: &Path, admin: &Path) -> io::Result<()> {
     // Git makes this directory with the first worktree and removes it with the last; so do we.
     let _ = admin.parent().map(fs::remove_dir);
     Ok(())
+}
+
+/// Leaves an empty file at `mark`, durably; one that is there is fine.
+fn note(mark: &Path) -> io::Result<()> {
+    mark.parent().map_or(Ok(()), disk::make_directories)?;
+    if !disk::exists(mark) {
+        disk::write_new(mark, b"", 0o600)?;
+    }
+    sync_parent(mark)
+}
+
+/// Takes the file at `mark` away, durably; one that is gone is fine.
+fn forget(mark: &Path) -> io::Result<()> {
+    if !disk::exists(mark) {
+        return Ok(());
+    }
+    fs::remove_file(mark)?;
+    sync_parent(mark)
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
