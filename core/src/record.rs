@@ -207,6 +207,9 @@ pub enum Operation {
         keep_branch: bool,
         /// When a container of it was last asked for without an answer, by the wall clock: one may still appear.
         unsettled_since: Option<Wall>,
+        /// Whether all is done but the wait for such a container.
+        #[serde(default)]
+        is_settling: bool,
     },
 }
 
@@ -224,6 +227,9 @@ pub struct Intent {
     pub workstream: Facts,
     /// Since when.
     pub written_at: Wall,
+    /// Why it stopped before its end, when it did.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// Who wrote a shared file last.

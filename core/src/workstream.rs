@@ -9,7 +9,7 @@ use crate::agent::AgentReport;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
-use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
+use crate::limits::{REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now};
@@ -206,8 +206,8 @@ pub struct Workstream {
     pub is_made: bool,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
-    /// When a container of it was asked for whose outcome is unknown: it may still appear.
-    pub unsettled_since: Option<Mono>,
+    /// Until when a container may still appear that was asked for and whose outcome is unknown.
+    pub unsettled_until: Option<Mono>,
     /// Whether an intent for what is being done is durable.
     pub has_intent: bool,
     /// Who waits for the end of what is being done.
@@ -240,7 +240,7 @@ impl Workstream {
             is_branch_chosen: true,
             is_made: false,
             is_recovered: false,
-            unsettled_since: None,
+            unsettled_until: None,
             has_intent: false,
             asked_by: Vec::new(),
             last_trouble: None,
@@ -298,7 +298,7 @@ impl Workstream {
     ) -> Effects {
         self.phase = Phase::Destroying { step, keep_branch, stuck: None };
         self.last_trouble = None;
-        self.unsettled_since = self.unsettled_since.filter(|since| around.now.mono < since.after(LATE_MS));
+        self.unsettled_until = self.unsettled_until.filter(|until| around.now.mono < *until);
         self.issue_destroy(step, around)
     }
 
@@ -379,12 +379,14 @@ impl Workstream {
     }
 
     fn intent(&self, operation: Operation, around: &Surroundings<'_>) -> Box<Intent> {
+        let reason = if let Phase::Broken { reason, .. } = &self.phase { Some(reason.clone()) } else { None };
         Box::new(Intent {
             version: VERSION,
             operation,
             run: around.run.clone(),
             workstream: self.facts.clone(),
             written_at: around.now.wall,
+            reason,
         })
     }
 

@@ -286,7 +286,8 @@ impl World {
         let workstream = self.facts(name);
         let id = workstream.id.clone();
         let (run, written_at) = (run(), Wall(EPOCH));
-        self.intents.insert(id, Intent { version: VERSION, operation, run, workstream, written_at });
+        self.intents
+            .insert(id, Intent { version: VERSION, operation, run, workstream, written_at, reason: None });
     }
 
     /// The facts of a workstream as the machine would have fixed them.

@@ -7,6 +7,7 @@ use super::{Answer, Phase, Surroundings, Trouble, Workstream};
 use crate::container::ContainerState;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, ContainerId, Generation, RequestId};
+use crate::limits::LATE_MS;
 use crate::record::Operation;
 use crate::tracking::{self, Delta};
 use crate::workstream::destroy::DestroyStep;
@@ -199,7 +200,7 @@ impl Workstream {
     ) -> Effects {
         let is_unknown = matches!(trouble, Trouble::Unknown(_));
         if is_unknown && step == CreateStep::CreatingContainer {
-            self.unsettled_since = Some(around.now.mono);
+            self.unsettled_until = Some(around.now.mono.after(LATE_MS));
         }
         if is_cancelled {
             return self.roll_back(around);
@@ -239,11 +240,18 @@ impl Workstream {
         self.issue_create(step, around)
     }
 
-    fn break_off(&mut self, step: CreateStep, reason: &str, around: &Surroundings<'_>) -> Effects {
+    /// Stops here. The reason is written into the intent, for whoever takes it up later; nothing hangs on that.
+    fn break_off(&mut self, step: CreateStep, reason: &str, around: &mut Surroundings<'_>) -> Effects {
         self.phase = Phase::Broken { step, reason: reason.to_string() };
         self.settled_at = around.now.mono;
         let text = alloc::format!("`{}`: {reason}", self.facts.name);
-        self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
+        let mut effects = self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }));
+        if self.has_intent {
+            let workstream = self.facts.id.clone();
+            let intent = self.intent(Operation::Create, around);
+            effects.push(Effect::WriteIntent { workstream, attempt: self.wait(around), intent });
+        }
+        effects
     }
 
     /// The user takes back a making that is not finished. What is in flight is waited for: dropping it undoes nothing.
