@@ -124,8 +124,8 @@ enum Stage {
     Create,
     Append,
     Sync,
-    LinkOld,
     AgeOld,
+    LinkOld,
     KeepOld,
     Rename,
     Tidy,
@@ -165,7 +165,7 @@ impl Replace {
             Stage::Create => FileOp::CreateNew(self.temporary()),
             Stage::Append => FileOp::Append(self.temporary(), self.bytes.clone()),
             Stage::Sync => FileOp::SyncFile(self.temporary()),
-            Stage::LinkOld => FileOp::Link(self.target.clone(), self.second_name()),
+            Stage::LinkOld => FileOp::Link(self.target.clone(), self.kept_name()),
             Stage::AgeOld => {
                 FileOp::Rename(with_suffix(&self.target, ".prev"), with_suffix(&self.target, ".prev2"))
             }
@@ -196,18 +196,24 @@ impl Replace {
             (Stage::Create, Ok(_)) => Ok(Stage::Append),
             (Stage::Append, Ok(_)) if self.is_durable => Ok(Stage::Sync),
             (Stage::Append, Ok(_)) => Ok(Stage::Rename),
-            (Stage::Sync, Ok(_)) => Ok(if self.keep == Keep::None { Stage::Rename } else { Stage::LinkOld }),
+            (Stage::Sync, Ok(_)) => Ok(match self.keep {
+                Keep::None => Stage::Rename,
+                Keep::One => Stage::LinkOld,
+                Keep::Two => Stage::AgeOld,
+            }),
             (Stage::Sync, Err(_)) if self.tries_left > 0 => Ok(self.discard(None)),
+            (Stage::AgeOld, Ok(_) | Err(FileError::NotFound)) => Ok(Stage::LinkOld),
             (Stage::LinkOld, Ok(_)) => {
-                Ok(if self.keep == Keep::Two { Stage::AgeOld } else { Stage::KeepOld })
+                Ok(if self.keep == Keep::One { Stage::KeepOld } else { Stage::Rename })
             }
             // There is no old version; or, since a file could be made here, this file system has no second names.
             (Stage::LinkOld, Err(FileError::NotFound | FileError::Denied)) => Ok(Stage::Rename),
-            (Stage::AgeOld, Ok(_) | Err(FileError::NotFound)) => Ok(Stage::KeepOld),
+            // After a save that failed late, both previous names are of one file, and renaming one to the other did nothing.
+            (Stage::LinkOld, Err(FileError::Exists)) if self.keep == Keep::Two => Ok(Stage::Rename),
             (Stage::KeepOld, Ok(_)) => Ok(Stage::Rename),
             (Stage::Rename, Ok(_)) if !self.is_durable => Err(Ok(())),
-            // Renaming one name of a file to another name of the same file does nothing, so the second name may be left.
-            (Stage::Rename, Ok(_)) => Ok(if self.keep == Keep::None { Stage::SyncDir } else { Stage::Tidy }),
+            // For the same reason the second name may be left.
+            (Stage::Rename, Ok(_)) => Ok(if self.keep == Keep::One { Stage::Tidy } else { Stage::SyncDir }),
             (Stage::Tidy, _) => Ok(Stage::SyncDir),
             (Stage::SyncDir, Ok(_)) => Err(Ok(())),
             (Stage::SyncDir, Err(why)) => Err(Err(SaveError::NotProvenDurable { why })),
@@ -237,7 +243,7 @@ impl Replace {
     /// Takes away what this try made, for good (`Some`) or to try again.
     fn discard(&mut self, failure: Option<FileError>) -> Stage {
         self.litter = alloc::vec![self.temporary()];
-        if self.keep != Keep::None && failure.is_some() {
+        if self.keep == Keep::One && failure.is_some() {
             self.litter.push(self.second_name());
         }
         self.failure = failure;
@@ -268,6 +274,12 @@ impl Replace {
     /// Where the old version waits between getting a second name and becoming `.prev`.
     fn second_name(&self) -> PathText {
         self.beside(".prev.tmp")
+    }
+
+    /// The name the old version gets before the new one takes its own. With two generations `.prev` was just freed; with
+    /// one it still holds the only one there is, and is replaced by renaming.
+    fn kept_name(&self) -> PathText {
+        if self.keep == Keep::Two { with_suffix(&self.target, ".prev") } else { self.second_name() }
     }
 
     fn beside(&self, ending: &str) -> PathText {

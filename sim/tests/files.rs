@@ -150,6 +150,30 @@ fn an_error_at_any_operation_is_told_and_leaves_the_old_version() {
     }
 }
 
+/// The worst case for the generations: the old version is already linked when the save fails, again and again.
+#[test]
+fn saves_that_fail_late_leave_the_old_version_and_a_previous_one() {
+    for keep in [Keep::One, Keep::Two] {
+        let last_rename = operations_of_a_save(keep) - if keep == Keep::One { 3 } else { 2 };
+        let disk = disk_with_versions(&Choices::benign(), keep);
+        for failure in 1..=4 {
+            disk.fail_at(disk.operations() + last_rename, FileError::ReadOnly);
+            let why = FileError::ReadOnly;
+            assert_eq!(
+                save(&mut disk.process(), 4, keep),
+                Err(SaveError::NotWritten { why }),
+                "{keep:?} {failure}"
+            );
+            assert_eq!(read(&disk, keep, &(keep, failure)), 3);
+            assert_no_temporary(&disk, &(keep, failure));
+        }
+        save(&mut disk.process(), 4, keep).expect("nothing is wrong any more");
+        assert_no_temporary(&disk, &keep);
+        assert_eq!(read(&disk, keep, &keep), 4);
+        assert_eq!(disk.files()["/home/state.json.prev"], version(3), "{keep:?}");
+    }
+}
+
 /// Recovery is a program like any other: it may be cut off, and again, and must come to the same end.
 #[test]
 fn a_crash_while_a_corrupt_file_is_set_aside_loses_nothing() {

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use ccells_core::ids::PathText;
 use ccells_core::limits;
 use ccells_core::ports::{FileError, FileOk, FileOp, Files};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 /// How a file of ours may be used: by its owner.
@@ -18,6 +19,8 @@ const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const DIR_MODE: Mode = Mode::RWXU;
 /// How every file is opened: not through a link, not into a child, not waiting for the other end of a pipe.
 const SAFELY: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+/// How a directory is opened, to list it or to sync it.
+const LISTING: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// The file system of this machine.
 #[derive(Debug, Default)]
@@ -122,13 +125,7 @@ impl RealFiles {
     }
 
     fn sync_dir(&mut self, path: &Path) -> Result<(), FileError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(kind)?;
-        match rustix::fs::fsync(&directory) {
-            // Some file systems have nothing to sync in a directory, and say so.
-            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => {}
-            Err(error) => return Err(kind(error)),
-        }
+        sync_names(path)?;
         if let Some(reserve) = &mut self.reserve {
             reserve.restore();
         }
@@ -245,15 +242,34 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// The names in a directory, sorted. Names that are no text are none of ours and are left out.
 fn list(path: &Path) -> Result<Vec<String>, FileError> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(|error| io_kind(&error))? {
-        let entry = entry.map_err(|error| io_kind(&error))?;
+    for entry in Dir::new(open_to_list(path)?).map_err(kind)? {
+        let entry = entry.map_err(kind)?;
+        let Ok(name) = entry.file_name().to_str() else { continue };
         if names.len() == limits::DIRECTORY_NAMES {
             return Err(FileError::Unfit);
         }
-        names.extend(entry.file_name().into_string());
+        if name != "." && name != ".." {
+            names.push(name.to_owned());
+        }
     }
     names.sort();
     Ok(names)
+}
+
+/// Looking at a directory that was just changed writes its time of access, and so costs as much as a change: a tenth of a
+/// whole durable save. Its owner may look without.
+#[cfg(target_os = "linux")]
+fn open_to_list(path: &Path) -> Result<OwnedFd, FileError> {
+    match rustix::fs::open(path, LISTING | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => rustix::fs::open(path, LISTING, Mode::empty()).map_err(kind),
+        opened => opened.map_err(kind),
+    }
+}
+
+/// Elsewhere there is no such way.
+#[cfg(not(target_os = "linux"))]
+fn open_to_list(path: &Path) -> Result<OwnedFd, FileError> {
+    rustix::fs::open(path, LISTING, Mode::empty()).map_err(kind)
 }
 
 /// Makes a directory and its parents, each durable in its own parent before anything is put into it.
@@ -269,11 +285,15 @@ pub(super) fn make_dir(path: &Path) -> Result<(), FileError> {
         }
         Err(error) => return Err(kind(error)),
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     rustix::fs::chmod(path, DIR_MODE).map_err(kind)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let parent = rustix::fs::open(parent, flags.difference(OFlags::NOFOLLOW), Mode::empty()).map_err(kind)?;
-    match rustix::fs::fsync(&parent) {
+    sync_names(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in a directory durable.
+fn sync_names(path: &Path) -> Result<(), FileError> {
+    let directory = rustix::fs::open(path, LISTING, Mode::empty()).map_err(kind)?;
+    match rustix::fs::fsync(&directory) {
+        // Some file systems have nothing to sync in a directory, and say so.
         Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
         Err(error) => Err(kind(error)),
     }
