@@ -1,5 +1,6 @@
-//! Saves generation after generation of one file and prints each once it is durable: something to be killed at any
-//! system call. `durable_save <path> <first> <last> <none|one|two>`; a save that fails is told on standard error and ends with status 1.
+//! Saves generation after generation of one file and prints each once it is durable: something to be killed
+//! at any system call. `durable_save <path> <first> <last> <none|one|two>`; a save that fails is told on
+//! standard error and ends with status 1.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

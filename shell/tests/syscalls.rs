@@ -1,5 +1,5 @@
-//! The durable save as the kernel sees it: killed at every system call of the protocol, and failed at the ones that fail
-//! in life. Needs `strace`; `CCELLS_STRACE=require` turns its absence into a failure.
+//! The durable save as the kernel sees it: killed at every system call of the protocol, and failed at the
+//! ones that fail in life. Needs `strace`; `CCELLS_STRACE=require` turns its absence into a failure.
 
 use std::fs;
 use std::io::{self, Write};
@@ -163,8 +163,8 @@ fn an_error_of_any_system_call_is_told_and_leaves_the_old_version() {
         return;
     }
     let program = program();
-    // The fault, and the generation it must leave. Before the save the loader and the runtime open and read files, but
-    // none of them writes, syncs, links or renames.
+    // The fault, and the generation it must leave. Before the save the loader and the runtime open and read
+    // files, but none of them writes, syncs, links or renames.
     let faults = [
         ("two", "fsync:error=EIO:when=1", 4, true),
         ("two", "fsync:error=EIO:when=1..2", 3, false),

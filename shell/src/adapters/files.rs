@@ -1,5 +1,6 @@
-//! The real file system behind the `Files` port: one step is one system call (or the few that make it safe). Files are
-//! 0600 and directories 0700 whatever the umask, links are never followed at the last name, and nothing here can block.
+//! The real file system behind the `Files` port: one step is one system call (or the few that make it safe).
+//! Files are 0600 and directories 0700 whatever the umask, links are never followed at the last name, and
+//! nothing here can block.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -45,8 +46,8 @@ impl RealFiles {
         Self::default()
     }
 
-    /// The file system, with a reserve of [`limits::RESERVE_BYTES`] at `path`. When the disk is full it is given up and
-    /// the step tried once more; it is made again after a later write succeeded.
+    /// The file system, with a reserve of [`limits::RESERVE_BYTES`] at `path`. When the disk is full it is
+    /// given up and the step tried once more; it is made again after a later write succeeded.
     pub fn with_reserve(path: PathBuf) -> Self {
         let is_there = rustix::fs::lstat(&path).is_ok();
         let mut reserve = Reserve { path, is_there };
@@ -89,7 +90,8 @@ impl RealFiles {
         Ok(())
     }
 
-    /// On a full disk a part of the bytes may land; after the reserve was given up it is cut off and all are written.
+    /// On a full disk a part of the bytes may land; after the reserve was given up it is cut off and all are
+    /// written.
     fn append(&mut self, path: &PathText, bytes: &[u8]) -> Result<(), FileError> {
         let mut file = match self.open.remove(path) {
             Some(file) => file,
@@ -105,7 +107,8 @@ impl RealFiles {
         written
     }
 
-    /// The descriptor is closed whatever comes: a second sync on it could report success for bytes that are gone.
+    /// The descriptor is closed whatever comes: a second sync on it could report success for bytes that are
+    /// gone.
     fn sync_file(&mut self, path: &PathText) -> Result<(), FileError> {
         let file = match self.open.remove(path) {
             Some(file) => file,
@@ -137,7 +140,8 @@ impl RealFiles {
         rustix::fs::unlink(path.as_str()).map_err(kind)
     }
 
-    /// `flock`, not `fcntl`: the lock is this descriptor's, so that closing another one of the same file keeps it.
+    /// `flock`, not `fcntl`: the lock is this descriptor's, so that closing another one of the same file
+    /// keeps it.
     fn try_lock(&mut self, path: &PathText) -> Result<(), FileError> {
         if self.locks.contains_key(path) {
             return Err(FileError::Locked);
@@ -179,7 +183,8 @@ impl Reserve {
         was_there && rustix::fs::unlink(&self.path).is_ok()
     }
 
-    /// Takes the space back if there is any. Failing is no error: there is no reserve then, and the next write tries.
+    /// Takes the space back if there is any. Failing is no error: there is no reserve then, and the next
+    /// write tries.
     fn restore(&mut self) {
         if !self.is_there {
             self.is_there = self.fill().is_ok();
@@ -256,8 +261,8 @@ fn list(path: &Path) -> Result<Vec<String>, FileError> {
     Ok(names)
 }
 
-/// Looking at a directory that was just changed writes its time of access, and so costs as much as a change: a tenth of a
-/// whole durable save. Its owner may look without.
+/// Looking at a directory that was just changed writes its time of access, and so costs as much as a change:
+/// a tenth of a whole durable save. Its owner may look without.
 #[cfg(target_os = "linux")]
 fn open_to_list(path: &Path) -> Result<OwnedFd, FileError> {
     match rustix::fs::open(path, LISTING | OFlags::NOATIME, Mode::empty()) {
