@@ -179,9 +179,10 @@ impl Screen {
         self.writer.drained.clone()
     }
 
-    /// Whether the terminal took a write as a sign to be gone.
+    /// Whether nothing may be written any more: a write failed, or somebody gave the terminal back above our head.
     pub fn is_gone(&self) -> bool {
-        self.writer.shared().is_gone
+        let was_restored = self.is_raw && self.is_taken && !IS_TAKEN.load(Ordering::SeqCst);
+        was_restored || self.writer.shared().is_gone
     }
 
     /// The terminal is known to be gone: nothing is written any more.
@@ -244,7 +245,16 @@ pub fn watch_hangup(interrupts: tokio::sync::mpsc::Sender<Interrupt>) -> io::Res
     Ok(())
 }
 
-/// Whether the terminal is taken, for the panic hook.
+/// Gives the terminal back from wherever the process ends: a panic, a watchdog. Whoever draws finds it gone.
+pub fn restore_now() {
+    if IS_TAKEN.swap(false, Ordering::SeqCst) {
+        // Nothing can be done about a terminal that does not take it.
+        let _ = rustix::io::write(rustix::stdio::stdout(), format!("{KITTY_OFF}{LEAVE}").as_bytes());
+        let _ = crossterm::terminal::disable_raw_mode();
+    }
+}
+
+/// Whether the terminal is taken, for all who may have to give it back.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// A panic must be readable: the terminal is given back before it is told.
@@ -253,11 +263,7 @@ fn install_panic_hook() {
     ONCE.call_once(|| {
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if IS_TAKEN.swap(false, Ordering::SeqCst) {
-                // Nothing can be done about a terminal that does not take it.
-                let _ = rustix::io::write(rustix::stdio::stdout(), format!("{KITTY_OFF}{LEAVE}").as_bytes());
-                let _ = crossterm::terminal::disable_raw_mode();
-            }
+            restore_now();
             tell(panic);
         }));
     });
