@@ -1,7 +1,7 @@
 //! All that can happen, in the past tense. Facts come in here and nowhere else.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -437,6 +437,8 @@ pub struct Found {
     pub intents: Vec<Intent>,
     /// `workstream.json` of every workstream of this repository.
     pub facts: Vec<Facts>,
+    /// What the index of containers says of this repository's workstreams.
+    pub tracked: BTreeMap<WorkstreamId, ContainerId>,
     /// Worktrees of this repository that exist.
     pub worktrees: BTreeSet<WorkstreamId>,
     /// What else went wrong while reading, for people; anything here forbids deletions.

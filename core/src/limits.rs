@@ -43,13 +43,65 @@ pub const UPLOAD_MS: u64 = 15_000;
 pub const ATTACH_MS: u64 = 5_000;
 /// Deadline of one git operation on the user's repository.
 pub const GIT_MS: u64 = 120_000;
+/// How long a writer waits for a file's lock.
+pub const LOCK_WAIT_MS: u64 = 2_000;
+/// How often it looks again meanwhile.
+pub const LOCK_POLL_MS: u64 = 2;
+
+/// Deadline of opening one stream to the engine: shorter than every request's, so that "nobody is there" is told apart
+/// from "no answer".
+pub const DIAL_MS: u64 = 1_500;
+/// A watched engine is asked this often whether it still answers.
+pub const WATCH_PING_MS: u64 = 5_000;
+/// Longest answer of the engine to one request.
+pub const ENGINE_ANSWER_BYTES: usize = 64 * 1_024 * 1_024;
+/// Longest line of the engine's events.
+pub const EVENT_LINE_BYTES: usize = 256 * 1_024;
+/// Notices of a watch that wait to be taken.
+pub const NOTICES: usize = 256;
+/// Containers that are looked at at the same time, within one listing.
+pub const INSPECTIONS: usize = 8;
+/// Output kept of a command run in a container, of each of its two streams.
+pub const EXEC_OUTPUT_BYTES: usize = 1_024 * 1_024;
+/// What is kept of the complaints of a command whose output is a stream.
+pub const EXEC_COMPLAINT_BYTES: usize = 4 * 1_024;
+
+/// How long git may take to leave after SIGTERM, which lets it take its locks away.
+pub const GIT_GRACE_MS: u64 = 2_000;
+/// How long a lock of somebody else may stand still before we look whether its owner is dead.
+pub const GIT_LOCK_MS: u64 = 2_000;
+/// How often such a lock is looked at.
+pub const GIT_LOCK_POLL_MS: u64 = 50;
+/// Most that is kept of what a git process prints.
+pub const GIT_OUTPUT_BYTES: usize = 64 * 1_024 * 1_024;
+/// Most that is kept of what a git process complains.
+pub const GIT_COMPLAINT_BYTES: usize = 16 * 1_024;
+/// Most files a report names for each kind of change.
+pub const WORK_FILES: usize = 10_000;
+/// Most references that are read of a private git directory.
+pub const PRIVATE_REFS: usize = 10_000;
+/// Deepest directory of references that is read of a private git directory.
+pub const PRIVATE_REF_DEPTH: usize = 32;
+/// Largest single reference that is read of a private git directory.
+pub const REF_BYTES: usize = 4_096;
+/// Most object directories a repository borrows from.
+pub const ALTERNATES: usize = 16;
 
 /// Shutdown: how long work in flight may take to finish.
 pub const DRAIN_MS: u64 = 3_000;
 /// Shutdown: how long all pauses together may take.
 pub const PAUSE_ALL_MS: u64 = 5_000;
+/// Shutdown: what is kept back, before the watchdog comes, for writing down what became of the pauses.
+pub const RECORD_MS: u64 = 700;
+/// Shutdown: what is kept back, before the watchdog comes, for leaving.
+pub const LEAVE_MS: u64 = 200;
 /// Shutdown: when the watchdog ends the process, whatever it is doing.
 pub const SHUTDOWN_MS: u64 = 8_000;
+
+/// How long a writer waits for another run that writes the index of containers.
+pub const INDEX_WAIT_MS: u64 = 2_000;
+/// How long a verb waits for another that changes the same repository.
+pub const REPO_WAIT_MS: u64 = 10_000;
 
 /// How many workstreams one repository may have at a time.
 pub const WORKSTREAMS: usize = 200;
@@ -79,6 +131,10 @@ pub const REASON_CHARS: usize = 500;
 
 /// Largest file of ours that is read back.
 pub const RECORD_BYTES: usize = 8 * 1_024 * 1_024;
+/// Longest note in a lock file that is read.
+pub const LOCK_BODY_BYTES: u64 = 4 * 1_024;
+/// Most names in a directory of ours that is listed.
+pub const DIRECTORY_NAMES: usize = 100_000;
 /// How often a save makes a fresh temporary file, the first included, before it gives up.
 pub const SAVE_TRIES: u32 = 2;
 /// Disk space kept back for the moment when the disk is full.
@@ -96,6 +152,18 @@ pub const SCROLLBACK_LINES: usize = 10_000;
 pub const INPUT_BYTES: usize = 1_024 * 1_024;
 /// Longest operating system command (OSC) the emulator takes before it is cut off.
 pub const OSC_BYTES: usize = 64 * 1_024;
+/// Longest control sequence other than a string that the emulator takes before it is dropped.
+pub const SEQUENCE_BYTES: usize = 1_024;
+/// Longest synchronized update a pane holds back.
+pub const SYNC_BYTES: usize = 2 * 1_024 * 1_024;
+/// Longest time a pane holds a synchronized update back.
+pub const SYNC_MS: u64 = 150;
+/// Largest picture of a terminal; the oldest scrollback is left out of a larger one.
+pub const SNAPSHOT_BYTES: usize = 16 * 1_024 * 1_024;
+/// Longest address of a link on the screen.
+pub const LINK_BYTES: usize = 2_048;
+/// Deepest stack of titles, and of keyboard modes.
+pub const TERMINAL_STACK: usize = 16;
 /// Most characters that share one cell: a letter with its marks, or a joined emoji.
 pub const CLUSTER_CHARS: usize = 13;
 /// Longest terminal title kept.
@@ -144,9 +212,15 @@ pub const CONTAINER_FILE: i64 = 4 * 1_024 * 1_024 * 1_024;
 const _: () = assert!(BEAT_MS * 2 < BEAT_STALE_MS, "two lost beats must not look like death");
 const _: () = assert!(DRAIN_MS + PAUSE_ALL_MS <= SHUTDOWN_MS, "the watchdog must not cut an orderly end");
 const _: () = assert!(PAUSE_MS <= PAUSE_ALL_MS);
+const _: () = assert!(LEAVE_MS < RECORD_MS, "there is time to write down what became of the pauses");
+const _: () =
+    assert!(DRAIN_MS + PAUSE_MS + RECORD_MS < SHUTDOWN_MS, "one pause fits after the longest drain");
+const _: () =
+    assert!(DIAL_MS < PING_MS && DIAL_MS < PAUSE_MS, "a dial that fails must not look like a lost answer");
 const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS);
 const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
 const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);
+const _: () = assert!(GIT_LOCK_POLL_MS < GIT_LOCK_MS && GIT_LOCK_MS + GIT_GRACE_MS < GIT_MS);
 const _: () = assert!(SLUG_CHARS + 5 <= BRANCH_CHARS, "a slug has room for the number that makes it unique");
 const _: () = assert!(RING_BYTES >= FRAME_BYTES);
 const _: () = assert!(SAVE_TRIES >= 1);
@@ -156,3 +230,6 @@ const _: () = assert!(SESSION_BYTES >= 2 * CHUNK_BYTES && SESSION_BYTES < RING_B
 const _: () =
     assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
 const _: () = assert!(STATUS_BYTES < OSC_BYTES);
+const _: () = assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
+const _: () = assert!(STATUS_BYTES < OSC_BYTES && LINK_BYTES < OSC_BYTES && TITLE_BYTES < OSC_BYTES);
+const _: () = assert!(SEQUENCE_BYTES < OSC_BYTES && OSC_BYTES < SYNC_BYTES);

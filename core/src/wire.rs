@@ -91,7 +91,7 @@ pub enum FromHolder {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// Another session changed the size of the agent's terminal, between two pieces of output.
+    /// The agent's terminal has this size from here on in its output, whoever asked for it.
     Resized {
         /// Its width.
         columns: u16,
@@ -375,7 +375,7 @@ impl Frame for FromHolder {
                 }
             }
             Self::Resized { columns, rows } => {
-                frame(out, kind::RESIZED, |out| put_size(out, *columns, *rows))
+                frame(out, kind::RESIZED, |out| put_size(out, *columns, *rows));
             }
             Self::Agent(report) => frame(out, kind::AGENT, |out| put_report(out, report)),
             Self::Pong(number) => frame(out, kind::PONG, |out| out.extend(number.to_le_bytes())),

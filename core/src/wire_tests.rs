@@ -103,7 +103,9 @@ proptest! {
         pieces in prop::collection::vec(0_usize..50, 0..40),
     ) {
         let mut stream = Vec::new();
-        frames.iter().for_each(|frame| encode(frame, &mut stream));
+        for frame in &frames {
+            encode(frame, &mut stream);
+        }
         prop_assert_eq!(decode_all(&stream, &pieces), (frames, None));
     }
 
@@ -113,7 +115,9 @@ proptest! {
         pieces in prop::collection::vec(0_usize..50, 0..40),
     ) {
         let mut stream = Vec::new();
-        frames.iter().for_each(|frame| encode(frame, &mut stream));
+        for frame in &frames {
+            encode(frame, &mut stream);
+        }
         prop_assert_eq!(decode_all(&stream, &pieces), (frames, None));
     }
 
@@ -126,7 +130,9 @@ proptest! {
         pieces in prop::collection::vec(0_usize..50, 0..40),
     ) {
         let mut stream = Vec::new();
-        frames.iter().for_each(|frame| encode(frame, &mut stream));
+        for frame in &frames {
+            encode(frame, &mut stream);
+        }
         stream.extend(garbage);
         if !stream.is_empty() {
             let index = flip.index(stream.len());
@@ -166,11 +172,11 @@ fn long_texts_are_cut_between_characters() {
 #[test]
 fn an_announced_length_is_refused_before_its_bytes_come() {
     for (kind, length) in [(kind::OUTPUT, limits::FRAME_BYTES + 1), (kind::PONG, SHORT_BYTES + 1)] {
-        let length = u32::try_from(length).unwrap();
+        let length = u32::try_from(length).expect("a limit fits");
         let mut decoder = Decoder::<FromHolder>::new();
         decoder.push(&length.to_le_bytes());
         decoder.push(&[kind]);
-        let error = decoder.next().unwrap_err();
+        let error = decoder.next().expect_err("too long");
         assert_eq!(error, WireError::TooLong { kind, length });
         decoder.push(&[0; 4_096]);
         assert_eq!((decoder.next(), decoder.pending()), (Err(error), 0));
@@ -185,7 +191,7 @@ fn another_version_says_so() {
     let (frames, error) = decode_all::<ToHolder>(&stream, &[]);
     assert!(frames.is_empty());
     assert_eq!(
-        error.unwrap().to_string(),
+        error.expect("another version").to_string(),
         "the other side speaks version 9 of the protocol, this one 1; use the same ccells for both"
     );
 }

@@ -1,3 +1,18 @@
-//! stub
+//! Touches everything, decides nothing: the adapters, and what drives the core with them.
+
+pub mod adapters;
+pub mod boot;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod driver;
+pub mod holder_binary;
+pub mod kernel;
+pub mod mailbox;
+pub mod paths;
+pub mod perform;
+pub mod runs;
+pub mod session;
+pub mod sessions;
 pub mod terminal;
 pub mod tui;

@@ -1,3 +1,6 @@
-//! x
-#[test]
-fn x(){}
+//! The promises of ccells against the real thing: the real binary, the real engine, a real repository.
+
+mod camp;
+mod contract;
+mod docker;
+mod hostile;

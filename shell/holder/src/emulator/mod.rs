@@ -1,0 +1,351 @@
+//! One terminal, of the agent's holder or of a pane: bytes in, a grid of cells, modes, status and answers out.
+//!
+//! Three layers of ours lie over the terminal of `alacritty_terminal`: the scanner (whole units, limits, what the
+//! parser has no ear for), the wrap (one cell for what people see as one character, and a shadow of what cannot be
+//! read back), and a change of size that does not push a half empty screen into the scrollback.
+//! The same bytes give the same terminal, however they were split.
+
+mod replies;
+mod restore;
+mod scan;
+mod shadow;
+mod snapshot;
+mod status;
+mod wrap;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use alacritty_terminal::grid::{Dimensions, Grid};
+use alacritty_terminal::index::{Column, Line};
+use alacritty_terminal::term::cell::Cell;
+use alacritty_terminal::term::{Config, Term, TermMode};
+use alacritty_terminal::vte::ansi::{Processor, Timeout};
+use ccells_core::agent::AgentStatus;
+use ccells_core::limits;
+
+pub use self::replies::Replies;
+use self::scan::{Scanner, Unit};
+use self::shadow::Shadow;
+use self::status::Told;
+use self::wrap::Wrap;
+
+/// What a terminal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It lives with the agent: it answers every question at once, and holds nothing back.
+    Resident,
+    /// It shows the agent: it never answers, and holds synchronized updates back until they are whole.
+    Pane,
+}
+
+/// A terminal. See the module.
+pub struct Emulator {
+    role: Role,
+    term: Term<Replies>,
+    parser: Processor<Never>,
+    scanner: Scanner,
+    shadow: Shadow,
+    replies: Replies,
+    status: AgentStatus,
+    /// The synchronized update being held back, and how many there were.
+    held: Option<Vec<u8>>,
+    updates: u64,
+    scrollback: usize,
+    faults: u32,
+}
+
+impl Emulator {
+    /// The terminal that lives with the agent. A size that no terminal may have is cut to one it may.
+    pub fn resident(columns: u16, rows: u16, scrollback: usize) -> Self {
+        Self::new(Role::Resident, size(columns, rows), scrollback)
+    }
+
+    /// A terminal that shows what the agent's terminal shows.
+    pub fn pane(columns: u16, rows: u16, scrollback: usize) -> Self {
+        Self::new(Role::Pane, size(columns, rows), scrollback)
+    }
+
+    fn new(role: Role, size: Size, scrollback: usize) -> Self {
+        let replies = match role {
+            Role::Resident => Replies::answering(),
+            Role::Pane => Replies::default(),
+        };
+        Self {
+            role,
+            term: new_term(size, scrollback, &replies),
+            parser: Processor::new(),
+            scanner: Scanner::default(),
+            shadow: Shadow::new(size.columns),
+            replies,
+            status: AgentStatus::Unknown,
+            held: None,
+            updates: 0,
+            scrollback,
+            faults: 0,
+        }
+    }
+
+    /// Takes the program's output.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.guard(|emulator| {
+            let mut scanner = std::mem::take(&mut emulator.scanner);
+            scanner.scan(bytes, |unit| emulator.take(unit));
+            emulator.scanner = scanner;
+        });
+    }
+
+    /// The answers to the questions the program asked, in their order, to be sent to it. Empty in a pane.
+    pub fn take_replies(&mut self) -> Vec<u8> {
+        self.replies.take()
+    }
+
+    /// While a synchronized update is held back: its number. Whoever sees a new number calls [`Emulator::release`]
+    /// [`limits::SYNC_MS`] later, should the same update still be held.
+    pub fn holding(&self) -> Option<u64> {
+        self.held.as_ref().map(|_| self.updates)
+    }
+
+    /// Shows what is held back, whole or not.
+    pub fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.guard(|emulator| Scanner::default().scan(&held, |unit| emulator.apply(unit)));
+        }
+    }
+
+    /// Gives the terminal another size.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.release();
+        let size = size(columns, rows);
+        if (size.columns, size.rows) != (self.term.columns(), self.term.screen_lines()) {
+            self.guard(|emulator| {
+                emulator.resize_term(size);
+                emulator.shadow.resize(size.columns);
+            });
+        }
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> (u16, u16) {
+        let small = |value: usize| u16::try_from(value).expect("a size was a u16 when it was set");
+        (small(self.term.columns()), small(self.term.screen_lines()))
+    }
+
+    /// Where the agent stands, by its own reports.
+    pub fn status(&self) -> &AgentStatus {
+        &self.status
+    }
+
+    /// The title the program gave; empty when it gave none.
+    pub fn title(&self) -> &str {
+        &self.shadow.title
+    }
+
+    /// How often the program rang the bell or notified its user.
+    pub fn bells(&self) -> u64 {
+        self.shadow.bells
+    }
+
+    /// What the program put on the clipboard since this was asked last. Untrusted text.
+    pub fn take_clipboard(&mut self) -> Option<String> {
+        self.shadow.clipboard.take()
+    }
+
+    /// How often the terminal had to start anew because the program's output broke it.
+    pub fn faults(&self) -> u32 {
+        self.faults
+    }
+
+    /// The terminal underneath, for drawing: grid, modes, cursor, selection.
+    pub fn term(&self) -> &Term<Replies> {
+        &self.term
+    }
+
+    /// The terminal underneath, for what the user does to it: scrolling back, selecting, searching.
+    pub fn term_mut(&mut self) -> &mut Term<Replies> {
+        &mut self.term
+    }
+
+    /// Takes one unit, or holds it back.
+    fn take(&mut self, unit: Unit<'_>) {
+        match (unit, &mut self.held) {
+            (Unit::Csi(b"\x1b[?2026h"), held) => {
+                if self.role == Role::Pane {
+                    held.get_or_insert_default();
+                    self.updates += 1;
+                }
+            }
+            (Unit::Csi(b"\x1b[?2026l"), _) => self.release(),
+            (unit, None) => self.apply(unit),
+            (unit, Some(held)) => {
+                match unit {
+                    Unit::Plain(bytes) | Unit::Csi(bytes) => held.extend(bytes),
+                    Unit::Osc { payload, terminator } => {
+                        held.extend([b"\x1b]", payload, terminator].concat());
+                    }
+                }
+                if held.len() > limits::SYNC_BYTES {
+                    self.release();
+                }
+            }
+        }
+    }
+
+    /// Does what one unit says.
+    fn apply(&mut self, unit: Unit<'_>) {
+        match unit {
+            Unit::Plain(bytes) => self.advance(bytes),
+            Unit::Csi(sequence) => self.apply_csi(sequence),
+            Unit::Osc { payload, terminator } => self.apply_osc(payload, terminator),
+        }
+    }
+
+    fn apply_csi(&mut self, sequence: &[u8]) {
+        match sequence {
+            b"\x1b[>q" | b"\x1b[>0q" => self.replies.push(replies::version().as_bytes()),
+            b"\x1b[16t" => {
+                let (height, width) = (replies::CELL_HEIGHT, replies::CELL_WIDTH);
+                self.replies.push(format!("\x1b[6;{height};{width}t").as_bytes());
+            }
+            b"\x1b[?6n" => {
+                let point = self.term.grid().cursor.point;
+                self.replies.push(format!("\x1b[?{};{}R", point.line.0 + 1, point.column.0 + 1).as_bytes());
+            }
+            // Which colours suit: dark ones.
+            b"\x1b[?996n" => self.replies.push(b"\x1b[?997;1n"),
+            _ => self.advance(sequence),
+        }
+    }
+
+    fn apply_osc(&mut self, payload: &[u8], terminator: &[u8]) {
+        match status::read(payload) {
+            Some(Told::Query) => self.replies.push(&[b"\x1b]", payload, terminator].concat()),
+            Some(Told::Status(status)) => self.status = status,
+            Some(Told::Prompt) => match self.status {
+                AgentStatus::Idle | AgentStatus::Working | AgentStatus::Blocked { .. } => {
+                    self.status = AgentStatus::Unknown;
+                }
+                AgentStatus::Unknown | AgentStatus::Done | AgentStatus::Error { .. } => {}
+            },
+            Some(Told::Attention) => self.shadow.bells += 1,
+            Some(Told::Nothing) => {}
+            None => self.advance(&[b"\x1b]", payload, terminator].concat()),
+        }
+    }
+
+    /// Hands whole units to the parser.
+    fn advance(&mut self, bytes: &[u8]) {
+        let mut wrap = Wrap { term: &mut self.term, shadow: &mut self.shadow, replies: &self.replies };
+        self.parser.advance(&mut wrap, bytes);
+    }
+
+    /// The last wall: whatever breaks the terminal costs its screen, not the program around it.
+    fn guard(&mut self, action: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| action(self))).is_err() {
+            let size = Size { columns: self.shadow.tabs.len(), rows: self.term.screen_lines().max(1) };
+            self.term = new_term(size, self.scrollback, &self.replies);
+            self.parser = Processor::new();
+            self.scanner = Scanner::default();
+            self.held = None;
+            self.shadow.reset();
+            self.faults += 1;
+        }
+    }
+
+    /// The terminal underneath keeps the bottom of the screen when lines get narrower and wrap, also when it is
+    /// blank, and pushes text off the top. So the blank part goes first and comes back last. With a scrollback the
+    /// returning lines would be filled from it: there the text may as well move up.
+    fn resize_term(&mut self, size: Size) {
+        let used = self.term.grid().cursor.point.line.0.unsigned_abs() as usize + 1;
+        let is_main = !self.term.mode().contains(TermMode::ALT_SCREEN);
+        let can_shrink = is_main
+            && size.columns != self.term.columns()
+            && used < self.term.screen_lines()
+            && self.term.grid().history_size() == 0
+            && (used..self.term.screen_lines()).all(|row| self.is_blank(row));
+        if can_shrink {
+            self.term.resize(Size { columns: self.term.columns(), rows: used });
+            self.term.resize(Size { columns: size.columns, rows: used });
+        }
+        self.term.resize(size);
+        touch_rows(self.term.grid_mut());
+        if is_main {
+            self.shadow.is_alternate_stale = true;
+        } else {
+            self.visit_main_behind(|emulator| touch_rows(emulator.term.grid_mut()));
+        }
+    }
+
+    /// Brings the main screen forth while the alternate one is shown, and puts it back.
+    fn visit_main_behind(&mut self, visit: impl FnOnce(&mut Self)) {
+        let alternate = self.term.grid().clone();
+        let selection = self.term.selection.take();
+        self.term.swap_alt();
+        visit(self);
+        self.term.swap_alt();
+        *self.term.grid_mut() = alternate;
+        self.term.selection = selection;
+        let mut wrap = Wrap { term: &mut self.term, shadow: &mut self.shadow, replies: &self.replies };
+        wrap.apply_keyboard();
+    }
+
+    fn is_blank(&self, row: usize) -> bool {
+        let row = &self.term.grid()[Line(i32::try_from(row).unwrap_or(i32::MAX))];
+        (0..self.term.columns()).all(|column| row[Column(column)] == Cell::default())
+    }
+}
+
+/// Makes every cell count as written. A row that grew may hold text that the terminal underneath takes for blank
+/// and would not clear.
+fn touch_rows(grid: &mut Grid<Cell>) {
+    let last = grid.last_column();
+    for line in grid.topmost_line().0..=grid.bottommost_line().0 {
+        let _ = &mut grid[Line(line)][last];
+    }
+}
+
+/// Columns and rows of a terminal that may be.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    columns: usize,
+    rows: usize,
+}
+
+impl Dimensions for Size {
+    fn total_lines(&self) -> usize {
+        self.rows
+    }
+
+    fn screen_lines(&self) -> usize {
+        self.rows
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+}
+
+fn size(columns: u16, rows: u16) -> Size {
+    let columns = columns.clamp(*limits::COLUMNS.start(), *limits::COLUMNS.end());
+    let rows = rows.clamp(*limits::ROWS.start(), *limits::ROWS.end());
+    Size { columns: usize::from(columns), rows: usize::from(rows) }
+}
+
+fn new_term(size: Size, scrollback: usize, replies: &Replies) -> Term<Replies> {
+    let config = Config { scrolling_history: scrollback, kitty_keyboard: true, ..Config::default() };
+    Term::new(config, &size, replies.clone())
+}
+
+/// The parser's own way of holding synchronized updates, never used: the scanner sees them first.
+#[derive(Default)]
+struct Never;
+
+impl Timeout for Never {
+    fn set_timeout(&mut self, _: Duration) {}
+
+    fn clear_timeout(&mut self) {}
+
+    fn pending_timeout(&self) -> bool {
+        false
+    }
+}

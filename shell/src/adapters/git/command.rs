@@ -1,0 +1,280 @@
+//! The one way to start git: found once, with a clean environment, overrides that keep hooks and daemons out,
+//! a deadline and bounded output. Git is never killed because somebody stopped waiting for it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use ccells_core::ids::WorkstreamId;
+use ccells_core::limits;
+use ccells_core::naming;
+use ccells_core::ports::GitError;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+
+/// The variable that marks every git process of a workstream and all its children.
+pub(super) const MARK: &str = "CCELLS_WORKSTREAM";
+
+/// What of our environment git needs.
+const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "XDG_CONFIG_HOME"];
+
+/// What git is told by its environment. `LC_ALL=C`: its words are shown and its markers compared in one language.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("LC_ALL", "C"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    ("GIT_PROTOCOL_FROM_USER", "0"),
+    ("GIT_DEFAULT_REF_FORMAT", "files"),
+];
+
+/// What git is told by configuration, above every file: nothing runs, nothing is collected, nothing is written that
+/// an older git could not read, and everything that is written is durable.
+const OVERRIDES: &[&str] = &[
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.untrackedCache=false",
+    "core.splitIndex=false",
+    "core.sparseCheckout=false",
+    "core.fsync=all",
+    "submodule.recurse=false",
+    "diff.ignoreSubmodules=all",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+    "worktree.useRelativePaths=false",
+    "feature.manyFiles=false",
+    "index.sparse=false",
+    "index.skipHash=false",
+    "advice.addEmbeddedRepo=false",
+];
+
+/// The git program and the environment it gets.
+#[derive(Clone, Debug)]
+pub(super) struct GitProgram {
+    path: PathBuf,
+    environment: Vec<(&'static str, OsString)>,
+}
+
+impl GitProgram {
+    /// Looks for git along PATH, in absolute directories only.
+    pub(super) fn find() -> Result<Self, GitError> {
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        let directories: Vec<PathBuf> = std::env::split_paths(&search).filter(|d| d.is_absolute()).collect();
+        let path =
+            directories.iter().map(|d| d.join("git")).find(|file| is_program(file)).ok_or_else(|| {
+                failed("git is not on the PATH; install git 2.36 or newer and start ccells again")
+            })?;
+        let mut environment: Vec<(&'static str, OsString)> = INHERITED
+            .iter()
+            .filter_map(|name| std::env::var_os(name).map(|value| (*name, value)))
+            .filter(|(name, _)| *name != "PATH")
+            .collect();
+        // A relative directory on the PATH would be looked up inside a worktree, where the agent writes.
+        let absolute = std::env::join_paths(directories).map_err(|error| failed(format!("PATH: {error}")))?;
+        environment.push(("PATH", absolute));
+        environment.extend(ENVIRONMENT.iter().map(|(name, value)| (*name, OsString::from(value))));
+        Ok(Self { path, environment })
+    }
+
+    /// A call of `git` on the repository whose git directory is `git_dir`, without a worktree.
+    pub(super) fn on(&self, git_dir: &Path) -> Call {
+        self.call(Path::new("/"), &[("--git-dir=", git_dir)])
+    }
+
+    /// A call of `git` on `worktree` through `git_dir`.
+    pub(super) fn on_worktree(&self, git_dir: &Path, worktree: &Path) -> Call {
+        self.call(worktree, &[("--git-dir=", git_dir), ("--work-tree=", worktree)])
+    }
+
+    /// A call of `git` that finds out for itself which repository `directory` is in.
+    pub(super) fn within(&self, directory: &Path) -> Call {
+        self.call(directory, &[])
+    }
+
+    fn call(&self, directory: &Path, places: &[(&str, &Path)]) -> Call {
+        let mut command = Command::new(&self.path);
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(directory).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for (option, place) in places {
+            let mut argument = OsString::from(option);
+            argument.push(place);
+            command.arg(argument);
+        }
+        for pair in OVERRIDES {
+            command.arg("-c").arg(pair);
+        }
+        Call { command }
+    }
+}
+
+/// Whether `file` is a regular file somebody may run.
+fn is_program(file: &Path) -> bool {
+    file.metadata().is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
+}
+
+/// One call of git, not yet started.
+#[derive(Debug)]
+pub(super) struct Call {
+    command: Command,
+}
+
+/// What a call of git gave.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Its exit status was zero.
+    pub(super) is_success: bool,
+    /// What it printed.
+    pub(super) output: Vec<u8>,
+    /// Whether it printed more than is kept.
+    pub(super) is_cut: bool,
+    /// What it complained, safe to show; empty when it did not.
+    pub(super) complaint: String,
+}
+
+impl Call {
+    /// Adds one more override of configuration; before the first argument.
+    pub(super) fn config(mut self, pair: &str) -> Self {
+        self.command.arg("-c").arg(pair);
+        self
+    }
+
+    /// Adds an argument.
+    pub(super) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    pub(super) fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub(super) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Lets it read `file` where it reads its standard input.
+    pub(super) fn input(mut self, file: std::fs::File) -> Self {
+        self.command.stdin(Stdio::from(file));
+        self
+    }
+
+    /// Marks the process and its children as working for `workstream`.
+    pub(super) fn mark(self, workstream: &WorkstreamId) -> Self {
+        self.env(MARK, workstream.as_str())
+    }
+
+    /// Runs it to its end; anything but success is an error that says that we could not `aim`.
+    pub(super) async fn succeed(self, aim: &str) -> Result<Answer, GitError> {
+        let answer = self.finish(aim).await?;
+        if answer.is_success { Ok(answer) } else { Err(answer.error(aim)) }
+    }
+
+    /// Runs it to its end, whatever its exit status.
+    pub(super) async fn finish(mut self, aim: &str) -> Result<Answer, GitError> {
+        let mut child = self.command.spawn().map_err(|error| {
+            failed(format!(
+                "could not {aim}: git did not start: {error}; check that the directory still exists"
+            ))
+        })?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let deadline = Duration::from_millis(limits::GIT_MS);
+        if let Ok(result) = tokio::time::timeout(deadline, collect(&mut child)).await {
+            return result.map_err(|error| failed(format!("could not {aim}: reading from git: {error}")));
+        }
+        end(&mut child, group).await;
+        let seconds = limits::GIT_MS / 1_000;
+        Err(failed(format!(
+            "could not {aim}: git was not done after {seconds} s and was ended; \
+             look for a file system that hangs or a filter that waits, then try again"
+        )))
+    }
+}
+
+impl Answer {
+    /// The error that says that we could not `aim`, with git's own words.
+    pub(super) fn error(&self, aim: &str) -> GitError {
+        let said = if self.complaint.is_empty() { "nothing" } else { &self.complaint };
+        failed(format!("could not {aim}; git said: {said}"))
+    }
+
+    /// What it printed, without the end of the line, as text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.output).trim_end_matches('\n').to_owned()
+    }
+
+    /// The parts of what it printed, each ended by a zero byte.
+    pub(super) fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.output.split(|byte| *byte == 0).filter(|record| !record.is_empty())
+    }
+}
+
+/// The error for anything that is not a case of its own.
+pub(super) fn failed(what: impl Into<String>) -> GitError {
+    GitError::Failed { what: what.into() }
+}
+
+/// Bytes of a name as a path.
+pub(super) fn path_of(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+/// Waits for the end of `child` and keeps what it printed.
+async fn collect(child: &mut Child) -> std::io::Result<Answer> {
+    let output = child.stdout.take();
+    let complaint = child.stderr.take();
+    let (status, output, complaint) = tokio::join!(
+        child.wait(),
+        drain(output, limits::GIT_OUTPUT_BYTES),
+        drain(complaint, limits::GIT_COMPLAINT_BYTES)
+    );
+    let (output, is_cut) = output?;
+    let (complaint, _) = complaint?;
+    Ok(Answer { is_success: status?.success(), output, is_cut, complaint: readable(&complaint) })
+}
+
+/// Reads a pipe to its end, so that its writer never stalls, and keeps the first `limit` bytes.
+async fn drain(pipe: Option<impl AsyncRead + Unpin>, limit: usize) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut kept = Vec::new();
+    let mut is_cut = false;
+    let Some(mut pipe) = pipe else { return Ok((kept, is_cut)) };
+    let mut chunk = vec![0; 64 * 1_024];
+    loop {
+        let count = pipe.read(&mut chunk).await?;
+        if count == 0 {
+            return Ok((kept, is_cut));
+        }
+        let room = limit - kept.len();
+        is_cut |= count > room;
+        kept.extend_from_slice(&chunk[..count.min(room)]);
+    }
+}
+
+/// Git's complaint on one line, safe to show.
+fn readable(complaint: &[u8]) -> String {
+    let text = String::from_utf8_lossy(complaint);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    naming::sanitise(&lines.join("; "))
+}
+
+/// Ends a process that missed its deadline, with all its children: first so that git can take its locks away.
+async fn end(child: &mut Child, group: Option<Pid>) {
+    for signal in [Signal::TERM, Signal::KILL] {
+        // It fails only when nobody of the group is left.
+        let _ = group.map(|group| kill_process_group(group, signal));
+        let grace = Duration::from_millis(limits::GIT_GRACE_MS);
+        if tokio::time::timeout(grace, child.wait()).await.is_ok() {
+            return;
+        }
+    }
+}

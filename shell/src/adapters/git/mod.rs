@@ -1,0 +1,197 @@
+//! The real git on the user's real repository. Whatever the agent can write is never configuration, never a program
+//! and never a path we follow: git is told by us where everything is, and looks at the agent's files only.
+
+mod command;
+mod disk;
+mod home;
+mod lens;
+mod locks;
+mod private_dir;
+mod repo;
+mod work;
+mod worktree;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ccells_core::ids::{Commit, PathText, WorkstreamId};
+use ccells_core::naming;
+use ccells_core::ports::{Git, GitError, WorkReport, WorktreePlan};
+use tokio_util::task::TaskTracker;
+
+use command::{GitProgram, failed};
+pub use home::object_mounts;
+pub use repo::{RepoFacts, object_dirs};
+
+/// The port [`Git`], by the git program of this machine.
+///
+/// Every operation runs to its end in a task of its own, also when nobody waits for it any more: stopping git halfway
+/// is what leaves locks and half-made worktrees. Operations on one workstream wait for one another.
+#[derive(Debug)]
+pub struct RealGit {
+    program: GitProgram,
+    turns: Mutex<BTreeMap<WorkstreamId, Arc<tokio::sync::Mutex<()>>>>,
+    tasks: TaskTracker,
+}
+
+impl RealGit {
+    /// Finds git on the PATH.
+    pub fn new() -> Result<Self, GitError> {
+        Ok(Self { program: GitProgram::find()?, turns: Mutex::default(), tasks: TaskTracker::new() })
+    }
+
+    /// The repository that `directory` is in: the user's checkout, or one of its linked worktrees.
+    pub async fn find_repo(&self, directory: &Path) -> Result<RepoFacts, GitError> {
+        repo::find(&self.program, directory).await
+    }
+
+    /// Waits until no operation is under way. For shutdown: what runs is better awaited than killed.
+    pub async fn idle(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.tasks.reopen();
+    }
+
+    /// Runs `work` on the plan's workstream to its end, one at a time, whether or not the caller waits for it.
+    async fn run<T, W>(&self, plan: &WorktreePlan, work: impl FnOnce(Workplace) -> W) -> Result<T, GitError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, GitError>> + Send + 'static,
+    {
+        let turn = self.turn(&plan.workstream);
+        let work = work(Workplace { git: self.program.clone(), plan: plan.clone() });
+        let task = self.tasks.spawn(async move {
+            let _turn = turn.lock().await;
+            work.await
+        });
+        task.await.unwrap_or_else(|error| Err(failed(format!("an operation of git did not end: {error}"))))
+    }
+
+    /// The lock that makes operations on one workstream wait for one another.
+    fn turn(&self, workstream: &WorkstreamId) -> Arc<tokio::sync::Mutex<()>> {
+        // Nothing panics while this lock is held, and a map of locks cannot be half changed.
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(workstream.clone()).or_default())
+    }
+}
+
+impl Git for RealGit {
+    async fn resolve_base(
+        &self,
+        repo: &PathText,
+        reference: Option<&str>,
+        branch: &str,
+    ) -> Result<Commit, GitError> {
+        repo::resolve_base(&self.program, Path::new(repo.as_str()), reference, branch).await
+    }
+
+    async fn pin_base(&self, plan: &WorktreePlan) -> Result<(), GitError> {
+        self.run(plan, |place| async move { place.pin_base().await }).await
+    }
+
+    async fn add_worktree(&self, plan: &WorktreePlan) -> Result<(), GitError> {
+        self.run(plan, |place| async move { place.add_worktree().await }).await
+    }
+
+    async fn build_home(&self, plan: &WorktreePlan, facts: &[u8]) -> Result<(), GitError> {
+        let facts = facts.to_owned();
+        self.run(plan, |place| async move { place.build_home(facts).await }).await
+    }
+
+    async fn inspect_work(&self, plan: &WorktreePlan) -> Result<WorkReport, GitError> {
+        self.run(plan, |place| async move { place.inspect_work().await }).await
+    }
+
+    async fn snapshot_work(&self, plan: &WorktreePlan) -> Result<Option<Commit>, GitError> {
+        self.run(plan, |place| async move { place.snapshot_work().await }).await
+    }
+
+    async fn remove_worktree(&self, plan: &WorktreePlan, keep_branch: bool) -> Result<(), GitError> {
+        self.run(plan, move |place| async move { place.remove_worktree(keep_branch).await }).await
+    }
+
+    async fn retire_home(&self, plan: &WorktreePlan) -> Result<(), GitError> {
+        self.run(plan, |place| async move { place.retire_home().await }).await
+    }
+}
+
+/// One workstream's places, and the git to work on them with.
+#[derive(Clone, Debug)]
+struct Workplace {
+    git: GitProgram,
+    plan: WorktreePlan,
+}
+
+impl Workplace {
+    /// The repository's common git directory.
+    fn git_dir(&self) -> &Path {
+        Path::new(self.plan.git_dir.as_str())
+    }
+
+    /// The worktree.
+    fn worktree(&self) -> &Path {
+        Path::new(self.plan.worktree.as_str())
+    }
+
+    /// The workstream's own directory.
+    fn home(&self) -> &Path {
+        Path::new(self.plan.home.as_str())
+    }
+
+    /// What git keeps about the worktree, in the user's repository. Git names it after the worktree's directory, which
+    /// is the workstream's id: nobody else has it.
+    fn admin_dir(&self) -> std::path::PathBuf {
+        self.git_dir().join("worktrees").join(self.plan.workstream.as_str())
+    }
+
+    /// The full name of the branch.
+    fn branch_ref(&self) -> String {
+        format!("refs/heads/{}", self.plan.branch)
+    }
+
+    /// The full name of what keeps the base from being collected.
+    fn base_ref(&self) -> String {
+        format!("refs/ccells/{}/base", self.plan.workstream)
+    }
+
+    /// A call on the user's repository, marked as this workstream's.
+    fn on_repo(&self) -> command::Call {
+        self.git.on(self.git_dir()).mark(&self.plan.workstream)
+    }
+
+    /// Refuses a plan whose places are not of the form that only we make: a mistake in it must not reach the disk.
+    fn check_plan(&self) -> Result<(), GitError> {
+        let id = self.plan.workstream.as_str();
+        naming::validate_branch(&self.plan.branch).map_err(|error| failed(error.to_string()))?;
+        for (place, room) in [(self.worktree(), "worktrees"), (self.home(), "workstreams")] {
+            let is_plain = place.is_absolute() && !place.components().any(|part| part.as_os_str() == "..");
+            let is_below =
+                place.parent().is_some_and(|above| above.components().any(|p| p.as_os_str() == room));
+            if !is_plain || !is_below || place.file_name().is_none_or(|name| name != id) {
+                let shown = naming::sanitise(&place.to_string_lossy());
+                return Err(failed(format!(
+                    "{shown} is not a place of workstream {id} below a directory `{room}`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a step on the file system that failed.
+    fn disk_error(aim: &str, place: &Path, error: &io::Error) -> GitError {
+        let shown = naming::sanitise(&place.to_string_lossy());
+        failed(format!("could not {aim} at {shown}: {error}; make room or check the rights, then try again"))
+    }
+}
+
+/// Runs steps on the file system where they may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
+) -> Result<T, GitError> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|error| Err(failed(format!("a step on the file system did not end: {error}"))))
+}

@@ -1,0 +1,214 @@
+//! A verb's way to the workstreams: a run of its own, or the one that holds the repository.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ccells_core::event::{Ask, Purpose};
+use ccells_core::ids::WorkstreamId;
+use ccells_core::limits;
+use serde_json::Value;
+
+use super::{Failure, ground, print};
+use crate::adapters::signals::{Asked, Signals};
+use crate::boot::{self, BootError, Wanted};
+use crate::control::{self, Answer, Request};
+use crate::runs::{Ground, Run};
+
+/// The way.
+pub(super) enum Link {
+    /// A run of our own.
+    Own(Box<Run>, Signals),
+    /// The run that holds the repository.
+    Other(std::path::PathBuf, Signals),
+}
+
+impl Link {
+    /// For a verb that changes something.
+    pub(super) async fn to_change(ground: &Ground, purpose: Purpose) -> Result<Self, Failure> {
+        let signals = Signals::listen()?;
+        let end = Instant::now() + Duration::from_millis(limits::REPO_WAIT_MS);
+        loop {
+            let busy = match Run::begin(ground, Wanted::Write, purpose) {
+                Ok(run) => return Self::own(run, signals).await,
+                Err(BootError::Busy(busy)) => busy,
+                Err(error) => return Err(error.into()),
+            };
+            let socket = socket(ground)?;
+            if control::call(&socket, &Request::Show).await?.is_some() {
+                return Ok(Self::Other(socket, signals));
+            }
+            if Instant::now() > end {
+                return Err(BootError::Busy(busy).into());
+            }
+            tokio::time::sleep(Duration::from_millis(limits::LOCK_POLL_MS)).await;
+        }
+    }
+
+    /// For a verb that only looks.
+    pub(super) async fn to_look(directory: &Path) -> Result<(Self, Ground), Failure> {
+        let ground = ground(directory).await?;
+        let socket = socket(&ground)?;
+        if control::call(&socket, &Request::Show).await?.is_some() {
+            return Ok((Self::Other(socket, Signals::listen()?), ground));
+        }
+        let run = Run::begin(&ground, Wanted::Look, Purpose::Verb)?;
+        Ok((Self::own(run, Signals::listen()?).await?, ground))
+    }
+
+    async fn own(mut run: Run, signals: Signals) -> Result<Self, Failure> {
+        run.hear_engine().await;
+        Ok(Self::Own(Box::new(run), signals))
+    }
+
+    /// Asks. A signal ends the wait: a creation is taken back, everything else is left to be taken up again.
+    pub(super) async fn call(&mut self, request: Request) -> Result<Answer, Failure> {
+        let cancel = match &request {
+            Request::New { id, .. } => Some(id.clone()),
+            _ => None,
+        };
+        match self {
+            Self::Other(socket, signals) => {
+                let call = control::call(socket, &request);
+                tokio::pin!(call);
+                let answer = tokio::select! {
+                    answer = &mut call => answer?,
+                    asked = signals.next() => {
+                        let Some(id) = cancel else { return Err(ended_by(asked)) };
+                        let _refused = control::call(socket, &Request::Cancel { id }).await?;
+                        call.await?
+                    }
+                };
+                answer.ok_or_else(|| Failure::new(1, "the other ccells has ended; try again"))
+            }
+            Self::Own(run, signals) => own_call(run, signals, request, cancel).await,
+        }
+    }
+
+    /// The picture.
+    pub(super) async fn show(&mut self) -> Result<Value, Failure> {
+        let picture = self.call(Request::Show).await?.picture;
+        if let Some(reason) = picture["engine"]["reason"].as_str() {
+            print::complain(&print::clean(reason));
+        }
+        Ok(picture)
+    }
+
+    /// Ends a run of our own.
+    pub(super) async fn end(self) {
+        if let Self::Own(run, _) = self {
+            let _ended = run.end().await;
+        }
+    }
+}
+
+async fn own_call(
+    run: &mut Run,
+    signals: &mut Signals,
+    request: Request,
+    cancel: Option<WorkstreamId>,
+) -> Result<Answer, Failure> {
+    let Some(ask) = request.ask() else {
+        return Ok(control::into_answer(Ok(ccells_core::effect::Done { workstream: None, note: String::new() }), &mut run.desk));
+    };
+    let desk = run.desk.clone();
+    let wish = desk.ask(ask);
+    tokio::pin!(wish);
+    let outcome = tokio::select! {
+        outcome = &mut wish => outcome,
+        asked = signals.next() => {
+            watchdog(exit_code(asked));
+            if let Some(id) = cancel {
+                print::tell("taking it back …");
+                let other = run.desk.clone();
+                // Its answer comes with the wish's own.
+                tokio::spawn(async move { other.ask(Ask::Cancel(id)).await });
+            } else {
+                return Err(ended_by(asked));
+            }
+            tokio::select! {
+                _taken_back = &mut wish => return Err(ended_by(asked)),
+                again = signals.next() => std::process::exit(i32::from(exit_code(again))),
+            }
+        }
+    };
+    Ok(control::into_answer(outcome, &mut run.desk))
+}
+
+/// Ends the process when it has not ended in time by itself, whatever it is doing.
+pub(super) fn watchdog(code: u8) {
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(limits::SHUTDOWN_MS));
+        crate::tui::screen::restore_now();
+        std::process::exit(i32::from(code));
+    });
+}
+
+/// 128 and the signal's number.
+pub(super) fn exit_code(asked: Asked) -> u8 {
+    match asked {
+        Asked::Terminate(signal) => u8::try_from(128 + signal).unwrap_or(1),
+        Asked::Hangup => 129,
+        Asked::Suspend | Asked::Continue => 1,
+    }
+}
+
+fn ended_by(asked: Asked) -> Failure {
+    Failure::new(exit_code(asked), "ended by a signal; what was in flight is taken up by the next `ccells reconcile`")
+}
+
+fn socket(ground: &Ground) -> Result<std::path::PathBuf, Failure> {
+    let (paths, _, _) = boot::open_home(|name| std::env::var(name).ok())?;
+    let repo = boot::describe(&ground.repo)?;
+    let directory = paths.repo(&repo.id);
+    std::fs::create_dir_all(&directory)?;
+    Ok(paths.control_socket(&repo.id))
+}
+
+/// The workstream that the user means: by id, by name, or by the unique beginning (or end) of an id.
+pub(super) fn resolve<'a>(picture: &'a Value, wanted: &str) -> Result<(WorkstreamId, &'a Value), Failure> {
+    let all = picture["workstreams"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let exact: Vec<_> = all.iter().filter(|card| text(card, "id") == wanted || text(card, "name") == wanted).collect();
+    let near = |card: &Value| {
+        let id = text(card, "id");
+        id.starts_with(wanted) || (wanted.len() >= 4 && id.ends_with(wanted)) || text(card, "name").starts_with(wanted)
+    };
+    let found = if exact.is_empty() { all.iter().filter(|card| near(card)).collect() } else { exact };
+    match found[..] {
+        [card] => {
+            let id = WorkstreamId::parse(text(card, "id")).map_err(|error| Failure::new(1, error.to_string()))?;
+            Ok((id, card))
+        }
+        [] => Err(Failure::new(3, format!("there is no workstream `{wanted}`; `ccells ls` shows those there are"))),
+        _ => {
+            let names: Vec<_> = found.iter().map(|card| format!("{} ({})", text(card, "name"), text(card, "id"))).collect();
+            Err(Failure::new(4, format!("`{wanted}` is not unique: {}", names.join(", "))))
+        }
+    }
+}
+
+fn text<'a>(card: &'a Value, key: &str) -> &'a str {
+    card[key].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_workstream_is_found_by_id_name_or_unique_beginning() {
+        let picture = json!({ "workstreams": [
+            { "id": "01jd8z5q0v3x7k2m9n4p6r8s1t", "name": "login" },
+            { "id": "01jd8z5q0v3x7k2m9n4p6r8s2v", "name": "login-2" },
+            { "id": "01kd8z5q0v3x7k2m9n4p6r8s3w", "name": "docs" },
+        ]});
+        let found = |wanted: &str| resolve(&picture, wanted).map(|(_, card)| card["name"].clone()).map_err(|failure| failure.code);
+        assert_eq!(found("login"), Ok(json!("login")), "an exact name wins over a beginning");
+        assert_eq!(found("01k"), Ok(json!("docs")));
+        assert_eq!(found("r8s2v"), Ok(json!("login-2")));
+        assert_eq!(found("do"), Ok(json!("docs")));
+        assert_eq!(found("01j"), Err(4));
+        assert_eq!(found("nothing"), Err(3));
+    }
+}

@@ -1,0 +1,36 @@
+//! What goes to standard output and standard error. A reader that went away (`| head`) is no failure.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+/// A line for the user.
+pub(super) fn say(text: &str) {
+    let _reader_gone = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Bytes for the user, as they are.
+pub(super) fn say_raw(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _reader_gone = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// One JSON document.
+pub(super) fn json(value: &Value) {
+    say(&serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// What went wrong.
+pub(super) fn complain(text: &str) {
+    let _reader_gone = writeln!(std::io::stderr().lock(), "ccells: {text}");
+}
+
+/// What is being done, for a person who watches.
+pub(super) fn tell(text: &str) {
+    let _reader_gone = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Text from outside, made harmless for a terminal.
+pub(super) fn clean(text: &str) -> String {
+    ccells_core::naming::sanitise(text)
+}

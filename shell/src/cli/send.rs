@@ -1,0 +1,145 @@
+//! `ccells send`: a text typed into an agent's terminal. It is reported as sent only when the holder has it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use alacritty_terminal::term::TermMode;
+use ccells_core::agent::AgentLife;
+use ccells_core::ids::ContainerId;
+use ccells_core::limits;
+use ccells_core::wire::{self, Decoder, FromHolder, ToHolder};
+use ccells_holder::emulator::Emulator;
+use clap::Args;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::link::{Link, resolve};
+use super::{Failure, print};
+use crate::adapters::dial::Io;
+use crate::adapters::docker::DockerEngine;
+use crate::adapters::holder;
+
+/// What to type, and where.
+#[derive(Debug, Args)]
+pub(super) struct Send {
+    /// Id, unique prefix of an id, or name.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The text; several words are joined by blanks.
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
+    /// Do not press Enter after it.
+    #[arg(long)]
+    no_enter: bool,
+}
+
+/// Does it.
+pub(super) async fn run(directory: &Path, verb: &Send) -> Result<u8, Failure> {
+    let (mut link, ground) = Link::to_look(directory).await?;
+    let picture = link.show().await;
+    link.end().await;
+    let picture = picture?;
+    let (_, card) = resolve(&picture, &verb.id)?;
+    let mut line = Line::open(&ground.engine, card, false).await?;
+    if !line.is_agent_running {
+        return Err(Failure::new(4, format!("the agent of `{}` has ended; run `ccells restart {}`", verb.id, verb.id)));
+    }
+    let text = verb.text.join(" ");
+    let is_bracketed = line.emulator().term().mode().contains(TermMode::BRACKETED_PASTE);
+    line.send(&ToHolder::Input(pasted(&text, is_bracketed))).await?;
+    line.settle().await?;
+    if !verb.no_enter {
+        // An Enter in one read with the text would be taken for a line of the paste.
+        tokio::time::sleep(ENTER_AFTER).await;
+        line.send(&ToHolder::Input(b"\r".to_vec())).await?;
+        line.settle().await?;
+    }
+    print::tell(&format!("sent {} bytes to {}", text.len(), print::clean(card["name"].as_str().unwrap_or_default())));
+    Ok(0)
+}
+
+const ENTER_AFTER: Duration = Duration::from_millis(150);
+
+/// The text as a paste, without anything that could end the paste early.
+fn pasted(text: &str, is_bracketed: bool) -> Vec<u8> {
+    let text: String = text.chars().filter(|it| *it == '\n' || *it == '\t' || !it.is_control()).collect();
+    if is_bracketed { format!("\x1b[200~{text}\x1b[201~").into_bytes() } else { text.replace('\n', "\r").into_bytes() }
+}
+
+/// A verb's own line to a holder.
+pub(super) struct Line {
+    stream: Box<dyn Io>,
+    decoder: Decoder<FromHolder>,
+    emulator: Emulator,
+    pings: u64,
+    ponged: u64,
+    is_agent_running: bool,
+}
+
+impl Line {
+    /// Opens one to the workstream of `card` and takes in what its terminal shows.
+    pub(super) async fn open(engine: &DockerEngine, card: &Value, observe: bool) -> Result<Self, Failure> {
+        let text = |key: &str| card[key].as_str().unwrap_or_default();
+        let name = print::clean(text("name"));
+        if text("state") != "running" {
+            return Err(Failure::new(4, format!("`{name}` is {}; run `ccells resume {name}` first", text("state"))));
+        }
+        let container = ContainerId::parse(text("container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
+        let directory = PathBuf::from(text("directory"));
+        let deadline = Duration::from_millis(limits::ATTACH_MS);
+        let late = || Failure::new(5, format!("the holder of `{name}` did not answer in time"));
+        let stream = timeout(deadline, holder::connect(engine, &container, &directory)).await.map_err(|_| late())??;
+        let emulator = Emulator::pane(80, 24, limits::SCROLLBACK_LINES);
+        let decoder = Decoder::new();
+        let mut line = Self { stream, decoder, emulator, pings: 0, ponged: 0, is_agent_running: false };
+        line.send(&ToHolder::Hello { size: None, observe, from_sequence: None }).await?;
+        timeout(deadline, line.settle()).await.map_err(|_| late())??;
+        Ok(line)
+    }
+
+    /// What the terminal shows.
+    pub(super) fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// Sends one frame.
+    pub(super) async fn send(&mut self, frame: &ToHolder) -> Result<(), Failure> {
+        let mut out = Vec::new();
+        wire::encode(frame, &mut out);
+        Ok(self.stream.write_all(&out).await?)
+    }
+
+    /// Waits until the holder has taken everything that was sent.
+    async fn settle(&mut self) -> Result<(), Failure> {
+        self.pings += 1;
+        let ping = self.pings;
+        self.send(&ToHolder::Ping(ping)).await?;
+        while self.ponged < ping {
+            self.receive().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what comes next.
+    pub(super) async fn receive(&mut self) -> Result<(), Failure> {
+        let mut bytes = vec![0; 64 * 1_024];
+        let count = self.stream.read(&mut bytes).await?;
+        if count == 0 {
+            return Err(Failure::new(1, "the holder ended the session"));
+        }
+        self.decoder.push(&bytes[..count]);
+        while let Some(frame) = self.decoder.next().map_err(|error| Failure::new(1, error.to_string()))? {
+            match frame {
+                FromHolder::Welcome { columns, rows, .. } | FromHolder::Resized { columns, rows } => {
+                    self.emulator.resize(columns, rows);
+                }
+                FromHolder::Snapshot { bytes, .. } | FromHolder::Output { bytes, .. } => self.emulator.feed(&bytes),
+                FromHolder::Agent(report) => self.is_agent_running = report.life == AgentLife::Running,
+                FromHolder::Pong(number) => self.ponged = number,
+                FromHolder::Refused { reason } => return Err(Failure::new(4, print::clean(&reason))),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,283 @@
+//! The user's settings: `config.toml` in the home, each key overridable by an environment variable. Only the user's
+//! own files are read, never one of a repository.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ccells_core::container::ContainerLimits;
+use ccells_core::event::{OnQuit, Settings};
+use ccells_core::record::AgentCommand;
+use toml::{Table, Value};
+
+/// Everything the user can set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What the core needs of it.
+    pub settings: Settings,
+    /// What becomes of running agents when the program ends.
+    pub on_quit: OnQuit,
+    /// The engine's endpoint, where one is set.
+    pub engine: Option<String>,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read: {why}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// It is no TOML.
+    #[error("{path} is not valid TOML: {why}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        why: toml::de::Error,
+    },
+    /// There is no such key.
+    #[error("{origin}: unknown key `{key}`{}", hint.as_ref().map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// Where it stands.
+        origin: String,
+        /// The key.
+        key: String,
+        /// The nearest key there is.
+        hint: Option<&'static str>,
+    },
+    /// The key does not take that.
+    #[error("{origin}: `{key}` must be {wanted}, not {got}")]
+    BadValue {
+        /// Where it stands.
+        origin: String,
+        /// The key.
+        key: String,
+        /// What it takes.
+        wanted: &'static str,
+        /// What was given.
+        got: String,
+    },
+}
+
+/// Every key with what it takes.
+pub const KEYS: [(&str, &str); 10] = [
+    ("image", "a text: the image of new workstreams"),
+    ("on_quit", "`pause` or `keep`"),
+    ("engine", "a text: the engine's endpoint, such as `unix:///var/run/docker.sock`"),
+    ("branch_prefix", "a text that begins branch names"),
+    ("agent.command", "a list of words"),
+    ("agent.resume", "a list of words"),
+    ("agent.env", "a table of texts"),
+    ("limits.pids", "a whole number above 0"),
+    ("limits.memory_mb", "a whole number above 0"),
+    ("limits.cpus", "a number above 0"),
+];
+
+/// The image that new workstreams run when none is set.
+pub const DEFAULT_IMAGE: &str = "ccells-agent:latest";
+
+impl Default for Config {
+    fn default() -> Self {
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        let skip = "--dangerously-skip-permissions";
+        Self {
+            settings: Settings {
+                image: DEFAULT_IMAGE.to_string(),
+                agent: AgentCommand {
+                    argv: words(&["claude", skip, "--session-id", "{session}", "{prompt}"]),
+                    resume_argv: words(&["claude", skip, "--resume", "{session}"]),
+                    env: BTreeMap::new(),
+                    session_id: String::new(),
+                },
+                limits: ContainerLimits::default(),
+                branch_prefix: String::new(),
+            },
+            on_quit: OnQuit::PauseAll,
+            engine: None,
+        }
+    }
+}
+
+impl Config {
+    /// Reads `config.toml` in `home` (none is fine) and then the environment, in which `variable` looks.
+    pub fn read(home: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let path = home.join("config.toml");
+        let mut config = Self::default();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(why) => return Err(ConfigError::Unreadable { path, why }),
+        };
+        let table: Table = text.parse().map_err(|why| ConfigError::Syntax { path: path.clone(), why })?;
+        let origin = path.display().to_string();
+        for (key, value) in flatten(table) {
+            config.set(&origin, &key, value)?;
+        }
+        for (key, _) in KEYS {
+            let name = variable_name(key);
+            if let Some(text) = variable(&name) {
+                config.set(&name, key, from_variable(key, &text))?;
+            }
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, origin: &str, key: &str, value: Value) -> Result<(), ConfigError> {
+        let Some((_, wanted)) = KEYS.iter().find(|(known, _)| *known == key) else {
+            let (origin, key) = (origin.to_string(), key.to_string());
+            let hint = nearest(&key);
+            return Err(ConfigError::UnknownKey { origin, key, hint });
+        };
+        let bad = |value: &Value| ConfigError::BadValue {
+            origin: origin.to_string(),
+            key: key.to_string(),
+            wanted,
+            got: value.to_string(),
+        };
+        let settings = &mut self.settings;
+        match (key, &value) {
+            ("image", Value::String(text)) if !text.is_empty() => settings.image.clone_from(text),
+            ("engine", Value::String(text)) if !text.is_empty() => self.engine = Some(text.clone()),
+            ("branch_prefix", Value::String(text)) => settings.branch_prefix.clone_from(text),
+            ("on_quit", Value::String(text)) => self.on_quit = on_quit(text).ok_or_else(|| bad(&value))?,
+            ("agent.command", Value::Array(_)) => {
+                settings.agent.argv = words(&value).filter(|words| !words.is_empty()).ok_or_else(|| bad(&value))?;
+                // Another agent is not resumed with the default one's words.
+                settings.agent.resume_argv.clear();
+            }
+            ("agent.resume", Value::Array(_)) => settings.agent.resume_argv = words(&value).ok_or_else(|| bad(&value))?,
+            ("agent.env", Value::Table(table)) => settings.agent.env = texts(table).ok_or_else(|| bad(&value))?,
+            ("limits.pids", Value::Integer(count)) if *count > 0 => settings.limits.pids = *count,
+            ("limits.memory_mb", Value::Integer(count)) if (1..1 << 30).contains(count) => {
+                settings.limits.memory = count * 1_024 * 1_024;
+            }
+            ("limits.cpus", Value::Integer(count)) if (1..10_000).contains(count) => {
+                settings.limits.nano_cpus = count * 1_000_000_000;
+            }
+            ("limits.cpus", Value::Float(count)) if *count > 0.0 && *count < 10_000.0 => {
+                settings.limits.nano_cpus = nano(*count);
+            }
+            _ => return Err(bad(&value)),
+        }
+        Ok(())
+    }
+}
+
+/// `agent.command` before `agent.resume`, which depends on it, whatever their order in the file.
+fn flatten(table: Table) -> Vec<(String, Value)> {
+    let mut flat = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(inner) if name == "agent" || name == "limits" => {
+                flat.extend(inner.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+            }
+            Value::Table(_)
+            | Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Array(_) => flat.push((name, value)),
+        }
+    }
+    flat.sort_by(|(a, _), (b, _)| a.cmp(b));
+    flat
+}
+
+/// `limits.memory_mb` is `CCELLS_LIMITS_MEMORY_MB`.
+pub fn variable_name(key: &str) -> String {
+    format!("CCELLS_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// A variable holds TOML where that is what the key takes, and plain text or words otherwise.
+fn from_variable(key: &str, text: &str) -> Value {
+    let as_toml = || format!("it = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("it"));
+    match key {
+        "agent.command" | "agent.resume" => as_toml().filter(Value::is_array).unwrap_or_else(|| {
+            Value::Array(text.split_whitespace().map(|word| Value::String(word.to_string())).collect())
+        }),
+        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" => {
+            as_toml().unwrap_or_else(|| Value::String(text.to_string()))
+        }
+        _ => Value::String(text.to_string()),
+    }
+}
+
+fn nearest(key: &str) -> Option<&'static str> {
+    let near = |known: &str| strsim::damerau_levenshtein(key, known);
+    KEYS.iter().map(|(known, _)| *known).min_by_key(|known| near(known)).filter(|known| near(known) <= 4)
+}
+
+fn on_quit(text: &str) -> Option<OnQuit> {
+    match text {
+        "pause" => Some(OnQuit::PauseAll),
+        "keep" => Some(OnQuit::KeepRunning),
+        _ => None,
+    }
+}
+
+fn words(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(|word| word.as_str().map(str::to_string)).collect()
+}
+
+fn texts(table: &Table) -> Option<BTreeMap<String, String>> {
+    table.iter().map(|(name, value)| Some((name.clone(), value.as_str()?.to_string()))).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the caller has checked that it fits")]
+fn nano(cpus: f64) -> i64 {
+    (cpus * 1e9) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        std::fs::write(home.path().join("config.toml"), text).expect("a config file");
+        let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
+        Config::read(home.path(), variable)
+            .map_err(|error| error.to_string().replace(&home.path().display().to_string(), "HOME"))
+    }
+
+    #[test]
+    fn a_file_sets_and_the_environment_overrides() {
+        let text = "image = 'a'\non_quit = 'keep'\n[agent]\nresume = ['codex', 'resume']\ncommand = ['codex', '{prompt}']\n\
+                    [limits]\npids = 64\nmemory_mb = 512\ncpus = 0.5\n";
+        let config = read(text, &[("CCELLS_IMAGE", "b"), ("CCELLS_LIMITS_PIDS", "99")]).unwrap();
+        assert_eq!((config.settings.image.as_str(), config.on_quit), ("b", OnQuit::KeepRunning));
+        assert_eq!(config.settings.agent.argv, ["codex", "{prompt}"]);
+        assert_eq!(config.settings.agent.resume_argv, ["codex", "resume"]);
+        assert_eq!((config.settings.limits.pids, config.settings.limits.nano_cpus), (99, 500_000_000));
+        let config = read("", &[("CCELLS_AGENT_COMMAND", "sh -c top")]).unwrap();
+        assert_eq!(config.settings.agent.argv, ["sh", "-c", "top"]);
+        let config = read("", &[("CCELLS_AGENT_COMMAND", r#"["sh", "-c", "sleep 5"]"#)]).unwrap();
+        assert_eq!(config.settings.agent.argv, ["sh", "-c", "sleep 5"]);
+    }
+
+    #[test]
+    fn a_wrong_key_is_refused_with_the_nearest_right_one() {
+        let refused = |text: &str| read(text, &[]).unwrap_err();
+        assert_eq!(refused("imgae = 'x'"), "HOME/config.toml: unknown key `imgae`; did you mean `image`?");
+        assert_eq!(refused("[limits]\npid = 3"), "HOME/config.toml: unknown key `limits.pid`; did you mean `limits.pids`?");
+        assert_eq!(refused("privileged = true"), "HOME/config.toml: unknown key `privileged`");
+        assert_eq!(refused("image = 3"), "HOME/config.toml: `image` must be a text: the image of new workstreams, not 3");
+        assert_eq!(refused("limits.cpus = -1").contains("above 0"), true);
+        assert!(refused("image = ").contains("not valid TOML"));
+        let error = read("", &[("CCELLS_ON_QUIT", "die")]).unwrap_err();
+        assert_eq!(error, "CCELLS_ON_QUIT: `on_quit` must be `pause` or `keep`, not \"die\"");
+    }
+
+    #[test]
+    fn every_key_can_be_set_by_a_variable() {
+        for (key, value) in [("agent.env", "{ A = 'b' }"), ("limits.cpus", "2"), ("engine", "unix:///x"), ("branch_prefix", "me/")] {
+            let name = variable_name(key);
+            assert_ne!(read("", &[(&name, value)]).unwrap(), Config::default(), "{key}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! One attached terminal: frames from the holder become a screen, keys become frames. After `close` returned, nothing
+//! more reaches the screen; the agent does not notice.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ccells_core::agent::AgentReport;
+use ccells_core::limits;
+use ccells_core::wire::{self, Decoder, FromHolder, Resync, ToHolder};
+use ccells_holder::emulator::Emulator;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::dial::Io;
+use crate::kernel::gate::Gate;
+
+/// A workstream's screen. It outlives its sessions: what was seen last stays, and the next session goes on from there.
+pub struct Pane {
+    screen: Mutex<Screen>,
+}
+
+struct Screen {
+    emulator: Emulator,
+    /// Number of the next byte of output; `None` before the first session.
+    next_sequence: Option<u64>,
+    /// The size that the viewer wants.
+    wanted: (u16, u16),
+}
+
+impl Pane {
+    /// An empty screen of a usual size.
+    pub fn new() -> Self {
+        let wanted = (80, 24);
+        let emulator = Emulator::pane(wanted.0, wanted.1, limits::SCROLLBACK_LINES);
+        Self { screen: Mutex::new(Screen { emulator, next_sequence: None, wanted }) }
+    }
+
+    /// Looks at the screen. Look quickly: the session waits meanwhile.
+    pub fn with_emulator<T>(&self, look: impl FnOnce(&mut Emulator) -> T) -> T {
+        look(&mut self.lock().emulator)
+    }
+
+    /// Wants this size; whether that is news.
+    pub fn want_size(&self, columns: u16, rows: u16) -> bool {
+        let mut screen = self.lock();
+        let is_new = screen.wanted != (columns, rows);
+        screen.wanted = (columns, rows);
+        is_new
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Screen> {
+        // A panic while drawing leaves a screen that the next snapshot replaces.
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hello(&self, observe: bool) -> ToHolder {
+        let screen = self.lock();
+        ToHolder::Hello { size: (!observe).then_some(screen.wanted), observe, from_sequence: screen.next_sequence }
+    }
+}
+
+impl Default for Pane {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a session tells of.
+#[derive(Debug)]
+pub enum Told {
+    /// It stands.
+    Opened,
+    /// The screen changed.
+    Damage,
+    /// The holder told how its agent fares.
+    Agent(AgentReport),
+    /// The holder would not do something.
+    Refused(String),
+}
+
+/// The near end of a session.
+pub struct Session {
+    gate: Gate,
+    token: CancellationToken,
+    outbox: mpsc::Sender<ToHolder>,
+}
+
+impl Session {
+    /// A session below `parent`, and where its task takes what is to be sent.
+    pub fn new(parent: &CancellationToken) -> (Arc<Self>, mpsc::Receiver<ToHolder>) {
+        let (outbox, queue) = mpsc::channel(OUTBOX);
+        (Arc::new(Self { gate: Gate::new(), token: parent.child_token(), outbox }), queue)
+    }
+
+    /// Queues a frame; false when the queue is full or the session is over, and then nothing was taken.
+    pub fn send(&self, frame: ToHolder) -> bool {
+        self.outbox.try_send(frame).is_ok()
+    }
+
+    /// Queues typed or pasted bytes, in frames that fit; false as for [`Session::send`].
+    pub fn write(&self, bytes: &[u8]) -> bool {
+        if self.outbox.capacity() <= bytes.len() / INPUT_FRAME {
+            return false;
+        }
+        bytes.chunks(INPUT_FRAME).all(|piece| self.send(ToHolder::Input(piece.to_vec())))
+    }
+
+    /// Ends it. When this returns no byte reaches the screen any more.
+    pub fn close(&self) {
+        self.gate.close(|| self.token.cancel(), || {});
+    }
+
+    /// Carries the session over `stream` until either side ends it. The error says why in words.
+    pub async fn run(
+        &self,
+        mut stream: Box<dyn Io>,
+        pane: &Pane,
+        observe: bool,
+        mut queue: mpsc::Receiver<ToHolder>,
+        tell: &(dyn Fn(Told) + Send + Sync),
+    ) -> String {
+        let carried = async {
+            let mut out = Vec::new();
+            wire::encode(&pane.hello(observe), &mut out);
+            stream.write_all(&out).await?;
+            let (mut reader, mut writer) = tokio::io::split(stream);
+            let (pings, mut due) = mpsc::channel(1);
+            tokio::select! {
+                end = self.read(&mut reader, pane, &pings, tell) => end,
+                end = write(&mut writer, &mut queue, &mut due) => end,
+            }
+        };
+        tokio::select! {
+            () = self.token.cancelled() => "closed".to_string(),
+            end = carried => match end {
+                Ok(()) => "the holder ended the session".to_string(),
+                Err(error) => error.to_string(),
+            },
+        }
+    }
+
+    async fn read(
+        &self,
+        reader: &mut (impl AsyncReadExt + Unpin),
+        pane: &Pane,
+        pings: &mpsc::Sender<()>,
+        tell: &(dyn Fn(Told) + Send + Sync),
+    ) -> io::Result<()> {
+        let mut decoder = Decoder::<FromHolder>::new();
+        let mut bytes = vec![0; READ_BYTES];
+        let mut sketch = None;
+        let mut wait = Duration::from_millis(limits::ATTACH_MS);
+        let mut is_asked = false;
+        let mut held: Option<(u64, Instant)> = None;
+        loop {
+            let until = held.map_or_else(|| Instant::now() + wait, |(_, since)| since + SYNC);
+            let count = match tokio::time::timeout_at(until, reader.read(&mut bytes)).await {
+                Ok(count) => count?,
+                Err(_) if held.take().is_some() => {
+                    let Some(_pass) = self.gate.enter() else { return Ok(()) };
+                    pane.with_emulator(Emulator::release);
+                    tell(Told::Damage);
+                    continue;
+                }
+                Err(_) if is_asked => return Err(io::Error::new(io::ErrorKind::TimedOut, "the holder is silent")),
+                Err(_) => {
+                    is_asked = true;
+                    // A full queue means that one is under way.
+                    let _queued = pings.try_send(());
+                    continue;
+                }
+            };
+            if count == 0 {
+                return Ok(());
+            }
+            is_asked = false;
+            decoder.push(&bytes[..count]);
+            while let Some(frame) = decoder.next().map_err(io::Error::other)? {
+                if let FromHolder::Welcome { .. } = frame {
+                    wait = Duration::from_millis(SILENCE_MS);
+                }
+                let Some(_pass) = self.gate.enter() else { return Ok(()) };
+                if let Some(told) = take(frame, pane, &mut sketch)? {
+                    tell(told);
+                }
+            }
+            held = pane.with_emulator(|emulator| emulator.holding()).map(|number| match held {
+                Some((before, since)) if before == number => (number, since),
+                Some(_) | None => (number, Instant::now()),
+            });
+        }
+    }
+}
+
+/// Frames that may wait to be sent.
+const OUTBOX: usize = 1_024;
+/// Bytes of input in one frame.
+const INPUT_FRAME: usize = 16 * 1_024;
+/// Bytes read at once.
+const READ_BYTES: usize = 64 * 1_024;
+/// How long an update that the program brackets may hold its screen back.
+const SYNC: Duration = Duration::from_millis(limits::SYNC_MS);
+/// After this long without a word the holder is asked whether it is there. A frozen one is not, and that is fine: the
+/// stream stays, and so does the session once more after it.
+const SILENCE_MS: u64 = 30_000;
+
+async fn write(
+    writer: &mut (impl AsyncWriteExt + Unpin),
+    queue: &mut mpsc::Receiver<ToHolder>,
+    pings: &mut mpsc::Receiver<()>,
+) -> io::Result<()> {
+    let mut out = Vec::new();
+    loop {
+        tokio::select! {
+            Some(frame) = queue.recv() => wire::encode(&frame, &mut out),
+            Some(()) = pings.recv() => wire::encode(&ToHolder::Ping(0), &mut out),
+            else => return Ok(()),
+        }
+        while out.len() < READ_BYTES
+            && let Ok(frame) = queue.try_recv()
+        {
+            wire::encode(&frame, &mut out);
+        }
+        writer.write_all(&out).await?;
+        out.clear();
+    }
+}
+
+/// Puts one frame on the screen. `sketch` is the picture that is being received piece by piece.
+fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Result<Option<Told>> {
+    match frame {
+        FromHolder::Welcome { sequence, resync, columns, rows } => {
+            let mut screen = pane.lock();
+            if resync == Resync::Continues && screen.next_sequence != Some(sequence) {
+                return Err(io::Error::other("the holder goes on from another place than it was asked to"));
+            }
+            if resync == Resync::Continues {
+                screen.emulator.resize(columns, rows);
+            }
+            Ok(Some(Told::Opened))
+        }
+        FromHolder::Snapshot { sequence, columns, rows, bytes, is_last } => {
+            let emulator = sketch.get_or_insert_with(|| Emulator::pane(columns, rows, limits::SCROLLBACK_LINES));
+            emulator.feed(&bytes);
+            if !is_last {
+                return Ok(None);
+            }
+            let mut screen = pane.lock();
+            if let Some(emulator) = sketch.take() {
+                screen.emulator = emulator;
+            }
+            screen.next_sequence = Some(sequence);
+            Ok(Some(Told::Damage))
+        }
+        FromHolder::Output { sequence, bytes } => {
+            let mut screen = pane.lock();
+            if screen.next_sequence != Some(sequence) {
+                return Err(io::Error::other("output is missing; the session begins again"));
+            }
+            screen.emulator.feed(&bytes);
+            screen.next_sequence = Some(sequence + bytes.len() as u64);
+            Ok(Some(Told::Damage))
+        }
+        FromHolder::Resized { columns, rows } => {
+            pane.lock().emulator.resize(columns, rows);
+            Ok(Some(Told::Damage))
+        }
+        FromHolder::Agent(report) => Ok(Some(Told::Agent(report))),
+        FromHolder::Refused { reason } => Ok(Some(Told::Refused(reason))),
+        FromHolder::Pong(_) => Ok(None),
+    }
+}

@@ -1,0 +1,10 @@
+//! What the git adapter promises, against the real git: nothing of the user's changes, nothing of the agent's runs,
+//! nothing of anybody's is lost, and every operation may be killed anywhere and done again.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stderr, reason = "what was measured or skipped is told")]
+
+mod hostile;
+mod life;
+mod property;
+mod sweep;
+mod yard;

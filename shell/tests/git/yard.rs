@@ -1,0 +1,173 @@
+//! A throw-away repository, a throw-away home of ccells, and the git a person would use on them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ccells_core::ids::{Commit, PathText, WorkstreamId};
+use ccells_core::ports::{Git as _, WorktreePlan};
+use ccells_shell::adapters::git::RealGit;
+use tempfile::TempDir;
+
+/// The workstream of most tests.
+pub(crate) const ID: &str = "01jd8z5q0v3x7k2m9n4p6r8s1t";
+
+/// The places of one test.
+pub(crate) struct Yard {
+    room: TempDir,
+    pub(crate) git: RealGit,
+}
+
+impl Yard {
+    /// A repository with one commit of a few files.
+    pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, made with further options of `git init`.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        let yard = Self::bare_ground();
+        fs::create_dir(yard.repo()).unwrap();
+        yard.user(&[&["init", "-q", "-b", "main"], options].concat());
+        yard.write("a.txt", "one\n");
+        yard.write("dir/b.txt", "two\n");
+        yard.write("run.sh", "#!/bin/sh\necho run\n");
+        yard.write(".gitignore", "ignored/\n*.log\n");
+        fs::set_permissions(yard.repo().join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        yard.user(&["config", "user.name", "A \"quoted\" \\ Person"]);
+        yard.user(&["config", "user.email", "person@example.com"]);
+        yard.user(&["add", "-A"]);
+        yard.user(&["commit", "-q", "-m", "start"]);
+        yard
+    }
+
+    /// No repository at all.
+    pub(crate) fn bare_ground() -> Self {
+        Self { room: tempfile::tempdir().unwrap(), git: RealGit::new().unwrap() }
+    }
+
+    pub(crate) fn top(&self) -> PathBuf {
+        self.room.path().canonicalize().unwrap()
+    }
+
+    pub(crate) fn repo(&self) -> PathBuf {
+        self.top().join("My Repo")
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        write(&self.repo().join(name), text);
+    }
+
+    /// Runs git in the user's checkout as the user would.
+    pub(crate) fn user(&self, arguments: &[&str]) -> String {
+        run_git(&self.repo(), arguments, &[])
+    }
+
+    /// The plan of the one workstream of most tests, from where HEAD is.
+    pub(crate) fn plan(&self) -> WorktreePlan {
+        self.plan_of(ID, "ccells/fix-login", &self.repo().join(".git"))
+    }
+
+    pub(crate) fn plan_of(&self, id: &str, branch: &str, git_dir: &Path) -> WorktreePlan {
+        let home = self.top().join("ccells");
+        let base = run_git(git_dir.parent().unwrap(), &["rev-parse", "HEAD"], &[("GIT_DIR", git_dir)]);
+        WorktreePlan {
+            workstream: WorkstreamId::parse(id).unwrap(),
+            repo: text(&self.repo()),
+            git_dir: text(git_dir),
+            worktree: text(&home.join("worktrees/my-repo").join(id)),
+            home: text(&home.join("workstreams").join(id)),
+            branch: branch.to_owned(),
+            base: Commit::parse(&base).unwrap(),
+            owner: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+        }
+    }
+
+    /// Brings a workstream to where its container would be made.
+    pub(crate) async fn create(&self, plan: &WorktreePlan) {
+        self.git.pin_base(plan).await.unwrap();
+        self.git.add_worktree(plan).await.unwrap();
+        self.git.build_home(plan, b"{\"version\":1}").await.unwrap();
+    }
+
+    /// Everything of the user's that may never change: the checkout, and the git directory but for what is ours.
+    pub(crate) fn fingerprint(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut found = BTreeMap::new();
+        collect(&self.repo(), &self.repo(), &mut found);
+        found
+    }
+}
+
+fn collect(top: &Path, directory: &Path, found: &mut BTreeMap<PathBuf, (u32, Vec<u8>)>) {
+    const OURS: &[&str] =
+        &[".git/objects", ".git/refs/ccells", ".git/worktrees", ".git/logs/refs/heads/ccells"];
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(top).unwrap().to_owned();
+        let facts = fs::symlink_metadata(&path).unwrap();
+        if OURS.iter().any(|ours| name.starts_with(ours)) || name.starts_with(".git/refs/heads/ccells") {
+            continue;
+        }
+        if facts.is_dir() {
+            collect(top, &path, found);
+        } else {
+            let bytes = fs::read(&path).unwrap_or_default();
+            found.insert(name, (facts.permissions().mode(), bytes));
+        }
+    }
+}
+
+/// Runs the agent's git: the private git directory, the worktree, the objects borrowed from where the host has them.
+pub(crate) fn agent(plan: &WorktreePlan, arguments: &[&str]) -> String {
+    let output = agent_output(plan, arguments);
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+pub(crate) fn agent_output(plan: &WorktreePlan, arguments: &[&str]) -> Output {
+    let private = Path::new(plan.home.as_str()).join("git");
+    let worktree = Path::new(plan.worktree.as_str());
+    let objects = Path::new(plan.git_dir.as_str()).join("objects");
+    let variables = [
+        ("GIT_DIR", &*private),
+        ("GIT_WORK_TREE", worktree),
+        ("GIT_ALTERNATE_OBJECT_DIRECTORIES", &*objects),
+    ];
+    command(worktree, arguments, &variables).output().unwrap()
+}
+
+/// Runs git and gives what it printed.
+pub(crate) fn run_git(directory: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> String {
+    let output = command(directory, arguments, variables).output().unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+fn command(directory: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Command {
+    let mut command = Command::new("git");
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", directory);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    command.envs(variables.iter().copied()).current_dir(directory).args(arguments);
+    command
+}
+
+pub(crate) fn write(file: &Path, text: &str) {
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
+pub(crate) fn text(path: &Path) -> PathText {
+    PathText::from(path.to_str().unwrap())
+}
+
+pub(crate) fn path(text: &PathText) -> &Path {
+    Path::new(text.as_str())
+}
+
+/// Whether the repository has a reference of this name, and at what.
+pub(crate) fn reference(yard: &Yard, name: &str) -> Option<String> {
+    let found = yard.user(&["for-each-ref", "--format=%(objectname)", name]);
+    (!found.is_empty()).then_some(found)
+}
