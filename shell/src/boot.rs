@@ -33,6 +33,8 @@ pub struct Boot {
     pub found: Found,
     /// Proof of life; held until the process ends.
     pub locks: Vec<HeldLock>,
+    /// This run's own lock file, which nobody needs once it ended in order.
+    pub run_lock: PathBuf,
 }
 
 /// Why a run cannot begin.
@@ -136,7 +138,8 @@ pub fn boot(git: &RepoFacts, wanted: Wanted, purpose: Purpose) -> Result<Boot, B
         worktrees,
         notices,
     };
-    Ok(Boot { paths, config, found, locks })
+    let run_lock = paths.run_lock(&found.run);
+    Ok(Boot { paths, config, found, locks, run_lock })
 }
 
 /// The label that makes a container ours: this home of this user.

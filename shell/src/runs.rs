@@ -63,12 +63,13 @@ pub struct Run {
     side_tasks: TaskTracker,
     token: CancellationToken,
     _locks: Vec<HeldLock>,
+    run_lock: std::path::PathBuf,
 }
 
 impl Run {
     /// Begins one.
     pub fn begin(ground: &Ground, wanted: Wanted, purpose: Purpose) -> Result<Self, BootError> {
-        let Boot { paths, config, found, locks } = boot::boot(&ground.repo, wanted, purpose)?;
+        let Boot { paths, config, found, locks, run_lock } = boot::boot(&ground.repo, wanted, purpose)?;
         let is_writer = found.access == Access::Write;
         let (mailbox, inbox) = mailbox();
         let repo = found.repo.id.clone();
@@ -103,6 +104,7 @@ impl Run {
             side_tasks: TaskTracker::new(),
             token: CancellationToken::new(),
             _locks: locks,
+            run_lock,
         })
     }
 
@@ -141,6 +143,10 @@ impl Run {
             // The writers have little left to write, and their threads are no runtime's.
             let stopped = tokio::task::spawn_blocking(move || durable.stop()).await;
             debug_assert!(stopped.is_ok(), "stopping the writers does not panic");
+            if ended.is_complete {
+                // Made for this run alone: no other waits for it, and no run has its name again.
+                let _left = std::fs::remove_file(&self.run_lock);
+            }
         }
         ended
     }

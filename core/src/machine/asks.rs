@@ -96,6 +96,9 @@ impl Machine {
     fn cancel(&mut self, now: Now, request: RequestId, id: &WorkstreamId) -> Effects {
         let Some(it) = self.workstreams.get(id) else { return refuse_unknown(request, id) };
         match &it.phase {
+            Phase::Broken { .. } if it.is_busy() => {
+                refuse(request, RefusalKind::Conflict, "its failure is being written down; try again")
+            }
             Phase::Creating { .. } | Phase::Broken { .. } if !it.is_made => {
                 self.with(now, id, |it, around| it.cancel(request, around))
             }

@@ -126,7 +126,10 @@ async fn own_call(
                 return Err(ended_by(asked));
             }
             tokio::select! {
-                _taken_back = &mut wish => return Err(ended_by(asked)),
+                outcome = &mut wish => {
+                    let text = outcome.map_or_else(|refusal| refusal.text, |done| done.note);
+                    return Err(Failure::new(exit_code(asked), text));
+                }
                 again = signals.next() => std::process::exit(i32::from(exit_code(again))),
             }
         }
