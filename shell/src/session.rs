@@ -43,6 +43,11 @@ impl Pane {
         look(&mut self.lock().emulator)
     }
 
+    /// Whether a session ever showed anything on it.
+    pub fn was_seen(&self) -> bool {
+        self.lock().next_sequence.is_some()
+    }
+
     /// Wants this size; whether that is news.
     pub fn want_size(&self, columns: u16, rows: u16) -> bool {
         let mut screen = self.lock();
