@@ -25,6 +25,8 @@ pub mod ring;
 pub mod shutdown;
 pub mod snapshot;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod time;
 pub mod tracking;
 pub mod wire;

@@ -91,6 +91,10 @@ pub const ALTERNATES: usize = 16;
 pub const DRAIN_MS: u64 = 3_000;
 /// Shutdown: how long all pauses together may take.
 pub const PAUSE_ALL_MS: u64 = 5_000;
+/// Shutdown: what is kept back, before the watchdog comes, for writing down what became of the pauses.
+pub const RECORD_MS: u64 = 700;
+/// Shutdown: what is kept back, before the watchdog comes, for leaving.
+pub const LEAVE_MS: u64 = 200;
 /// Shutdown: when the watchdog ends the process, whatever it is doing.
 pub const SHUTDOWN_MS: u64 = 8_000;
 
@@ -202,7 +206,11 @@ pub const CONTAINER_FILE: i64 = 4 * 1_024 * 1_024 * 1_024;
 const _: () = assert!(BEAT_MS * 2 < BEAT_STALE_MS, "two lost beats must not look like death");
 const _: () = assert!(DRAIN_MS + PAUSE_ALL_MS <= SHUTDOWN_MS, "the watchdog must not cut an orderly end");
 const _: () = assert!(PAUSE_MS <= PAUSE_ALL_MS);
-const _: () = assert!(DIAL_MS < PING_MS && DIAL_MS < PAUSE_MS, "a dial that fails must not look like a lost answer");
+const _: () = assert!(LEAVE_MS < RECORD_MS, "there is time to write down what became of the pauses");
+const _: () =
+    assert!(DRAIN_MS + PAUSE_MS + RECORD_MS < SHUTDOWN_MS, "one pause fits after the longest drain");
+const _: () =
+    assert!(DIAL_MS < PING_MS && DIAL_MS < PAUSE_MS, "a dial that fails must not look like a lost answer");
 const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS);
 const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
 const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);

@@ -24,8 +24,6 @@ use crate::workstream::{Answer, LifeOp, Phase, Surroundings, Trouble, Workstream
 mod asks;
 mod boot;
 mod picture;
-#[cfg(test)]
-mod tests;
 
 /// Everything a run knows and decides.
 #[derive(Clone, Debug)]
@@ -144,17 +142,17 @@ impl Machine {
         }
         let mut soonest = Soonest::default()
             .or(self.is_writer().then(|| heartbeat::next_beat(self.last_beat)), Reason::Beat)
-            .or(self.engine.list_at.filter(|_| self.engine.listing_since.is_none()), Reason::List)
+            .or(self.engine.list_at.filter(|_| self.may_list()), Reason::List)
             .or(self.saving.retry_at, Reason::Save)
             .or(
                 self.shutdown.deadline().filter(|_| !self.planted.is(Canary::QuitWithoutDeadline)),
                 Reason::Shutdown,
             );
         for workstream in self.workstreams.values() {
-            if self.attaches() {
+            if self.attaches() && !self.shutdown.has_begun() {
                 soonest = soonest.or(workstream.reattaches_at(), Reason::Attach);
             }
-            if self.engine.listing_since.is_none() {
+            if self.may_list() {
                 soonest = soonest.or(self.settles_at(workstream), Reason::Settle);
             }
         }
@@ -176,6 +174,7 @@ impl Machine {
             Event::StateSaved { generation, outcome } => self.state_saved(now, generation, outcome),
 
             Event::BaseResolved { workstream, attempt, outcome } => {
+                let outcome = outcome.and_then(|base| self.check_branch(&workstream).map(|()| base));
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Base, git_trouble))
             }
             Event::WorkInspected { workstream, attempt, outcome } => {
@@ -272,6 +271,16 @@ impl Machine {
             self.with(now, workstream, |workstream, around| workstream.answer(attempt, answer, around));
         self.note_pause(workstream);
         effects
+    }
+
+    /// Two workstreams never share a branch, also when git does not know of it yet.
+    fn check_branch(&self, id: &WorkstreamId) -> Result<(), GitError> {
+        let Some(branch) = self.workstreams.get(id).map(|it| &it.facts.branch) else { return Ok(()) };
+        let has_it = |it: &&Workstream| it.facts.id != *id && it.facts.branch == *branch && it.has_branch();
+        match self.workstreams.values().find(has_it) {
+            Some(_) => Err(GitError::BranchExists { branch: branch.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn engine_answer(
@@ -433,7 +442,7 @@ impl Machine {
         let is_due =
             self.engine.is_stale || is_settling || self.engine.list_at.is_some_and(|at| at <= now.mono);
         let mut effects = Effects::none();
-        if self.engine.listing_since.is_some() || !is_due || self.shutdown.has_begun() {
+        if !is_due || !self.may_list() {
             return effects;
         }
         if !self.engine.is_watched && self.attaches() {
@@ -447,9 +456,14 @@ impl Machine {
         effects
     }
 
+    /// One listing at a time, and none once the run is ending.
+    fn may_list(&self) -> bool {
+        self.engine.listing_since.is_none() && !self.shutdown.has_begun()
+    }
+
     /// When a listing could end a removal's wait. While the engine is silent its retries are soon enough.
     fn settles_at(&self, workstream: &Workstream) -> Option<Mono> {
-        workstream.settles_at().filter(|_| self.engine.state == EngineState::Up && !self.shutdown.has_begun())
+        workstream.settles_at().filter(|_| self.engine.state == EngineState::Up)
     }
 
     fn drop_gone(&mut self, now: Mono) {
@@ -521,6 +535,8 @@ impl Machine {
                     );
                 }
             }
+            // A later generation is durable already, and stands for this one too.
+            Err(_) if generation <= self.saving.durable => {}
             Err(reason) => {
                 if self.saving.trouble.is_none() {
                     let text =
@@ -543,6 +559,10 @@ impl Machine {
             Ending::Open | Ending::Done => Effects::none(),
             Ending::Draining { .. } => {
                 let is_idle = !self.workstreams.values().any(Workstream::is_busy);
+                if is_idle && self.mark_running() && !is_over {
+                    self.saving.is_wanted = true;
+                    return Effects::none();
+                }
                 if is_over || (is_idle && is_saved) { self.begin_pausing(now) } else { Effects::none() }
             }
             Ending::Pausing { .. } => {
@@ -554,9 +574,21 @@ impl Machine {
                 self.saving.is_wanted |= self.shutdown.policy() == OnQuit::PauseAll && self.is_writer();
                 if self.saving.is_wanted { Effects::none() } else { self.tend_shutdown(now) }
             }
-            Ending::Recording { .. } if is_over || is_saved => self.exit(),
+            Ending::Recording { .. } if is_over || is_saved => self.exit(now, self.shutdown.is_complete()),
             Ending::Recording { .. } => Effects::none(),
         }
+    }
+
+    /// Marks what our quit is about to freeze. Says whether anything was not marked before: then that has to be
+    /// durable first.
+    fn mark_running(&mut self) -> bool {
+        let mut is_news = false;
+        if self.shutdown.policy() == OnQuit::PauseAll && self.is_writer() {
+            for it in self.workstreams.values_mut().filter(|it| it.is_running() && it.phase == Phase::Live) {
+                is_news |= !core::mem::replace(&mut it.was_paused_by_quit, true);
+            }
+        }
+        is_news
     }
 
     fn begin_pausing(&mut self, now: Now) -> Effects {
@@ -586,20 +618,17 @@ impl Machine {
         if !matches!(self.shutdown.phase(), Ending::Pausing { .. }) {
             return;
         }
-        let Some(workstream) = self.workstreams.get_mut(id) else { return };
+        let Some(workstream) = self.workstreams.get(id) else { return };
         let outcome = match (&workstream.phase, workstream.last_trouble.clone()) {
             (Phase::Changing { is_recording: false, .. }, _) => return,
-            (_, Some(trouble)) => {
-                workstream.was_paused_by_quit = false;
-                ShutdownOutcome::Failed(trouble)
-            }
-            (_, None) => ShutdownOutcome::Paused,
+            (_, Some(trouble)) if workstream.is_running() => ShutdownOutcome::Failed(trouble),
+            (_, _) => ShutdownOutcome::Paused,
         };
         self.shutdown.record(id, outcome);
     }
 
-    fn exit(&mut self) -> Effects {
-        let is_complete = self.shutdown.is_complete();
+    /// Everybody who waits is answered, and the process is told to end.
+    fn exit(&mut self, now: Now, is_complete: bool) -> Effects {
         let mut effects = Effects::none();
         for request in core::mem::take(&mut self.quit_asked_by) {
             effects.push(Effect::Reply {
@@ -608,13 +637,11 @@ impl Machine {
             });
         }
         for id in self.ids() {
-            let Some(workstream) = self.workstreams.get_mut(&id) else { continue };
-            for request in core::mem::take(&mut workstream.asked_by) {
-                let text = "ccells ended first; the next start takes it up".to_string();
-                let refusal = Refusal { kind: RefusalKind::Timeout, text, work: None };
-                effects.push(Effect::Reply { request, outcome: Err(refusal) });
-            }
+            let text = "ccells ended first; the next start takes it up".to_string();
+            let refusal = Refusal { kind: RefusalKind::Timeout, text, work: None };
+            effects.extend(self.with(now, &id, |workstream, _| workstream.reply_all(&Err(refusal))));
         }
+        effects.extend(self.refuse_held_back());
         self.shutdown.finish();
         effects.push(Effect::Exit { is_complete });
         effects

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::event::OnQuit;
 use crate::ids::WorkstreamId;
-use crate::limits::{DRAIN_MS, PAUSE_ALL_MS, SHUTDOWN_MS};
+use crate::limits::{DRAIN_MS, LEAVE_MS, PAUSE_ALL_MS, RECORD_MS, SHUTDOWN_MS};
 use crate::snapshot::{ShutdownOutcome, ShutdownState};
 use crate::time::Mono;
 
@@ -89,7 +89,8 @@ impl Shutdown {
             OnQuit::KeepRunning => ShutdownOutcome::KeptRunning,
         };
         self.outcomes = running.iter().map(|id| (id.clone(), outcome.clone())).collect();
-        self.phase = Phase::Pausing { until: now.after(PAUSE_ALL_MS) };
+        let at_last = self.began.after(SHUTDOWN_MS - RECORD_MS);
+        self.phase = Phase::Pausing { until: now.after(PAUSE_ALL_MS).min(at_last) };
     }
 
     /// One container was frozen, or not.
@@ -111,7 +112,7 @@ impl Shutdown {
                 *outcome = ShutdownOutcome::Failed("the engine did not answer in time".into());
             }
         }
-        self.phase = Phase::Recording { until: self.began.after(SHUTDOWN_MS - 200) };
+        self.phase = Phase::Recording { until: self.began.after(SHUTDOWN_MS - LEAVE_MS) };
     }
 
     /// The process is told to end.

@@ -10,7 +10,7 @@ use crate::canary::Planted;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
-use crate::limits::{REATTACH_FIRST_MS, REATTACH_LAST_MS};
+use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now};
@@ -205,6 +205,8 @@ pub struct Workstream {
     pub was_stopped_by_user: bool,
     /// Whether the user chose its branch: then it is that one or none.
     pub is_branch_chosen: bool,
+    /// Whether it was made once: then making it again is about its container only, and cancelling that takes nothing.
+    pub is_made: bool,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
     /// When a container of it was asked for whose outcome is unknown: it may still appear.
@@ -239,6 +241,7 @@ impl Workstream {
             was_paused_by_quit: false,
             was_stopped_by_user: false,
             is_branch_chosen: true,
+            is_made: false,
             is_recovered: false,
             unsettled_since: None,
             has_intent: false,
@@ -252,7 +255,9 @@ impl Workstream {
     pub fn entry(&self) -> Option<StateEntry> {
         let is_in = match &self.phase {
             Phase::Live | Phase::Lost | Phase::Changing { .. } => true,
-            Phase::Creating { step, .. } | Phase::Broken { step, .. } => *step >= CreateStep::SavingState,
+            Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
+                self.is_made || *step >= CreateStep::SavingState
+            }
             Phase::Destroying { step, .. } => *step <= DestroyStep::RetiringHome,
             Phase::Gone => false,
         };
@@ -263,6 +268,11 @@ impl Workstream {
             facts: self.facts.clone(),
             extra: self.extra.clone(),
         })
+    }
+
+    /// Whether its branch is settled: before, it may get another.
+    pub fn has_branch(&self) -> bool {
+        self.is_made || self.facts.base.is_some()
     }
 
     /// Whether something was asked for on its behalf that is not answered.
@@ -291,6 +301,7 @@ impl Workstream {
     ) -> Effects {
         self.phase = Phase::Destroying { step, keep_branch, stuck: None };
         self.last_trouble = None;
+        self.unsettled_since = self.unsettled_since.filter(|since| around.now.mono < since.after(LATE_MS));
         self.issue_destroy(step, around)
     }
 
@@ -358,7 +369,8 @@ impl Workstream {
         attempt
     }
 
-    fn reply_all(&mut self, outcome: &Result<String, Refusal>) -> Effects {
+    /// Answers everybody who waits for the end of what is being done.
+    pub fn reply_all(&mut self, outcome: &Result<String, Refusal>) -> Effects {
         let mut effects = Effects::none();
         for request in core::mem::take(&mut self.asked_by) {
             let outcome = outcome
@@ -458,10 +470,23 @@ impl Workstream {
 
     /// A listing that was asked for at `requested_at` does not show its container.
     pub fn missed(&mut self, requested_at: Mono) {
-        if requested_at < self.settled_at || self.is_busy() || self.phase != Phase::Live {
+        if requested_at < self.settled_at || self.is_busy() {
             return;
         }
-        self.phase = Phase::Lost;
+        match self.phase {
+            Phase::Live => self.phase = Phase::Lost,
+            // Taken up again, it makes another container instead of asking for one that is gone.
+            Phase::Broken { .. } => {}
+            Phase::Creating { .. }
+            | Phase::Changing { .. }
+            | Phase::Lost
+            | Phase::Destroying { .. }
+            | Phase::Gone => return,
+        }
+        self.forget_container();
+    }
+
+    fn forget_container(&mut self) {
         self.container = None;
         self.observed = None;
         self.agent = None;
@@ -497,9 +522,8 @@ impl Workstream {
             SessionState::Waiting { until } => until <= around.now.mono,
             SessionState::Opening(_) | SessionState::Open(_) => false,
         };
-        let is_wanted = self.is_running() && matches!(self.phase, Phase::Live | Phase::Changing { .. });
         let (true, true, false, Some(container)) =
-            (is_due, is_wanted, around.is_ending, self.container.clone())
+            (is_due, self.wants_session(), around.is_ending, self.container.clone())
         else {
             return Effects::none();
         };
@@ -507,6 +531,10 @@ impl Workstream {
         self.session = SessionState::Opening(attempt);
         let (workstream, directory) = (self.facts.id.clone(), self.facts.home.clone());
         Effects::from(Effect::OpenSession { workstream, attempt, container, directory })
+    }
+
+    fn wants_session(&self) -> bool {
+        self.is_running() && matches!(self.phase, Phase::Live | Phase::Changing { .. })
     }
 
     /// The session is there.
@@ -528,7 +556,7 @@ impl Workstream {
     /// When a session is to be opened again.
     pub fn reattaches_at(&self) -> Option<Mono> {
         match self.session {
-            SessionState::Waiting { until } if self.is_running() => Some(until),
+            SessionState::Waiting { until } if self.wants_session() => Some(until),
             SessionState::Waiting { .. }
             | SessionState::None
             | SessionState::Opening(_)

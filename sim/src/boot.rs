@@ -1,10 +1,10 @@
 //! What a run does before its machine is told anything: its rooms, its locks, and then everything on disk that the
 //! machine has to know, in one fixed order. All of it by single file operations, so that a crash can come anywhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ccells_core::event::{Access, Found, Previous, Purpose, Repo, Settings, StateFound};
-use ccells_core::ids::{HomeId, PathText, RunId, WorkstreamId};
+use ccells_core::ids::{ContainerId, HomeId, PathText, RunId, WorkstreamId};
 use ccells_core::ports::{FileError, FileOk, FileOp, Files};
 use ccells_core::record::{
     self, BeatRecord, Facts, FactsRecord, Flaw, Intent, StateRecord, TrackingRecord,
@@ -127,17 +127,14 @@ pub fn find(files: &mut impl Files, start: &Start, worktrees: BTreeSet<Workstrea
     for room in places.rooms() {
         files.apply(&FileOp::MakeDir(room))?;
     }
-    files.apply(&FileOp::TryLock(places.run_lock(&start.run)))?;
     let mut boot = Boot { files, start, places, notices: Vec::new() };
     let access = boot.take_repository()?;
     let is_writer = access == Access::Write;
-    let previous = boot.previous(is_writer)?;
     let state = boot.state(is_writer)?;
+    let previous = boot.previous(is_writer)?;
     let intents = boot.intents(is_writer)?;
     let facts = boot.facts()?;
-    if is_writer {
-        boot.check_index();
-    }
+    let tracked = boot.index()?;
     Ok(Found {
         run: start.run.clone(),
         pid: start.pid,
@@ -152,6 +149,7 @@ pub fn find(files: &mut impl Files, start: &Start, worktrees: BTreeSet<Workstrea
         state,
         intents,
         facts,
+        tracked,
         worktrees,
         notices: boot.notices,
     })
@@ -167,7 +165,10 @@ struct Boot<'a, F> {
 impl<F: Files> Boot<'_, F> {
     fn take_repository(&mut self) -> Result<Access, FileError> {
         match self.files.apply(&FileOp::TryLock(self.places.repo_lock())) {
-            Ok(_) => Ok(Access::Write),
+            Ok(_) => {
+                self.files.apply(&FileOp::TryLock(self.places.run_lock(&self.start.run)))?;
+                Ok(Access::Write)
+            }
             Err(FileError::Locked) => Ok(Access::ReadOnly { holder: "another ccells".to_string() }),
             Err(error) => Err(error),
         }
@@ -279,22 +280,25 @@ impl<F: Files> Boot<'_, F> {
         Ok(all)
     }
 
-    /// A damaged index is set aside now, so that the next change finds one it can write.
-    fn check_index(&mut self) {
-        let lock = self.places.index_lock();
-        if self.files.apply(&FileOp::TryLock(lock.clone())).is_err() {
-            return;
-        }
-        let load = Load::new(self.places.index(), Keep::One, self.start.now, record::parse::<TrackingRecord>);
-        match store::run(self.files, load) {
-            Loaded::Fresh | Loaded::Read(_) => {}
-            Loaded::Recovered { .. } | Loaded::Lost { .. } => {
-                self.notices.push("the index of containers was damaged and is made anew".to_string());
+    /// What the index says. A damaged one is written anew with the next change.
+    fn index(&mut self) -> Result<BTreeMap<WorkstreamId, ContainerId>, FileError> {
+        let bytes = match self.files.apply(&FileOp::Read(self.places.index())) {
+            Ok(FileOk::Bytes(bytes)) => bytes,
+            Ok(FileOk::Done | FileOk::Names(_)) | Err(FileError::NotFound) => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error),
+        };
+        match record::parse::<TrackingRecord>(&bytes) {
+            Ok(index) => Ok(index
+                .containers
+                .into_iter()
+                .filter(|entry| entry.repo_id == self.start.repo.id)
+                .map(|entry| (entry.workstream_id, entry.container_id))
+                .collect()),
+            Err(flaw) => {
+                self.notices.push(format!("the index of containers: {flaw}"));
+                Ok(BTreeMap::new())
             }
-            Loaded::Newer { version } => self.notices.push(Flaw::Newer { version }.to_string()),
-            Loaded::Unreadable { why } => self.notices.push(format!("the index of containers: {why}")),
         }
-        let _ = self.files.apply(&FileOp::Unlock(lock));
     }
 
     fn names(&mut self, directory: &PathText) -> Result<Vec<String>, FileError> {

@@ -6,7 +6,7 @@ use ccells_core::ids::{Attempt, Generation, PathText, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{FileError, FileOp, GitError, WorktreePlan};
 use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, StateRecord, VERSION, Writer};
-use ccells_core::store::{Keep, Protocol, Remove, Replace, Step, Update};
+use ccells_core::store::{Keep, Remove, Replace, Step, Update};
 use ccells_core::tracking::{self, Delta};
 
 use crate::boot;
@@ -131,7 +131,11 @@ impl World {
         let run = &self.processes[process];
         let writer = Writer { run: run.start.run.clone(), pid: run.start.pid };
         let apply =
-            move |present: Option<Vec<u8>>| tracking::apply(present.as_deref(), &delta, &writer, at);
+            move |present: Option<Vec<u8>>| match tracking::apply(present.as_deref(), &delta, &writer, at) {
+                // Only an index: what it held is in the labels too.
+                Err(record::Flaw::Corrupt { .. }) => tracking::apply(None, &delta, &writer, at),
+                other => other,
+            };
         let update = Update::new(
             run.places.index_lock(),
             run.places.index(),

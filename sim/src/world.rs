@@ -334,7 +334,7 @@ impl World {
         }
         let rate = self.weather.hot_crash;
         if self.is_storm && self.choices.chance("crash.hot", rate) {
-            self.note_crash_site(process);
+            self.saw("crash at a step");
             if self.choices.chance("crash.power", 3_000) {
                 self.cut_power();
             } else {

@@ -37,12 +37,21 @@ impl Machine {
                 done(request, "")
             }
             Ask::Quit { policy } => self.quit(now, request, policy),
-            Ask::QuitNow => self.exit_now(request),
-            Ask::Cancel(id) => self.cancel(now, request, &id),
+            Ask::QuitNow => {
+                self.quit_asked_by.push(request);
+                self.exit(now, false)
+            }
+            Ask::Cancel(id) if self.is_creating(&id) => self.cancel(now, request, &id),
             ask if !self.engine.was_heard => {
                 self.held_back.push((request, ask));
                 Effects::none()
             }
+            Ask::Cancel(id) => self.cancel(now, request, &id),
+            Ask::Reconcile if !self.is_recovered => refuse(
+                request,
+                RefusalKind::Failed,
+                "the engine does not answer, so nothing is finished or undone; try again when it does",
+            ),
             Ask::Reconcile => {
                 let mut effects = self.reconcile(now);
                 effects.extend(done(request, ""));
@@ -73,49 +82,40 @@ impl Machine {
             return Effects::none();
         }
         self.shutdown.begin(now.mono, policy);
-        if policy == OnQuit::PauseAll && self.is_writer() {
-            for it in self.workstreams.values_mut().filter(|it| it.is_running() && it.phase == Phase::Live) {
-                it.was_paused_by_quit = true;
-                self.saving.is_wanted = true;
-            }
-        }
-        let refusal = |request| refuse(request, RefusalKind::Failed, "ccells is ending");
-        core::mem::take(&mut self.held_back).into_iter().map(|(request, _)| refusal(request)).fold(
-            Effects::none(),
-            |mut all, effects| {
-                all.extend(effects);
-                all
-            },
-        )
+        self.refuse_held_back()
     }
 
-    fn exit_now(&mut self, request: RequestId) -> Effects {
-        self.shutdown.finish();
-        let mut effects = done(request, "");
-        effects.push(Effect::Exit { is_complete: false });
+    /// Wishes that were never judged are refused: the run is ending.
+    pub(super) fn refuse_held_back(&mut self) -> Effects {
+        let mut effects = Effects::none();
+        for (request, _) in core::mem::take(&mut self.held_back) {
+            effects.extend(refuse(request, RefusalKind::Failed, "ccells is ending"));
+        }
         effects
     }
 
     fn cancel(&mut self, now: Now, request: RequestId, id: &WorkstreamId) -> Effects {
-        let Some(it) = self.workstreams.get_mut(id) else { return refuse_unknown(request, id) };
-        match &mut it.phase {
+        let Some(it) = self.workstreams.get(id) else { return refuse_unknown(request, id) };
+        match &it.phase {
             Phase::Creating { .. } if self.planted.is(Canary::CancelForgets) => {
-                it.phase = Phase::Gone;
+                self.workstreams.remove(id);
                 done(request, "cancelled")
             }
-            Phase::Creating { is_cancelled, .. } => {
-                *is_cancelled = true;
-                it.asked_by.push(request);
-                Effects::none()
+            Phase::Creating { .. } | Phase::Broken { .. } if !it.is_made => {
+                self.with(now, id, |it, around| it.cancel(request, around))
             }
-            Phase::Broken { .. } => {
-                it.asked_by.push(request);
-                self.with(now, id, Workstream::roll_back)
-            }
-            Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => {
-                refuse(request, RefusalKind::Conflict, "it is made already; remove it instead")
-            }
+            Phase::Creating { .. }
+            | Phase::Broken { .. }
+            | Phase::Live
+            | Phase::Changing { .. }
+            | Phase::Lost
+            | Phase::Destroying { .. }
+            | Phase::Gone => refuse(request, RefusalKind::Conflict, "it is made already; remove it instead"),
         }
+    }
+
+    fn is_creating(&self, id: &WorkstreamId) -> bool {
+        self.workstreams.get(id).is_some_and(|it| matches!(it.phase, Phase::Creating { .. }))
     }
 
     fn change(
@@ -196,8 +196,13 @@ impl Machine {
             );
         }
         let step = match &it.phase {
+            // The intent says what becomes of the branch: another word means another intent, while it matters.
+            Phase::Destroying { step, keep_branch: said, .. }
+                if *said != keep_branch && *step <= DestroyStep::RemovingWorktree =>
+            {
+                (*step).min(DestroyStep::WritingIntent)
+            }
             Phase::Destroying { step, .. } => *step,
-            Phase::Broken { .. } | Phase::Live | Phase::Lost if is_forced => DestroyStep::WritingIntent,
             Phase::Creating { .. }
             | Phase::Broken { .. }
             | Phase::Live
@@ -205,6 +210,7 @@ impl Machine {
             | Phase::Lost
             | Phase::Gone => DestroyStep::Inspecting,
         };
+        let step = if is_forced { step.max(DestroyStep::WritingIntent) } else { step };
         it.asked_by.push(request);
         self.with(now, id, |it, around| it.destroy_from(step, keep_branch, around))
     }
@@ -308,7 +314,8 @@ impl Machine {
         if let EngineState::Down { reason, .. } = &self.engine.state {
             return Err((RefusalKind::Failed, reason.clone()));
         }
-        let is_same = |it: &&Workstream| Some(&it.facts.name) == wanted.name.as_ref();
+        let is_same =
+            |it: &&Workstream| Some(&it.facts.name) == wanted.name.as_ref() || it.facts.id == wanted.id;
         if let Some(same) = self.workstreams.values().find(is_same) {
             return Err((
                 RefusalKind::Conflict,

@@ -36,13 +36,14 @@ impl Machine {
                 self.restore_entry(now.mono, entry);
             }
         }
-        for facts in &found.facts {
-            if !self.workstreams.contains_key(&facts.id) {
-                self.insert(Workstream::new(facts.clone(), Phase::Live, now.mono));
-            }
-        }
         for intent in &found.intents {
             self.restore_intent(now.mono, intent);
+        }
+        for facts in &found.facts {
+            if !self.workstreams.contains_key(&facts.id) {
+                let workstream = Workstream::new(facts.clone(), Phase::Live, now.mono);
+                self.insert(Workstream { is_made: true, ..workstream });
+            }
         }
         for (id, container) in &found.tracked {
             if let Some(workstream) = self.workstreams.get_mut(id) {
@@ -73,6 +74,7 @@ impl Machine {
         workstream.was_paused_by_quit = entry.was_paused_by_quit;
         workstream.was_stopped_by_user = entry.was_stopped_by_user;
         workstream.extra = entry.extra;
+        workstream.is_made = true;
         self.insert(workstream);
     }
 
@@ -104,7 +106,7 @@ impl Machine {
 
     /// The engine was heard: decide about everything that the start found.
     pub(super) fn recover(&mut self, now: Now) -> Effects {
-        if core::mem::replace(&mut self.is_recovered, true) {
+        if self.shutdown.has_begun() || core::mem::replace(&mut self.is_recovered, true) {
             return Effects::none();
         }
         let verdicts: Vec<_> =
@@ -226,6 +228,7 @@ impl Machine {
         }
         let mut workstream = Workstream::new(stranger(found, seen, now.wall), Phase::Live, now.mono);
         workstream.is_recovered = true;
+        workstream.is_made = true;
         workstream.seen(seen, requested_at);
         self.insert(workstream);
         self.saving.is_wanted |= self.purpose() != Purpose::Verb;

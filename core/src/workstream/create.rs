@@ -7,7 +7,7 @@ use super::{Answer, Phase, Surroundings, Trouble, Workstream};
 use crate::canary::{Canary, Planted};
 use crate::container::ContainerState;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
-use crate::ids::{Attempt, ContainerId, Generation};
+use crate::ids::{Attempt, ContainerId, Generation, RequestId};
 use crate::record::Operation;
 use crate::tracking::{self, Delta};
 use crate::workstream::destroy::DestroyStep;
@@ -147,13 +147,15 @@ impl Workstream {
             }
             Answer::Container(container) => {
                 self.container = Some(container);
-                self.unsettled_since = None;
                 self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
             }
             Answer::Done | Answer::Work(_) => {
                 match step {
                     CreateStep::WritingIntent => self.has_intent = true,
-                    CreateStep::ClearingIntent => self.has_intent = false,
+                    CreateStep::ClearingIntent => {
+                        self.has_intent = false;
+                        self.is_made = true;
+                    }
                     CreateStep::Starting => self.observe(ContainerState::Running, None, around.now.mono),
                     CreateStep::ResolvingBase
                     | CreateStep::PinningBase
@@ -262,14 +264,37 @@ impl Workstream {
         self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
     }
 
-    /// Takes back what there is of it. Before its intent, that is nothing.
-    pub fn roll_back(&mut self, around: &mut Surroundings<'_>) -> Effects {
+    /// The user takes back a making that is not finished. What is in flight is waited for: dropping it undoes nothing.
+    pub fn cancel(&mut self, request: RequestId, around: &mut Surroundings<'_>) -> Effects {
+        let is_under_way = if let Phase::Creating { is_cancelled, .. } = &mut self.phase {
+            if core::mem::replace(is_cancelled, true) {
+                self.asked_by.push(request);
+                return Effects::none();
+            }
+            true
+        } else {
+            false
+        };
+        let text = alloc::format!("the creation of `{}` was cancelled", self.facts.name);
+        let mut effects = self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }));
+        self.asked_by.push(request);
+        if !is_under_way {
+            effects.extend(self.roll_back(around));
+        }
+        effects
+    }
+
+    /// Takes back what there is of it. Before its intent, that is nothing; once it has a container, its agent may have
+    /// worked, and work is never taken without the user's word.
+    fn roll_back(&mut self, around: &mut Surroundings<'_>) -> Effects {
+        if self.container.is_some() {
+            return self.destroy_from(DestroyStep::Inspecting, false, around);
+        }
         if self.has_intent {
             return self.destroy_from(DestroyStep::WritingIntent, false, around);
         }
         self.phase = Phase::Gone;
-        let text = alloc::format!("creation of `{}` cancelled; nothing is left of it", self.facts.name);
-        self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
+        self.reply_all(&Ok("cancelled; nothing is left of it".to_string()))
     }
 }
 

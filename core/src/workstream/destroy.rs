@@ -80,8 +80,10 @@ impl Workstream {
             }
             (DestroyStep::RemovingContainer, _) => {
                 assert!(self.has_intent, "R13: nothing is taken away before its intent is durable");
-                let mut effects = Effects::from(Effect::CloseSession { workstream: workstream.clone() });
-                self.session = SessionState::None;
+                let mut effects = Effects::none();
+                if core::mem::replace(&mut self.session, SessionState::None) != SessionState::None {
+                    effects.push(Effect::CloseSession { workstream: workstream.clone() });
+                }
                 let (home, name) = (around.home.clone(), self.facts.container_name.clone());
                 effects.push(Effect::RemoveContainer { workstream, attempt: self.wait(around), home, name });
                 effects
@@ -132,12 +134,16 @@ impl Workstream {
             Answer::Trouble(Trouble::Absent(_))
                 if step == DestroyStep::RemovingContainer && !around.planted.is(Canary::GoneIsAnError) =>
             {
+                self.forget_container();
                 self.destroy_next(step, keep_branch, around)
             }
             Answer::Trouble(trouble) => self.stuck_in_destroy(step, keep_branch, &trouble, around),
             Answer::Done | Answer::Base(_) | Answer::Container(_) | Answer::Work(_) => {
                 if step == DestroyStep::WritingIntent {
                     self.has_intent = true;
+                }
+                if step == DestroyStep::RemovingContainer {
+                    self.forget_container();
                 }
                 self.destroy_next(step, keep_branch, around)
             }

@@ -167,13 +167,12 @@ fn socket(ground: &Ground) -> Result<std::path::PathBuf, Failure> {
 /// The workstream that the user means: by id, by name, or by the unique beginning (or end) of an id.
 pub(super) fn resolve<'a>(picture: &'a Value, wanted: &str) -> Result<(WorkstreamId, &'a Value), Failure> {
     let all = picture["workstreams"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let text = |card: &'a Value, key: &str| card[key].as_str().unwrap_or_default();
     let exact: Vec<_> = all.iter().filter(|card| text(card, "id") == wanted || text(card, "name") == wanted).collect();
-    let near = |card: &&&Value| {
+    let near = |card: &Value| {
         let id = text(card, "id");
         id.starts_with(wanted) || (wanted.len() >= 4 && id.ends_with(wanted)) || text(card, "name").starts_with(wanted)
     };
-    let found = if exact.is_empty() { all.iter().filter(|card| near(&card)).collect() } else { exact };
+    let found = if exact.is_empty() { all.iter().filter(|card| near(card)).collect() } else { exact };
     match found[..] {
         [card] => {
             let id = WorkstreamId::parse(text(card, "id")).map_err(|error| Failure::new(1, error.to_string()))?;
@@ -185,6 +184,10 @@ pub(super) fn resolve<'a>(picture: &'a Value, wanted: &str) -> Result<(Workstrea
             Err(Failure::new(4, format!("`{wanted}` is not unique: {}", names.join(", "))))
         }
     }
+}
+
+fn text<'a>(card: &'a Value, key: &str) -> &'a str {
+    card[key].as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,0 +1,4 @@
+//! The holder, built static beside us.
+
+/// Its bytes.
+pub static HOLDER: &[u8] = b"";
