@@ -29,7 +29,7 @@ impl World {
         let way = self.way();
         self.later(patience_ms, Item::Impatience(number));
         let rate = self.weather.request_lost;
-        if !(self.is_storm && self.choices.chance("call.lost", rate)) {
+        if !(self.chance("call.lost", rate)) {
             self.later(way, Item::Arrive(number));
         }
         let call = Call { process, op, sent_at: self.now, answer, is_waited_for: true };
@@ -41,11 +41,11 @@ impl World {
             return 2;
         }
         let rate = self.weather.slow_engine;
-        if self.choices.chance("call.slow", rate) {
+        if self.chance("call.slow", rate) {
             self.saw("slow engine");
-            100 + self.choices.below("call.way", 60_000)
+            100 + self.draw("call.way", 60_000)
         } else {
-            2 + self.choices.below("call.delay", 12)
+            2 + self.draw("call.delay", 12)
         }
     }
 
@@ -88,7 +88,7 @@ impl World {
         let outcome = match outcome {
             // The adapter takes what is gone already as done; raw or not, the machine must cope.
             Err(EngineError::NotFound { .. })
-                if matches!(op, EngineOp::Remove(..)) && self.choices.below("remove.gone", 2) == 0 =>
+                if matches!(op, EngineOp::Remove(..)) && self.draw("remove.gone", 2) == 0 =>
             {
                 Ok(EngineOk::Done)
             }
@@ -98,22 +98,22 @@ impl World {
             self.engine_changed();
         }
         let rate = self.weather.reply_lost;
-        if self.is_storm && self.choices.chance("call.reply", rate) {
+        if self.chance("call.reply", rate) {
             self.saw("lost reply");
             return;
         }
-        let delay = 1 + if self.is_storm { self.choices.below("call.back", 8) } else { 0 };
+        let delay = 1 + if self.is_storm { self.draw("call.back", 8) } else { 0 };
         self.later(delay, Item::Answer(number, outcome));
     }
 
     /// The engine fails: before it did anything, or, making a container, after.
     fn refusal(&mut self, op: &EngineOp) -> Option<EngineError> {
         let rate = self.weather.engine_error;
-        if !self.is_storm || !self.choices.chance("engine.error", rate) {
+        if !self.is_storm || !self.chance("engine.error", rate) {
             return None;
         }
         self.saw("engine error");
-        if matches!(op, EngineOp::Create(_)) && self.choices.below("engine.half", 2) == 1 {
+        if matches!(op, EngineOp::Create(_)) && self.draw("engine.half", 2) == 1 {
             let _ = self.engine.land(op).map(|_| self.note_created(op));
         }
         let what = "internal error".to_string();
@@ -174,7 +174,7 @@ impl World {
                 continue;
             }
             let rate = self.weather.event_lost;
-            if !(self.is_storm && self.choices.chance("engine.event", rate)) {
+            if !(self.chance("engine.event", rate)) {
                 self.later(1, Item::Tell(process, Event::EngineChanged));
             }
         }

@@ -9,7 +9,7 @@ use ccells_core::snapshot::CardState;
 
 use crate::canary::Planted;
 use crate::checkers::converge;
-use crate::choice::{Choices, Recording};
+use crate::choice::{Choices, Record};
 use crate::oracle::Violation;
 use crate::trace::Trace;
 use crate::world::{Item, World};
@@ -27,7 +27,7 @@ pub struct Report {
     /// The first broken invariant.
     pub violation: Option<Violation>,
     /// What was drawn.
-    pub recording: Recording,
+    pub recording: Record,
     /// Fingerprint and number of steps.
     pub fingerprint: (u64, u64),
     /// The lines of the trace, when they were kept.
@@ -57,7 +57,7 @@ pub fn report(mut world: World, panic: Option<Box<dyn std::any::Any + Send>>) ->
     }
     Report {
         violation: world.oracle.violation.clone(),
-        recording: world.choices.recorded(),
+        recording: world.choices.record(),
         fingerprint: world.trace.fingerprint(),
         seen: world.seen.iter().copied().collect(),
         simulated_ms: world.now,
@@ -71,7 +71,7 @@ fn whole(world: &mut World) {
     for seat in 0..world.seats.len() {
         world.later(seat as u64, Item::User(seat));
     }
-    let storm = STORM_MS + world.choices.below("storm", LONGER_MS);
+    let storm = STORM_MS + world.draw("storm", LONGER_MS);
     world.run_until(storm);
     calm(world);
 }

@@ -3,9 +3,11 @@
 
 use ccells_core::container::Labels;
 use ccells_core::ids::RunId;
+use ccells_core::ports::{FileError, FileOk};
 
 use crate::choice::Choices;
 use crate::ports::engine::Meddling;
+use crate::ports::files::FaultRates;
 use crate::process::Life;
 use crate::trace::Who;
 use crate::world::{Item, World};
@@ -17,38 +19,38 @@ const STRIKE_MS: u64 = 250;
 #[derive(Clone, Debug)]
 pub struct Weather {
     /// A crash at a step, an effect, or an arrival at the engine.
-    pub hot_crash: u64,
+    pub hot_crash: u32,
     /// A request never lands.
-    pub request_lost: u64,
+    pub request_lost: u32,
     /// An answer never comes.
-    pub reply_lost: u64,
+    pub reply_lost: u32,
     /// A request takes up to a minute.
-    pub slow_engine: u64,
+    pub slow_engine: u32,
     /// The engine answers 500.
-    pub engine_error: u64,
+    pub engine_error: u32,
     /// A message of the engine's event stream gets lost.
-    pub event_lost: u64,
+    pub event_lost: u32,
     /// An answer is told twice.
-    pub twice: u64,
+    pub twice: u32,
     /// A file operation fails.
-    pub disk_error: u64,
+    pub disk_error: u32,
     /// A file operation takes seconds.
-    pub slow_disk: u64,
+    pub slow_disk: u32,
     /// Git fails.
-    pub git_error: u64,
-    kill: u64,
-    power: u64,
-    stop: u64,
-    sleep: u64,
-    clock: u64,
-    disk_trouble: u64,
-    rot: u64,
-    engine_restart: u64,
-    engine_hang: u64,
-    meddle: u64,
-    stranger: u64,
+    pub git_error: u32,
+    kill: u32,
+    power: u32,
+    stop: u32,
+    sleep: u32,
+    clock: u32,
+    disk_trouble: u32,
+    rot: u32,
+    engine_restart: u32,
+    engine_hang: u32,
+    meddle: u32,
+    stranger: u32,
     /// A second run starts beside one that runs.
-    pub second: u64,
+    pub second: u32,
     /// Until then the disk takes no writes.
     pub disk_bad_until: u64,
     /// Whether that is for want of space.
@@ -63,8 +65,8 @@ pub struct Weather {
 
 impl Weather {
     /// Draws which faults there are.
-    pub fn draw(choices: &mut Choices) -> Self {
-        let mut rate = |most: u64| {
+    pub fn draw(choices: &Choices) -> Self {
+        let rate = |most: u32| {
             if choices.below("swarm", 2) == 0 { 0 } else { 1 + choices.below("swarm.rate", most) }
         };
         Self {
@@ -75,7 +77,7 @@ impl Weather {
             engine_error: rate(800),
             event_lost: rate(5_000),
             twice: rate(500),
-            disk_error: rate(100),
+            disk_error: rate(60),
             slow_disk: rate(100),
             git_error: rate(500),
             kill: rate(200),
@@ -121,7 +123,7 @@ impl World {
             .filter_map(|it| it.labels.as_ref().map(|labels| labels.workstream.clone()))
             .collect();
         for workstream in working {
-            match self.choices.below("agent", 8) {
+            match self.draw("agent", 8) {
                 1 | 2 => self.git.work(&workstream, false),
                 3 => self.git.work(&workstream, true),
                 _ => {}
@@ -134,10 +136,10 @@ impl World {
             if !self.is_alive(process) {
                 continue;
             }
-            if self.choices.chance("strike.kill", self.weather.kill) {
+            if self.chance("strike.kill", self.weather.kill) {
                 self.kill(process);
-            } else if self.choices.chance("strike.stop", self.weather.stop) {
-                let until = self.now + 1_000 + self.choices.below("stop.long", 60_000);
+            } else if self.chance("strike.stop", self.weather.stop) {
+                let until = self.now + 1_000 + self.draw("stop.long", 60_000);
                 self.stop(process, until);
                 self.saw("stopped process");
             }
@@ -145,11 +147,11 @@ impl World {
     }
 
     fn strike_machine(&mut self) {
-        if self.choices.chance("strike.power", self.weather.power) {
+        if self.chance("strike.power", self.weather.power) {
             self.cut_power();
         }
-        if self.choices.chance("strike.sleep", self.weather.sleep) {
-            let until = self.now + 5_000 + self.choices.below("sleep.long", 50_000);
+        if self.chance("strike.sleep", self.weather.sleep) {
+            let until = self.now + 5_000 + self.draw("sleep.long", 50_000);
             self.trace.note(self.now, Who::Sky, "sleep", || format!("until {until}"));
             self.saw("machine asleep");
             self.weather.asleep_until = until;
@@ -157,29 +159,31 @@ impl World {
                 self.stop(process, until);
             }
         }
-        if self.choices.chance("strike.clock", self.weather.clock) {
-            let ahead = i64::try_from(self.choices.below("clock.step", 7_200_000)).unwrap_or(0) - 3_600_000;
+        if self.chance("strike.clock", self.weather.clock) {
+            let ahead = i64::try_from(self.draw("clock.step", 7_200_000)).unwrap_or(0) - 3_600_000;
             self.wall_ahead += ahead;
             self.saw("clock step");
             self.trace.note(self.now, Who::Sky, "clock", || format!("{ahead} ms"));
         }
-        if self.choices.chance("strike.disk", self.weather.disk_trouble) {
-            self.weather.disk_bad_until = self.now + 500 + self.choices.below("disk.long", 15_000);
-            self.weather.disk_is_full = self.choices.below("disk.full", 2) == 1;
+        if self.chance("strike.disk", self.weather.disk_trouble) {
+            self.weather.disk_bad_until = self.now + 500 + self.draw("disk.long", 15_000);
+            self.weather.disk_is_full = self.draw("disk.full", 2) == 1;
             let until = self.weather.disk_bad_until;
+            self.set_disk();
+            self.later(until - self.now, Item::DiskMended);
             self.trace.note(self.now, Who::Sky, "disk", || format!("takes no writes until {until}"));
         }
-        if self.choices.chance("strike.rot", self.weather.rot) {
+        if self.chance("strike.rot", self.weather.rot) {
             self.rot();
         }
     }
 
     fn strike_engine(&mut self) {
-        if self.choices.chance("strike.restart", self.weather.engine_restart) {
-            let until = self.now + 300 + self.choices.below("restart.long", 12_000);
+        if self.chance("strike.restart", self.weather.engine_restart) {
+            let until = self.now + 300 + self.draw("restart.long", 12_000);
             self.trace.note(self.now, Who::Sky, "restart", || format!("the engine is down until {until}"));
             self.weather.engine_down_until = until;
-            if self.choices.below("restart.live", 2) == 0 {
+            if self.draw("restart.live", 2) == 0 {
                 self.saw("engine restart with live-restore");
             } else {
                 self.engine.end_all();
@@ -188,31 +192,58 @@ impl World {
             self.drop_calls();
             self.lose_engine("the engine went away");
         }
-        if self.choices.chance("strike.hang", self.weather.engine_hang) {
-            let until = self.now + 1_000 + self.choices.below("hang.long", 40_000);
+        if self.chance("strike.hang", self.weather.engine_hang) {
+            let until = self.now + 1_000 + self.draw("hang.long", 40_000);
             self.weather.engine_hung_until = until;
             self.saw("hung engine");
             self.trace.note(self.now, Who::Sky, "hang", || format!("the engine does nothing until {until}"));
         }
-        if self.choices.chance("strike.meddle", self.weather.meddle) {
+        if self.chance("strike.meddle", self.weather.meddle) {
             self.meddle();
         }
-        if self.choices.chance("strike.stranger", self.weather.stranger) {
+        if self.chance("strike.stranger", self.weather.stranger) {
             self.plant_stranger();
+        }
+    }
+
+    /// How often the disk fails from now on.
+    pub fn set_disk(&self) {
+        let is_bad = self.weather.disk_bad_until > self.now;
+        let rate = if self.is_storm { self.weather.disk_error } else { 0 };
+        let always = |is_so: bool| if is_bad && is_so { 10_000 } else { rate / 3 };
+        let is_full = self.weather.disk_is_full;
+        self.disk.set_rates(FaultRates { no_space: always(is_full), io: rate / 3, read_only: always(!is_full) });
+    }
+
+    /// What the disk did to somebody.
+    pub fn note_disk(&mut self, outcome: &Result<FileOk, FileError>) {
+        match outcome {
+            Err(FileError::NoSpace | FileError::ReadOnly) if self.weather.disk_bad_until > self.now => {
+                self.saw("degraded disk");
+            }
+            Err(FileError::NoSpace | FileError::ReadOnly | FileError::Io(_)) => self.saw("disk error"),
+            Ok(_)
+            | Err(
+                FileError::NotFound
+                | FileError::Exists
+                | FileError::Denied
+                | FileError::Locked
+                | FileError::Unfit,
+            ) => {}
         }
     }
 
     /// A person does something to a container of ours with the engine's own tools.
     fn meddle(&mut self) {
         let names: Vec<String> = self.engine.containers.keys().cloned().collect();
-        let Some(name) = pick(&mut self.choices, "meddle.which", &names) else { return };
+        let Some(name) = self.pick("meddle.which", &names) else { return };
         let what = [
             Meddling::Stop,
             Meddling::Pause,
             Meddling::Unpause,
             Meddling::Start,
             Meddling::Remove,
-        ][usize::try_from(self.choices.below("meddle.how", 5)).unwrap_or(0)];
+        ][usize::try_from(self.draw("meddle.how", 5)).unwrap_or(0)];
         self.trace.note(self.now, Who::User, "meddle", || format!("{what:?} {name}"));
         self.saw("meddling");
         self.note_meddling(&name, what);
@@ -223,7 +254,7 @@ impl World {
     /// Containers that are nobody's business, and one of our home that no file knows of.
     fn plant_stranger(&mut self) {
         let number = self.number();
-        let seat = self.seats[usize::try_from(self.choices.below("stranger.seat", 3)).unwrap_or(0)].clone();
+        let seat = self.seats[usize::try_from(self.draw("stranger.seat", 3)).unwrap_or(0)].clone();
         let workstream = self.fresh_id();
         let labels = Labels {
             home: seat.home.clone(),
@@ -233,7 +264,7 @@ impl World {
             branch: "lost".to_string(),
             config_hash: "0".repeat(16),
         };
-        match self.choices.below("stranger.kind", 3) {
+        match self.draw("stranger.kind", 3) {
             0 => self.engine.plant(&format!("postgres-{number}"), None),
             1 => {
                 let mut labels = labels;
@@ -254,20 +285,20 @@ impl World {
     fn rot(&mut self) {
         let files: Vec<String> = self
             .disk
-            .paths()
-            .into_iter()
-            .filter(|(path, is_file)| *is_file && path.ends_with(".json") && !path.contains("/trash/"))
-            .map(|(path, _)| path)
+            .files()
+            .into_keys()
+            .filter(|path| path.ends_with(".json") && !path.contains("/trash/"))
             .collect();
-        let Some(path) = pick(&mut self.choices, "rot.which", &files) else { return };
-        let keep = usize::try_from(self.choices.below("rot.keep", 200)).unwrap_or(0);
+        let Some(path) = self.pick("rot.which", &files) else { return };
+        let keep = usize::try_from(self.draw("rot.keep", 200)).unwrap_or(0);
         self.trace.note(self.now, Who::Sky, "rot", || path.clone());
         self.saw("damaged file");
         let home = self.seats.iter().find(|seat| path.starts_with(seat.home_path.as_str()));
         if let Some(seat) = home {
             self.oracle.damaged_homes.insert(seat.home.clone());
         }
-        self.disk.rot(&path.as_str().into(), keep);
+        let bytes = self.disk.look(&path.as_str().into(), false, <[u8]>::to_vec).unwrap_or_default();
+        self.disk.put(&path, bytes.get(..keep).unwrap_or_default());
     }
 
     fn stop(&mut self, process: usize, until: u64) {
@@ -300,7 +331,7 @@ impl World {
         }
         self.calls.clear();
         self.engine.end_all();
-        self.disk.cut_power(&mut self.choices);
+        self.disk.lose_power();
         self.after_power_cut();
     }
 
@@ -308,6 +339,7 @@ impl World {
     pub fn clear_up(&mut self) {
         self.is_storm = false;
         self.weather.disk_bad_until = 0;
+        self.set_disk();
         self.weather.engine_hung_until = 0;
         self.weather.engine_down_until = 0;
         self.weather.asleep_until = 0;
@@ -317,10 +349,4 @@ impl World {
             }
         }
     }
-}
-
-/// One of several, the first being benign.
-pub fn pick<T: Clone>(choices: &mut Choices, label: &'static str, from: &[T]) -> Option<T> {
-    let index = choices.below(label, from.len() as u64);
-    from.get(usize::try_from(index).unwrap_or(0)).cloned()
 }

@@ -7,7 +7,7 @@ fn main() {
     let mut tally = ccells_sim::campaign::Tally::default();
     let mut fails: std::collections::BTreeMap<String, (u64, u64, String)> = Default::default();
     for seed in from..from + n {
-        let report = ccells_sim::campaign::run(ccells_sim::choice::Choices::seed(seed), Default::default(), lines);
+        let report = ccells_sim::campaign::run(ccells_sim::choice::Choices::seeded(seed), Default::default(), lines);
         tally.add(&report);
         for l in &report.lines { println!("{l}"); }
         if let Some(v) = &report.violation {

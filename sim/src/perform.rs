@@ -11,7 +11,7 @@ use ccells_core::tracking::{self, Delta};
 
 use crate::boot;
 use crate::ports::engine::EngineOp;
-use crate::ports::files::Injected;
+use crate::ports::files::Crash;
 use crate::ports::git::{GitOk, GitOp};
 use crate::process::{FileJob, Fine, GitAnswer, Job, Life, Mapped, Row};
 use crate::trace::Who;
@@ -209,7 +209,7 @@ impl World {
         run.sessions.clear();
         run.is_watching = false;
         run.open.clear();
-        self.disk.kill(process);
+        run.files.crash(Crash::Kill);
         for call in self.calls.values_mut().filter(|call| call.process == process) {
             call.is_waited_for = false;
         }
@@ -427,8 +427,8 @@ impl World {
     /// Tells a machine something after a while, now and then a second time later: that must be harmless.
     pub fn tell_soon(&mut self, process: usize, delay: u64, event: Event) {
         let rate = self.weather.twice;
-        if self.is_storm && self.choices.chance("event.twice", rate) {
-            let again = delay + self.choices.below("event.again", 20_000);
+        if self.chance("event.twice", rate) {
+            let again = delay + self.draw("event.again", 20_000);
             self.saw("an answer twice");
             self.later(again, Item::Tell(process, event.clone()));
         }
@@ -437,8 +437,8 @@ impl World {
 
     fn disk_delay(&mut self) -> u64 {
         let rate = self.weather.slow_disk;
-        if self.is_storm && self.choices.chance("disk.slow", rate) {
-            self.choices.below("disk.delay", 3_000)
+        if self.chance("disk.slow", rate) {
+            self.draw("disk.delay", 3_000)
         } else {
             0
         }
@@ -446,37 +446,9 @@ impl World {
 
     fn git_failure(&mut self) -> Option<GitError> {
         let rate = self.weather.git_error;
-        if self.is_storm && self.choices.chance("git.error", rate) {
+        if self.chance("git.error", rate) {
             self.saw("git error");
             return Some(GitError::Failed { what: "git was not in the mood".to_string() });
-        }
-        None
-    }
-
-    /// Whether, and how, a file operation is to fail.
-    pub fn injected(&mut self, op: &FileOp) -> Option<Injected> {
-        if !self.is_storm {
-            return None;
-        }
-        let is_write = match op {
-            FileOp::Read(_) | FileOp::List(_) | FileOp::TryLock(_) | FileOp::Unlock(_) => false,
-            FileOp::MakeDir(_)
-            | FileOp::CreateNew(_)
-            | FileOp::Append(..)
-            | FileOp::SyncFile(_)
-            | FileOp::Link(..)
-            | FileOp::Rename(..)
-            | FileOp::SyncDir(_)
-            | FileOp::Unlink(_) => true,
-        };
-        if is_write && self.weather.disk_bad_until > self.now {
-            self.saw("degraded disk");
-            return Some(if self.weather.disk_is_full { Injected::NoSpace } else { Injected::ReadOnly })
-                .filter(|how| *how == Injected::ReadOnly || !matches!(op, FileOp::Unlink(_) | FileOp::SyncDir(_)));
-        }
-        let rate = self.weather.disk_error;
-        if is_write && self.choices.chance("disk.error", rate) {
-            return Some(if self.choices.below("disk.how", 2) == 0 { Injected::Io } else { Injected::NoSpace });
         }
         None
     }

@@ -10,6 +10,7 @@ use ccells_core::record::StateRecord;
 use ccells_core::store::{Protocol, Step};
 
 use crate::boot::{Places, Start};
+use crate::ports::files::SimFiles;
 use crate::ports::git::{GitOk, GitOp};
 
 /// Whether a run still runs.
@@ -36,6 +37,8 @@ pub struct Process {
     pub places: Places,
     /// How it may act.
     pub access: Access,
+    /// Its view of the disk.
+    pub files: SimFiles,
     /// Whether it runs.
     pub life: Life,
     /// The machine; taken out while it handles an event.

@@ -7,7 +7,6 @@ use ccells_core::machine::Machine;
 use ccells_core::record::{AgentCommand, ViewRecord};
 
 use crate::boot::{self, Start};
-use crate::faults::pick;
 use crate::perform::BootFiles;
 use crate::ports::git::Made;
 use crate::process::{Life, Process, Saver};
@@ -25,13 +24,13 @@ impl World {
         if !self.is_storm {
             return;
         }
-        let delay = 200 + self.choices.below("user.pause", 1_800);
+        let delay = 200 + self.draw("user.pause", 1_800);
         self.later(delay, Item::User(seat));
         let runs = self.runs_at(seat);
         let rate = self.weather.second;
-        let wants_another = self.choices.chance("user.second", rate) && runs.len() < MOST_RUNS;
+        let wants_another = self.chance("user.second", rate) && runs.len() < MOST_RUNS;
         if runs.is_empty() || wants_another {
-            let purpose = match self.choices.below("user.purpose", 10) {
+            let purpose = match self.draw("user.purpose", 10) {
                 0..=6 => Purpose::Interactive,
                 7 | 8 => Purpose::Verb,
                 _ => Purpose::Reconcile,
@@ -41,7 +40,7 @@ impl World {
             }
             return;
         }
-        let Some(process) = pick(&mut self.choices, "user.run", &runs) else { return };
+        let Some(process) = self.pick("user.run", &runs) else { return };
         if self.processes[process].start.purpose == Purpose::Interactive {
             let ask = self.wish(process);
             if let Some(ask) = ask {
@@ -86,6 +85,7 @@ impl World {
             start: start.clone(),
             places: place.places,
             access: Access::ReadOnly { holder: "nobody knows yet".to_string() },
+            files: self.disk.process(),
             life: Life::Runs,
             machine: Machine::with_canary(self.planted.in_core()),
             jobs: Default::default(),
@@ -144,7 +144,7 @@ impl World {
     }
 
     fn wish(&mut self, process: usize) -> Option<Ask> {
-        match self.choices.below("user.wish", 100) {
+        match self.draw("user.wish", 100) {
             0..=29 => None,
             30..=49 if self.cards(process).len() < MOST_WORKSTREAMS => {
                 Some(Ask::New(Box::new(self.new_workstream())))
@@ -167,18 +167,18 @@ impl World {
             .filter(|(_, promise)| promise.seat == seat && promise.is_acknowledged && !promise.is_gone)
             .map(|(id, _)| id.clone())
             .collect();
-        let id = pick(&mut self.choices, "verb.which", &known)?;
+        let id = self.pick("verb.which", &known)?;
         self.wish_about(id)
     }
 
     fn wish_about_one(&mut self, process: usize) -> Option<Ask> {
         let cards = self.cards(process);
-        let id = pick(&mut self.choices, "user.which", &cards)?;
+        let id = self.pick("user.which", &cards)?;
         self.wish_about(id)
     }
 
     fn wish_about(&mut self, id: WorkstreamId) -> Option<Ask> {
-        Some(match self.choices.below("user.about", 20) {
+        Some(match self.draw("user.about", 20) {
             0..=2 => Ask::Resume(id),
             3..=5 => Ask::Pause(id),
             6 | 7 => Ask::Stop(id),
@@ -199,7 +199,7 @@ impl World {
     /// A wish for a new workstream; now and then for a branch that may be taken.
     pub fn new_workstream(&mut self) -> NewWorkstream {
         let id = self.fresh_id();
-        let branch = (self.choices.below("new.branch", 4) == 3).then(|| "feature/shared".to_string());
+        let branch = (self.draw("new.branch", 4) == 3).then(|| "feature/shared".to_string());
         NewWorkstream {
             prompt: format!("do the thing {}", id.short()),
             name: None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ccells_core::event::{Ask, Event, Repo};
 use ccells_core::ids::{HomeId, PathText, RepoId, RequestId, WorkstreamId};
-use ccells_core::ports::{EngineError, FileError, FileOk, FileOp};
+use ccells_core::ports::{EngineError, FileError, FileOk, FileOp, Files};
 use ccells_core::time::{Mono, Now, Wall};
 
 use crate::boot::Places;
@@ -14,7 +14,7 @@ use crate::choice::Choices;
 use crate::faults::Weather;
 use crate::oracle::{Oracle, Violation};
 use crate::ports::engine::{EngineOk, EngineOp, SimEngine};
-use crate::ports::files::SimFiles;
+use crate::ports::files::Disk;
 use crate::ports::git::SimGit;
 use crate::process::{Life, Process};
 use crate::trace::{Trace, Who};
@@ -57,6 +57,8 @@ pub enum Item {
     Strike,
     /// A person at a seat may do something.
     User(usize),
+    /// The disk takes writes again.
+    DiskMended,
 }
 
 /// What is told at the end of a request to the engine.
@@ -96,7 +98,7 @@ pub struct World {
     /// What may strike, and how often.
     pub weather: Weather,
     /// The disk.
-    pub disk: SimFiles,
+    pub disk: Disk,
     /// The engine.
     pub engine: SimEngine,
     /// Git.
@@ -128,14 +130,13 @@ pub struct World {
 impl World {
     /// A world in which nothing has happened.
     pub fn new(choices: Choices, planted: Planted, keeps_lines: bool) -> Self {
-        let mut choices = choices;
-        let weather = Weather::draw(&mut choices);
+        let weather = Weather::draw(&choices);
         Self {
             now: 0,
             wall_ahead: 0,
+            disk: Disk::new(&choices),
             choices,
             weather,
-            disk: SimFiles::default(),
             engine: SimEngine::default(),
             git: SimGit::default(),
             processes: Vec::new(),
@@ -223,6 +224,7 @@ impl World {
             Item::MustHaveEnded(process) => self.must_have_ended(process),
             Item::Strike => self.strike(),
             Item::User(seat) => self.user(seat),
+            Item::DiskMended => self.set_disk(),
         }
     }
 
@@ -231,7 +233,9 @@ impl World {
         let process = match item {
             Item::Tell(process, _) | Item::Wake(process) | Item::Step(process, _) => *process,
             Item::Answer(call, _) | Item::Impatience(call) => self.calls.get(call)?.process,
-            Item::Arrive(_) | Item::MustHaveEnded(_) | Item::Strike | Item::User(_) => return None,
+            Item::Arrive(_) | Item::MustHaveEnded(_) | Item::Strike | Item::User(_) | Item::DiskMended => {
+                return None;
+            }
         };
         match self.processes[process].life {
             Life::Stopped { until } if until > self.now => Some(until),
@@ -304,13 +308,8 @@ impl World {
         if !self.is_alive(process) || self.crash_point(process) {
             return Err(FileError::Io(0));
         }
-        let outcome = match self.injected(op) {
-            Some(how) => {
-                self.saw("disk error");
-                Err(self.disk.fail(op, how))
-            }
-            None => self.disk.apply(process, op),
-        };
+        let outcome = self.processes[process].files.apply(op);
+        self.note_disk(&outcome);
         self.trace.note(self.now, Who::Process(process), "file", || {
             let word = if outcome.is_ok() { "" } else { " !" };
             format!("{}{word}", brief(&format!("{op:?}")))
@@ -324,8 +323,10 @@ impl World {
         let point = self.points;
         self.points += 1;
         let is_due = self.crash_at.is_some_and(|at| at.point == point);
+        let is_power = self.crash_at.is_some_and(|at| at.is_power);
         if is_due {
-            if self.crash_at.is_some_and(|at| at.is_power) {
+            self.crash_at.take_if(|at| at.point == point);
+            if is_power {
                 self.cut_power();
             } else {
                 self.kill(process);
@@ -333,9 +334,9 @@ impl World {
             return true;
         }
         let rate = self.weather.hot_crash;
-        if self.is_storm && self.choices.chance("crash.hot", rate) {
+        if self.chance("crash.hot", rate) {
             self.saw("crash at a step");
-            if self.choices.chance("crash.power", 3_000) {
+            if self.chance("crash.power", 3_000) {
                 self.cut_power();
             } else {
                 self.kill(process);
@@ -343,6 +344,23 @@ impl World {
             return true;
         }
         false
+    }
+
+    /// A number below `count`, while there is a storm; zero when it is over, or when there is no other.
+    pub fn draw(&self, label: &'static str, count: u64) -> u64 {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if self.is_storm && count > 1 { u64::from(self.choices.below(label, count)) } else { 0 }
+    }
+
+    /// Whether something happens that happens in `rate` of ten thousand cases, while there is a storm.
+    pub fn chance(&self, label: &'static str, rate: u32) -> bool {
+        self.is_storm && rate > 0 && self.choices.chance(label, rate)
+    }
+
+    /// One of several, the first being benign.
+    pub fn pick<T: Clone>(&self, label: &'static str, from: &[T]) -> Option<T> {
+        let index = self.draw(label, from.len() as u64);
+        from.get(usize::try_from(index).unwrap_or(0)).cloned()
     }
 
     /// A fresh workstream id: unique over all homes.

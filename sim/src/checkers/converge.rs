@@ -45,9 +45,10 @@ fn at_rest(world: &mut World, process: usize, snapshot: &Snapshot) {
     }
     let places = world.processes[process].places.clone();
     let repo = world.processes[process].start.repo.id.clone();
-    for name in world.disk.list(&places.intents()).unwrap_or_default() {
-        let Ok(bytes) = world.disk.read(&places.intents().join(&name)) else { continue };
-        let is_ours = contains(bytes, format!("\"repo_id\": \"{repo}\"").as_bytes());
+    for name in world.disk.names(&places.intents()).unwrap_or_default() {
+        let of_repo = format!("\"repo_id\": \"{repo}\"");
+        let look = |bytes: &[u8]| contains(bytes, of_repo.as_bytes());
+        let is_ours = world.disk.look(&places.intents().join(&name), false, look).unwrap_or(false);
         let is_accounted_for = snapshot
             .workstreams
             .iter()
@@ -84,8 +85,8 @@ fn containers(world: &mut World, seat: usize, snapshot: &Snapshot) {
             world.oracle.promises.get(&labels.workstream).is_some_and(|promise| promise.is_acknowledged);
         let is_in = world
             .disk
-            .read(&place.places.index())
-            .is_ok_and(|bytes| contains(bytes, labels.workstream.as_str().as_bytes()));
+            .look(&place.places.index(), false, |bytes| contains(bytes, labels.workstream.as_str().as_bytes()))
+            .unwrap_or(false);
         if is_acknowledged && !is_in && !world.oracle.damaged_homes.contains(&place.home) {
             world.fail("R6", format!("the index does not know {}", container.name));
         }
@@ -166,10 +167,11 @@ fn gone_but(world: &World, seat: usize, card: Option<&Card>, id: &WorkstreamId) 
     if tree.is_some_and(|tree| tree.is_pinned) {
         return Some("pinned base");
     }
-    if world.disk.list(&places.workstreams().join(id.as_str())).is_ok() {
+    if world.disk.names(&places.workstreams().join(id.as_str())).is_some() {
         return Some("directory");
     }
-    let is_in = |path| world.disk.read(&path).is_ok_and(|bytes| contains(bytes, id.as_str().as_bytes()));
+    let holds = |bytes: &[u8]| contains(bytes, id.as_str().as_bytes());
+    let is_in = |path| world.disk.look(&path, false, holds).unwrap_or(false);
     (is_in(places.index()) || is_in(places.state())).then_some("record")
 }
 
@@ -177,9 +179,8 @@ fn gone_but(world: &World, seat: usize, card: Option<&Card>, id: &WorkstreamId) 
 fn litter(world: &mut World) {
     let litter: Vec<String> = world
         .disk
-        .paths()
-        .into_iter()
-        .map(|(path, _)| path)
+        .files()
+        .into_keys()
         .filter(|path| path.ends_with(".tmp") && !path.contains("/runs/") && !path.contains("/.heartbeat."))
         .collect();
     if !litter.is_empty() {

@@ -11,7 +11,7 @@ use crate::world::World;
 /// Checks that what the machine is about to be told is so.
 pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
     let places = world.processes[process].places.clone();
-    let durable = |path| world.disk.read_durable(&path).ok();
+    let durable = |path| world.disk.look(&path, true, <[u8]>::to_vec);
     let wrong = match event {
         Event::IntentWritten { workstream, outcome: Ok(()), .. } => {
             let is_there = durable(places.intent(workstream)).is_some_and(|bytes| bytes.ends_with(b"}\n"));
@@ -22,16 +22,16 @@ pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
         }
         Event::ContainerTracked { workstream, outcome: Ok(()), .. } => {
             let id = workstream.as_str().as_bytes();
-            let is_in = durable(places.index()).is_some_and(|bytes| contains(bytes, id));
+            let is_in = durable(places.index()).is_some_and(|bytes| contains(&bytes, id));
             (!is_in).then(|| format!("{workstream} is not durably in the index"))
         }
         Event::ContainerUntracked { workstream, outcome: Ok(()), .. } => {
             let id = workstream.as_str().as_bytes();
-            let is_in = durable(places.index()).is_some_and(|bytes| contains(bytes, id));
+            let is_in = durable(places.index()).is_some_and(|bytes| contains(&bytes, id));
             is_in.then(|| format!("{workstream} may come back into the index"))
         }
         Event::StateSaved { generation, outcome: Ok(()) } => {
-            let state = durable(places.state()).and_then(|bytes| record::parse::<StateRecord>(bytes).ok());
+            let state = durable(places.state()).and_then(|bytes| record::parse::<StateRecord>(&bytes).ok());
             let seat = world.processes[process].seat;
             let generation = *generation;
             let newest = world.oracle.acknowledged_state.entry(seat).or_default();

@@ -20,10 +20,7 @@ impl Belongings {
             path.contains(own)
                 || (path.ends_with("/heartbeat") && super::known::contains(bytes, own.as_bytes()))
         };
-        let files = world.disk.paths().into_iter().filter(|(_, is_file)| *is_file).filter_map(|(path, _)| {
-            let bytes = world.disk.read(&path.as_str().into()).ok()?.to_vec();
-            (!is_own(&path, &bytes)).then_some((path, bytes))
-        });
+        let files = world.disk.files().into_iter().filter(|(path, bytes)| !is_own(path, bytes));
         Self { files: files.collect(), containers: world.engine.containers.keys().cloned().collect() }
     }
 }

@@ -3,7 +3,7 @@
 
 use ccells_core::ids::PathText;
 
-use crate::ports::files::SimFiles;
+use crate::ports::files::Disk;
 use crate::world::{Seat, World};
 
 /// Checks every container.
@@ -31,16 +31,14 @@ pub fn check(world: &mut World) {
     }
 }
 
-fn is_known(disk: &SimFiles, seat: &Seat, workstream: &str, is_durable: bool) -> bool {
-    let read = |path: PathText| {
-        if is_durable { disk.read_durable(&path).ok() } else { disk.read(&path).ok() }
+fn is_known(disk: &Disk, seat: &Seat, workstream: &str, is_durable: bool) -> bool {
+    let look = |path: PathText, judge: &dyn Fn(&[u8]) -> bool| {
+        disk.look(&path, is_durable, judge).unwrap_or(false)
     };
     let is_whole = |bytes: &[u8]| bytes.starts_with(b"{") && bytes.ends_with(b"}\n");
     let holds = |bytes: &[u8]| is_whole(bytes) && contains(bytes, workstream.as_bytes());
     let intent = seat.places.intents().join(&format!("{workstream}.json"));
-    read(intent).is_some_and(is_whole)
-        || read(seat.places.index()).is_some_and(holds)
-        || read(seat.places.state()).is_some_and(holds)
+    look(intent, &is_whole) || look(seat.places.index(), &holds) || look(seat.places.state(), &holds)
 }
 
 /// Whether `needle` is somewhere in `hay`.

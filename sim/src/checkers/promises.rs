@@ -55,7 +55,10 @@ fn made(world: &mut World, process: usize, id: &WorkstreamId) {
     }
     let run = &world.processes[process];
     let index = run.places.index();
-    let is_in = world.disk.read_durable(&index).is_ok_and(|bytes| contains(bytes, id.as_str().as_bytes()));
+    let is_in = world
+        .disk
+        .look(&index, true, |bytes| contains(bytes, id.as_str().as_bytes()))
+        .unwrap_or(false);
     if !is_in && !run.is_damaged(&world.oracle) {
         world.fail("R6", format!("{id} is acknowledged, and the index does not know it"));
     }
