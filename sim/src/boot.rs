@@ -9,7 +9,7 @@ use ccells_core::ports::{FileError, FileOk, FileOp, Files};
 use ccells_core::record::{
     self, BeatRecord, Facts, FactsRecord, Flaw, Intent, StateRecord, TrackingRecord,
 };
-use ccells_core::store::{self, Keep, Load, Loaded};
+use ccells_core::store::{self, Keep, Load, Loaded, Remove};
 use ccells_core::time::Wall;
 
 /// What the start of a run is given.
@@ -318,15 +318,9 @@ fn is_litter(name: &str, living: &BTreeSet<u32>) -> bool {
     pid().is_some_and(|pid| !living.contains(&pid))
 }
 
-/// What a run that ends of its own will takes away: its own beats, nothing else.
+/// What a run that ended in order takes away: its own beat, nothing else.
 pub fn leave(files: &mut impl Files, start: &Start) {
     let places = Places::new(&start.home_path, &start.repo);
-    let _ = files.apply(&FileOp::Unlink(places.beat(&start.run)));
-    let last = places.heartbeat();
-    if let Ok(FileOk::Bytes(bytes)) = files.apply(&FileOp::Read(last.clone())) {
-        let is_ours = record::parse::<BeatRecord>(&bytes).is_ok_and(|beat| beat.run == start.run);
-        if is_ours {
-            let _ = files.apply(&FileOp::Unlink(last));
-        }
-    }
+    // One that stays looks like a crash to the next start, which then looks closer: no harm.
+    let _left = store::run(files, Remove::new(places.beat(&start.run)));
 }

@@ -305,6 +305,7 @@ impl World {
         if self.is_alive(process) {
             self.trace.note(self.now, Who::Process(process), "stop", || format!("until {until}"));
             self.processes[process].life = Life::Stopped { until };
+            self.later(until - self.now, Item::GoOn(process));
             self.processes[process].was_stopped = true;
         }
     }
@@ -343,9 +344,9 @@ impl World {
         self.weather.engine_hung_until = 0;
         self.weather.engine_down_until = 0;
         self.weather.asleep_until = 0;
-        for process in &mut self.processes {
-            if process.life != Life::Ended {
-                process.life = Life::Runs;
+        for process in 0..self.processes.len() {
+            if self.is_alive(process) {
+                self.stop(process, self.now);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::canary::Planted;
 use crate::checkers::{durable, exit, known, locks, promises, single, strangers, truth, work};
 use crate::ports::engine::{EngineOk, EngineOp, Meddling};
 use crate::ports::git::GitOp;
-use crate::process::Process;
+use crate::process::{Life, Process};
 use crate::world::{Item, World};
 
 /// How long the second signal may take.
@@ -104,7 +104,8 @@ impl World {
             Ask::Quit { .. } => {
                 let run = &mut self.processes[process];
                 if run.quit_since.is_none() {
-                    (run.quit_since, run.was_stopped) = (Some(now), false);
+                    let is_stopped = matches!(run.life, Life::Stopped { until } if until > now);
+                    (run.quit_since, run.was_stopped) = (Some(now), is_stopped);
                     let is_hung = self.weather.engine_hung_until > now;
                     self.later(SHUTDOWN_MS + 1, Item::MustHaveEnded(process));
                     if is_hung {
@@ -113,7 +114,8 @@ impl World {
                 }
             }
             Ask::QuitNow => {
-                self.processes[process].was_stopped = false;
+                let run = &mut self.processes[process];
+                run.was_stopped = matches!(run.life, Life::Stopped { until } if until > now);
                 self.later(HURRY_MS, Item::MustHaveEnded(process));
             }
             Ask::Pause(_)

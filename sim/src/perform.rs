@@ -194,8 +194,13 @@ impl World {
     /// The run ends of its own will. What it has sent to the engine lands all the same.
     fn exit(&mut self, process: usize, is_complete: bool) {
         self.before_exit(process);
-        let start = self.processes[process].start.clone();
-        boot::leave(&mut BootFiles { world: self, process }, &start);
+        if is_complete {
+            let start = self.processes[process].start.clone();
+            boot::leave(&mut BootFiles { world: self, process }, &start);
+        }
+        if !self.is_alive(process) {
+            return;
+        }
         self.saw(if is_complete { "clean exit" } else { "exit in a hurry" });
         self.end(process);
         self.after_exit(process);

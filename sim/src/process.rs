@@ -12,6 +12,7 @@ use ccells_core::store::{Protocol, Step};
 use crate::boot::{Places, Start};
 use crate::ports::files::SimFiles;
 use crate::ports::git::{GitOk, GitOp};
+use crate::world::Item;
 
 /// Whether a run still runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Process {
     pub errand: Option<Ask>,
     /// Since when it was asked to end.
     pub quit_since: Option<u64>,
+    /// What reached it while it was stopped.
+    pub deferred: Vec<Item>,
     /// Whether it was stopped at any time since: then its deadlines mean nothing.
     pub was_stopped: bool,
     /// When it last asked for a listing.

@@ -96,6 +96,7 @@ impl World {
             open: Default::default(),
             errand: None,
             quit_since: None,
+            deferred: Vec::new(),
             was_stopped: false,
             listed_at: self.now,
             spins: (0, 0),

@@ -59,6 +59,8 @@ pub enum Item {
     User(usize),
     /// The disk takes writes again.
     DiskMended,
+    /// A stopped process goes on.
+    GoOn(usize),
 }
 
 /// What is told at the end of a request to the engine.
@@ -209,9 +211,8 @@ impl World {
     }
 
     fn turn(&mut self, item: Item) {
-        if let Some(until) = self.postponed(&item) {
-            let delay = until.saturating_sub(self.now);
-            self.later(delay, item);
+        if let Some(process) = self.stopped(&item) {
+            self.processes[process].deferred.push(item);
             return;
         }
         match item {
@@ -225,21 +226,32 @@ impl World {
             Item::Strike => self.strike(),
             Item::User(seat) => self.user(seat),
             Item::DiskMended => self.set_disk(),
+            Item::GoOn(process) => self.go_on(process),
         }
     }
 
     /// A stopped process does nothing before it goes on.
-    fn postponed(&self, item: &Item) -> Option<u64> {
+    fn stopped(&self, item: &Item) -> Option<usize> {
         let process = match item {
             Item::Tell(process, _) | Item::Wake(process) | Item::Step(process, _) => *process,
             Item::Answer(call, _) | Item::Impatience(call) => self.calls.get(call)?.process,
-            Item::Arrive(_) | Item::MustHaveEnded(_) | Item::Strike | Item::User(_) | Item::DiskMended => {
-                return None;
-            }
+            Item::Arrive(_)
+            | Item::MustHaveEnded(_)
+            | Item::Strike
+            | Item::User(_)
+            | Item::DiskMended
+            | Item::GoOn(_) => return None,
         };
-        match self.processes[process].life {
-            Life::Stopped { until } if until > self.now => Some(until),
-            Life::Stopped { .. } | Life::Runs | Life::Ended => None,
+        matches!(self.processes[process].life, Life::Stopped { .. }).then_some(process)
+    }
+
+    /// A stopped process goes on, unless it was stopped for longer meanwhile.
+    fn go_on(&mut self, process: usize) {
+        if matches!(self.processes[process].life, Life::Stopped { until } if until <= self.now) {
+            self.processes[process].life = Life::Runs;
+            for item in std::mem::take(&mut self.processes[process].deferred) {
+                self.later(0, item);
+            }
         }
     }
 
@@ -253,7 +265,6 @@ impl World {
         if !self.is_alive(process) || self.crash_point(process) {
             return;
         }
-        self.processes[process].life = Life::Runs;
         self.trace.note(self.now, Who::Process(process), "event", || brief(&format!("{event:?}")));
         let now = self.clocks();
         let effects = self.processes[process].machine.handle(now, event);
@@ -312,7 +323,7 @@ impl World {
         self.note_disk(&outcome);
         self.trace.note(self.now, Who::Process(process), "file", || {
             let word = if outcome.is_ok() { "" } else { " !" };
-            format!("{}{word}", brief(&format!("{op:?}")))
+            format!("{}{word}", told(op))
         });
         self.after_file_op(op);
         outcome
@@ -392,9 +403,27 @@ fn seats() -> Vec<Seat> {
     vec![seat("ann", "web"), seat("ann", "api"), seat("bob", "web")]
 }
 
+/// A file operation, without what it writes.
+fn told(op: &FileOp) -> String {
+    match op {
+        FileOp::Append(path, bytes) => format!("Append({path}, {} bytes)", bytes.len()),
+        FileOp::MakeDir(_)
+        | FileOp::Read(_)
+        | FileOp::List(_)
+        | FileOp::CreateNew(_)
+        | FileOp::SyncFile(_)
+        | FileOp::Link(..)
+        | FileOp::Rename(..)
+        | FileOp::SyncDir(_)
+        | FileOp::Unlink(_)
+        | FileOp::TryLock(_)
+        | FileOp::Unlock(_) => format!("{op:?}"),
+    }
+}
+
 /// A debug text, short enough for a line.
 fn brief(text: &str) -> String {
-    const MOST: usize = 150;
+    const MOST: usize = 220;
     let end = text.char_indices().nth(MOST).map_or(text.len(), |(end, _)| end);
     text[..end].replace('\n', " ")
 }

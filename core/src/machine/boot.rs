@@ -194,7 +194,9 @@ impl Machine {
         let mut effects = Effects::none();
         for finding in self.findings.clone() {
             let id = finding.workstream;
-            effects.extend(match finding.verdict {
+            // Much may have happened since it was found.
+            let Some(verdict) = self.workstreams.get(&id).map(|it| self.verdict(it)) else { continue };
+            effects.extend(match verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
                     if it.is_busy() {
                         Effects::none()

@@ -3,6 +3,7 @@
 
 use ccells_core::container::ContainerState;
 use ccells_core::ids::WorkstreamId;
+use ccells_core::record::{self, StateRecord, TrackingRecord};
 use ccells_core::snapshot::{Card, CardState, Snapshot};
 
 use super::known::contains;
@@ -170,9 +171,13 @@ fn gone_but(world: &World, seat: usize, card: Option<&Card>, id: &WorkstreamId) 
     if world.disk.names(&places.workstreams().join(id.as_str())).is_some() {
         return Some("directory");
     }
-    let holds = |bytes: &[u8]| contains(bytes, id.as_str().as_bytes());
-    let is_in = |path| world.disk.look(&path, false, holds).unwrap_or(false);
-    (is_in(places.index()) || is_in(places.state())).then_some("record")
+    let index = world.disk.look(&places.index(), false, record::parse::<TrackingRecord>).and_then(Result::ok);
+    let state = world.disk.look(&places.state(), false, record::parse::<StateRecord>).and_then(Result::ok);
+    if index.is_some_and(|index| index.containers.iter().any(|it| it.workstream_id == *id)) {
+        return Some("entry in the index");
+    }
+    let is_in_state = state.is_some_and(|state| state.workstreams.iter().any(|it| it.facts.id == *id));
+    is_in_state.then_some("entry in the state")
 }
 
 /// R4: no temporary file outlives the next write of its file. Beats are not waited for.
