@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::agent::AgentReport;
+use crate::canary::Planted;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
@@ -158,6 +159,8 @@ pub struct Surroundings<'a> {
     pub wants_save: &'a mut bool,
     /// Whether the run is ending: nothing new is begun.
     pub is_ending: bool,
+    /// A mistake to make, for the simulator to find.
+    pub planted: Planted,
 }
 
 impl Surroundings<'_> {

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{Answer, Phase, SessionState, Surroundings, Trouble, Workstream};
+use crate::canary::Canary;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
 use crate::limits::LATE_MS;
@@ -141,7 +142,9 @@ impl Workstream {
             Answer::Trouble(_) if step == DestroyStep::Freezing => {
                 self.destroy_next(step, keep_branch, around)
             }
-            Answer::Trouble(Trouble::Absent(_)) if step == DestroyStep::RemovingContainer => {
+            Answer::Trouble(Trouble::Absent(_))
+                if step == DestroyStep::RemovingContainer && !around.planted.is(Canary::GoneIsAnError) =>
+            {
                 self.forget_container();
                 self.destroy_next(step, keep_branch, around)
             }
