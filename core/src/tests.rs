@@ -6,3 +6,6 @@ mod world;
 mod cancel;
 mod create;
 mod destroy;
+mod engine;
+mod life;
+mod sessions;

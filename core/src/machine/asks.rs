@@ -120,11 +120,15 @@ impl Machine {
         id: &WorkstreamId,
         judge: fn(&Workstream, ContainerState) -> Result<LifeOp, Verdict>,
     ) -> Effects {
+        let silence = self.silence();
         let it = match self.ready(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
         let (Phase::Live, Some((state, _))) = (&it.phase, it.observed) else {
+            if let (Phase::Live, Some(reason)) = (&it.phase, silence) {
+                return refuse(request, RefusalKind::Failed, &reason);
+            }
             let text = format!("`{}` has no container that we see; resume it first", it.facts.name);
             return refuse(request, RefusalKind::Conflict, &text);
         };
@@ -220,6 +224,14 @@ impl Machine {
         Ok(it)
     }
 
+    /// Why nothing can be done with the engine just now.
+    fn silence(&self) -> Option<String> {
+        match &self.engine.state {
+            EngineState::Down { reason, .. } => Some(format!("{reason}; try again when the engine answers")),
+            EngineState::Unknown | EngineState::Up => None,
+        }
+    }
+
     fn forget_finding(&mut self, id: &WorkstreamId) {
         self.findings.retain(|finding| finding.workstream != *id);
     }
@@ -298,8 +310,8 @@ impl Machine {
                 format!("nothing new is begun while the state cannot be saved: {reason}"),
             ));
         }
-        if let EngineState::Down { reason, .. } = &self.engine.state {
-            return Err((RefusalKind::Failed, reason.clone()));
+        if let Some(reason) = self.silence() {
+            return Err((RefusalKind::Failed, reason));
         }
         let is_same =
             |it: &&Workstream| Some(&it.facts.name) == wanted.name.as_ref() || it.facts.id == wanted.id;

@@ -126,6 +126,11 @@ fn happen(world: &mut World, words: &[&str]) -> Vec<Effect> {
             world.pending.retain(|asked| !matches!(asked.effect, Effect::WatchEngine { .. }));
             world.send(Event::EngineLost { reason: "the stream ended".to_string() })
         }
+        ["ended", name] => {
+            let ended = world.session_ended(name);
+            world.last_answer = Some(ended.clone());
+            world.send(ended)
+        }
         ["wait", time] => world.wait_until(world.now + milliseconds(time)),
         _ => panic!("no such line: {}", words.join(" ")),
     }

@@ -179,7 +179,7 @@ impl Workstream {
         }
         let Some(next) = step.next() else {
             self.phase = Phase::Live;
-            self.settled_at = around.now.mono;
+            self.settled_at = around.settled_at();
             return self.reply_all(&Ok("running".to_string()));
         };
         if around.is_ending && next < CreateStep::SavingState {
@@ -241,7 +241,7 @@ impl Workstream {
 
     fn break_off(&mut self, step: CreateStep, reason: &str, around: &Surroundings<'_>) -> Effects {
         self.phase = Phase::Broken { step, reason: reason.to_string() };
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         let text = alloc::format!("`{}`: {reason}", self.facts.name);
         self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
     }
