@@ -74,9 +74,15 @@ impl RealFiles {
     fn create_new(&mut self, path: &PathText) -> Result<(), FileError> {
         let flags = SAFELY | OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
         let file = File::from(rustix::fs::open(path.as_str(), flags, FILE_MODE).map_err(kind)?);
-        // The umask took bits away: it is not ours to say what they were.
-        rustix::fs::fchmod(&file, FILE_MODE).map_err(kind)?;
-        self.open.insert(path.clone(), file);
+        // The umask may have taken bits away.
+        match rustix::fs::fchmod(&file, FILE_MODE) {
+            Ok(()) => drop(self.open.insert(path.clone(), file)),
+            Err(error) => {
+                // A step that fails leaves nothing.
+                let _ = rustix::fs::unlink(path.as_str());
+                return Err(kind(error));
+            }
+        }
         Ok(())
     }
 
@@ -107,8 +113,11 @@ impl RealFiles {
 
     fn rename(&mut self, from: &PathText, to: &PathText) -> Result<(), FileError> {
         rustix::fs::rename(from.as_str(), to.as_str()).map_err(kind)?;
-        self.open.remove(from);
-        self.open.remove(to);
+        // What was below a directory that moved is not where it was.
+        let has_moved = |path: &PathText| {
+            [from, to].iter().any(|moved| Path::new(path.as_str()).starts_with(moved.as_str()))
+        };
+        self.open.retain(|path, _| !has_moved(path));
         Ok(())
     }
 

@@ -1,0 +1,674 @@
+//! A simulated disk: what processes see, what would survive a power cut, and everything that may lie between the two.
+//! Several processes share a disk; each has its own handle, its own locks and its own end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ccells_core::ids::PathText;
+use ccells_core::limits;
+use ccells_core::ports::{FileError, FileOk, FileOp, Files};
+
+use crate::choice::Choices;
+
+/// What a process that is dead is told, should it still ask: "owner died".
+pub const DEAD: FileError = FileError::Io(130);
+/// The kernel's number for an error of the device.
+pub const EIO: i32 = 5;
+/// The kernel's number for an argument that makes no sense, such as a directory to be moved into itself.
+const EINVAL: i32 = 22;
+
+/// How something ends that has files open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// SIGKILL to one process: the kernel keeps all that was written.
+    Kill,
+    /// The power goes: all processes die, and only what was synced is sure to be there afterwards.
+    Power,
+}
+
+/// How often, in ten thousand operations, the disk fails in each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultRates {
+    /// The disk is full.
+    pub no_space: u32,
+    /// The device fails.
+    pub io: u32,
+    /// The file system has become read-only.
+    pub read_only: u32,
+}
+
+/// One disk of the simulated world. Clones are the same disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    state: Arc<Mutex<State>>,
+}
+
+/// One process's view of a disk.
+#[derive(Debug)]
+pub struct SimFiles {
+    disk: Disk,
+    process: u64,
+}
+
+#[derive(Debug)]
+struct State {
+    choices: Choices,
+    rates: FaultRates,
+    /// Operations done or failed, by all processes.
+    count: u64,
+    /// Operations, by number, that fail in a given way.
+    failing: BTreeMap<u64, FileError>,
+    processes: BTreeMap<u64, ProcessState>,
+    nodes: BTreeMap<u64, Node>,
+    next_node: u64,
+    has_repeated_a_failed_sync: bool,
+}
+
+#[derive(Debug, Default)]
+struct ProcessState {
+    is_dead: bool,
+    dies_at: Option<u64>,
+    /// The files it has open to write, by the path it used: a descriptor stays with its file, whatever becomes of the name.
+    open: BTreeMap<String, u64>,
+    /// The files it has locked, by the path it used.
+    locks: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Directory(Listing),
+    File(Content),
+}
+
+/// Directories reach the platter independently of each other, each with its changes in order.
+#[derive(Clone, Debug, Default)]
+struct Listing {
+    /// What processes see.
+    names: BTreeMap<String, u64>,
+    /// What is on the platter.
+    durable: BTreeMap<String, u64>,
+    /// What happened since, oldest first.
+    log: Vec<Change>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    /// What processes read.
+    bytes: Vec<u8>,
+    /// What is on the platter; `bytes` begins with it unless a sync failed.
+    durable: Vec<u8>,
+    /// Ranges whose bytes were thrown away when a sync failed: the kernel shows them and will never write them.
+    dropped: Vec<(usize, usize)>,
+    has_failed_sync: bool,
+}
+
+/// A change of the names in one directory.
+#[derive(Clone, Debug)]
+enum Change {
+    Add(String, u64),
+    Remove(String),
+    Move(String, String),
+}
+
+const ROOT: u64 = 0;
+
+impl Disk {
+    /// An empty disk with a root directory. It draws from the stream `disk`.
+    pub fn new(choices: &Choices) -> Self {
+        let state = State {
+            choices: choices.clone(),
+            rates: FaultRates::default(),
+            count: 0,
+            failing: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            nodes: BTreeMap::from([(ROOT, Node::Directory(Listing::default()))]),
+            next_node: ROOT + 1,
+            has_repeated_a_failed_sync: false,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// A new process that uses this disk.
+    pub fn process(&self) -> SimFiles {
+        let mut state = self.lock();
+        let process = state.processes.len() as u64;
+        state.processes.insert(process, ProcessState::default());
+        SimFiles { disk: self.clone(), process }
+    }
+
+    /// From now on operations fail at these rates.
+    pub fn set_rates(&self, rates: FaultRates) {
+        self.lock().rates = rates;
+    }
+
+    /// The operation of this number fails with `error`, if it is one that can. Numbers count from zero.
+    pub fn fail_at(&self, number: u64, error: FileError) {
+        self.lock().failing.insert(number, error);
+    }
+
+    /// How many operations there were.
+    pub fn operations(&self) -> u64 {
+        self.lock().count
+    }
+
+    /// The power goes and comes back: all processes are dead, and what was not synced may be gone.
+    pub fn lose_power(&self) {
+        self.lock().lose_power();
+    }
+
+    /// The files as processes see them, by path.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        self.lock().walk(ROOT, "", &mut files);
+        files
+    }
+
+    /// Puts bytes where nobody wrote them: a rotten sector, a hand edit. Durable at once. The directory must be there.
+    pub fn put(&self, path: &str, bytes: &[u8]) {
+        let mut state = self.lock();
+        let content = Content { bytes: bytes.to_vec(), durable: bytes.to_vec(), ..Content::default() };
+        let node = state.new_node(Node::File(content));
+        let (directory, name) = state.find_parent(path).expect("the directory is there");
+        let listing = state.listing(directory).expect("it was just found");
+        listing.change(Change::Add(name, node));
+        listing.sync();
+    }
+
+    /// Whether anybody synced a file again after a sync of it had failed, and so may have believed a lie.
+    pub fn has_repeated_a_failed_sync(&self) -> bool {
+        self.lock().has_repeated_a_failed_sync
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SimFiles {
+    /// This process ends, or the whole machine does.
+    pub fn crash(&self, crash: Crash) {
+        match crash {
+            Crash::Kill => self.disk.lock().kill(self.process),
+            Crash::Power => self.disk.lose_power(),
+        }
+    }
+
+    /// This process is killed in the middle of the operation of this number, counted over the whole disk.
+    pub fn die_at(&self, number: u64) {
+        self.state_of(|process| process.dies_at = Some(number));
+    }
+
+    /// Whether this process has ended.
+    pub fn is_dead(&self) -> bool {
+        self.state_of(|process| process.is_dead)
+    }
+
+    fn state_of<T>(&self, look: impl FnOnce(&mut ProcessState) -> T) -> T {
+        look(self.disk.lock().processes.get_mut(&self.process).expect("a handle is made with its process"))
+    }
+}
+
+impl Files for SimFiles {
+    fn apply(&mut self, op: &FileOp) -> Result<FileOk, FileError> {
+        self.disk.lock().apply(self.process, op)
+    }
+}
+
+impl State {
+    fn apply(&mut self, process: u64, op: &FileOp) -> Result<FileOk, FileError> {
+        let us = &self.processes[&process];
+        if us.is_dead {
+            return Err(DEAD);
+        }
+        let number = self.count;
+        self.count += 1;
+        if us.dies_at == Some(number) {
+            self.tear(process, op);
+            self.kill(process);
+            return Err(DEAD);
+        }
+        if let Some(error) = self.fault(number, op) {
+            self.fail(process, op);
+            return Err(error);
+        }
+        self.perform(process, op)
+    }
+
+    fn perform(&mut self, process: u64, op: &FileOp) -> Result<FileOk, FileError> {
+        match op {
+            FileOp::Read(path) => return self.read(path).map(FileOk::Bytes),
+            FileOp::List(path) => return self.list(path).map(FileOk::Names),
+            FileOp::MakeDir(path) => self.make_dir(path.as_str())?,
+            FileOp::CreateNew(path) => self.create_open(process, path)?,
+            FileOp::Append(path, bytes) => self.open_file(process, path)?.bytes.extend_from_slice(bytes),
+            FileOp::SyncFile(path) => self.sync_file(process, path)?,
+            FileOp::Link(from, to) => self.link(from, to)?,
+            FileOp::Rename(from, to) => self.rename(process, from, to)?,
+            FileOp::SyncDir(path) => self.sync_dir(path)?,
+            FileOp::Unlink(path) => self.unlink(process, path)?,
+            FileOp::TryLock(path) => self.try_lock(process, path)?,
+            FileOp::Unlock(path) => self.unlock(process, path),
+        }
+        Ok(FileOk::Done)
+    }
+
+    // --- What goes wrong -------------------------------------------------------------------------------------------
+
+    /// The error this operation is to have, if any, among those its kind can have.
+    fn fault(&mut self, number: u64, op: &FileOp) -> Option<FileError> {
+        let rates = self.rates;
+        let drawn = [
+            (rates.no_space, FileError::NoSpace),
+            (rates.io, FileError::Io(EIO)),
+            (rates.read_only, FileError::ReadOnly),
+        ];
+        // Nothing is drawn where nothing can happen, so that records stay short.
+        let drawn = drawn.into_iter().find(|(rate, _)| *rate > 0 && self.choices.chance("disk", *rate));
+        let error = self.failing.get(&number).cloned().or(drawn.map(|(_, error)| error))?;
+        can_fail_with(op, &error).then_some(error)
+    }
+
+    /// What an operation that fails does all the same.
+    fn fail(&mut self, process: u64, op: &FileOp) {
+        match op {
+            FileOp::Append(path, bytes) => {
+                if let Ok(file) = self.open_file(process, path) {
+                    file.bytes.extend_from_slice(&bytes[..bytes.len() / 2]);
+                }
+            }
+            FileOp::SyncFile(path) => {
+                if let Ok(file) = self.open_file(process, path) {
+                    file.dropped.push((file.durable.len(), file.bytes.len()));
+                    file.has_failed_sync = true;
+                }
+                self.process(process).open.remove(path.as_str());
+            }
+            FileOp::MakeDir(_)
+            | FileOp::Read(_)
+            | FileOp::List(_)
+            | FileOp::CreateNew(_)
+            | FileOp::Link(..)
+            | FileOp::Rename(..)
+            | FileOp::SyncDir(_)
+            | FileOp::Unlink(_)
+            | FileOp::TryLock(_)
+            | FileOp::Unlock(_) => {}
+        }
+    }
+
+    /// A write that is cut short by the end of its process leaves a part.
+    fn tear(&mut self, process: u64, op: &FileOp) {
+        if let FileOp::Append(path, bytes) = op {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1);
+            let kept = self.choices.below("disk", length + 1) as usize;
+            if let Ok(file) = self.open_file(process, path) {
+                file.bytes.extend_from_slice(&bytes[..kept]);
+            }
+        }
+    }
+
+    fn kill(&mut self, process: u64) {
+        let process = self.process(process);
+        process.is_dead = true;
+        process.open.clear();
+        process.locks.clear();
+    }
+
+    /// Of each directory's changes a prefix survives, and of each file's bytes beyond its last sync.
+    fn lose_power(&mut self) {
+        let processes: Vec<_> = self.processes.keys().copied().collect();
+        for process in processes {
+            self.kill(process);
+        }
+        let mut old = std::mem::take(&mut self.nodes);
+        let mut reached = vec![ROOT];
+        while let Some(number) = reached.pop() {
+            let Some(mut node) = old.remove(&number) else { continue };
+            match &mut node {
+                Node::Directory(listing) => {
+                    listing.lose_power(&self.choices);
+                    reached.extend(listing.names.values());
+                }
+                Node::File(content) => content.lose_power(&self.choices),
+            }
+            self.nodes.insert(number, node);
+        }
+    }
+
+    // --- What each operation does ------------------------------------------------------------------------------------
+
+    /// The directory a path is in, and the path's last name. Every directory on the way must be there and be one.
+    fn find_parent(&self, path: &str) -> Result<(u64, String), FileError> {
+        let (directories, name) = path.rsplit_once('/').ok_or(FileError::NotFound)?;
+        let mut node = ROOT;
+        for directory in directories.split('/').filter(|directory| !directory.is_empty()) {
+            let Node::Directory(listing) = &self.nodes[&node] else { return Err(FileError::Unfit) };
+            node = *listing.names.get(directory).ok_or(FileError::NotFound)?;
+        }
+        match self.nodes[&node] {
+            Node::Directory(_) => Ok((node, name.to_owned())),
+            Node::File(_) => Err(FileError::Unfit),
+        }
+    }
+
+    fn find(&self, path: &str) -> Result<u64, FileError> {
+        if path == "/" {
+            return Ok(ROOT);
+        }
+        let (directory, name) = self.find_parent(path)?;
+        self.named(directory, &name).ok_or(FileError::NotFound)
+    }
+
+    fn named(&self, directory: u64, name: &str) -> Option<u64> {
+        match &self.nodes[&directory] {
+            Node::Directory(listing) => listing.names.get(name).copied(),
+            Node::File(_) => None,
+        }
+    }
+
+    fn file(&mut self, path: &PathText) -> Result<&mut Content, FileError> {
+        let node = self.find(path.as_str())?;
+        self.content(node)
+    }
+
+    /// The file a process writes to by this path: the one it has open, or the one that is there now.
+    fn open_file(&mut self, process: u64, path: &PathText) -> Result<&mut Content, FileError> {
+        let node = match self.processes[&process].open.get(path.as_str()) {
+            Some(node) => *node,
+            None => self.find(path.as_str())?,
+        };
+        if !self.is_directory(node) {
+            self.process(process).open.insert(path.as_str().to_owned(), node);
+        }
+        self.content(node)
+    }
+
+    fn content(&mut self, node: u64) -> Result<&mut Content, FileError> {
+        match self.nodes.get_mut(&node).ok_or(FileError::NotFound)? {
+            Node::File(content) => Ok(content),
+            Node::Directory(_) => Err(FileError::Unfit),
+        }
+    }
+
+    fn process(&mut self, process: u64) -> &mut ProcessState {
+        self.processes.get_mut(&process).expect("a handle is made with its process")
+    }
+
+    fn listing(&mut self, node: u64) -> Result<&mut Listing, FileError> {
+        match self.nodes.get_mut(&node).ok_or(FileError::NotFound)? {
+            Node::Directory(listing) => Ok(listing),
+            Node::File(_) => Err(FileError::Unfit),
+        }
+    }
+
+    fn is_directory(&self, node: u64) -> bool {
+        matches!(self.nodes[&node], Node::Directory(_))
+    }
+
+    fn new_node(&mut self, node: Node) -> u64 {
+        let number = self.next_node;
+        self.next_node += 1;
+        self.nodes.insert(number, node);
+        number
+    }
+
+    fn walk(&self, directory: u64, path: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+        let Node::Directory(listing) = &self.nodes[&directory] else { return };
+        for (name, node) in &listing.names {
+            let path = format!("{path}/{name}");
+            match &self.nodes[node] {
+                Node::File(content) => drop(files.insert(path, content.bytes.clone())),
+                Node::Directory(_) => self.walk(*node, &path, files),
+            }
+        }
+    }
+
+    fn read(&mut self, path: &PathText) -> Result<Vec<u8>, FileError> {
+        let file = self.file(path)?;
+        if file.bytes.len() > limits::RECORD_BYTES { Err(FileError::Unfit) } else { Ok(file.bytes.clone()) }
+    }
+
+    fn list(&mut self, path: &PathText) -> Result<Vec<String>, FileError> {
+        let node = self.find(path.as_str())?;
+        Ok(self.listing(node)?.names.keys().cloned().collect())
+    }
+
+    /// Durable at once, and all that happened in the directory above with it: the real adapter syncs that one.
+    fn make_dir(&mut self, path: &str) -> Result<(), FileError> {
+        let (directory, name) = match self.find_parent(path) {
+            Ok(found) => found,
+            Err(FileError::NotFound) => {
+                let above = path.rfind('/').filter(|at| *at > 0).ok_or(FileError::NotFound)?;
+                self.make_dir(&path[..above])?;
+                self.find_parent(path)?
+            }
+            Err(error) => return Err(error),
+        };
+        match self.named(directory, &name) {
+            Some(node) if self.is_directory(node) => Ok(()),
+            Some(_) => Err(FileError::Exists),
+            None => {
+                let node = self.new_node(Node::Directory(Listing::default()));
+                let listing = self.listing(directory)?;
+                listing.change(Change::Add(name, node));
+                listing.sync();
+                Ok(())
+            }
+        }
+    }
+
+    fn create(&mut self, path: &PathText) -> Result<u64, FileError> {
+        let (directory, name) = self.find_parent(path.as_str())?;
+        if self.named(directory, &name).is_some() {
+            return Err(FileError::Exists);
+        }
+        let node = self.new_node(Node::File(Content::default()));
+        self.listing(directory)?.change(Change::Add(name, node));
+        Ok(node)
+    }
+
+    fn create_open(&mut self, process: u64, path: &PathText) -> Result<(), FileError> {
+        let node = self.create(path)?;
+        self.process(process).open.insert(path.as_str().to_owned(), node);
+        Ok(())
+    }
+
+    fn sync_file(&mut self, process: u64, path: &PathText) -> Result<(), FileError> {
+        let file = self.open_file(process, path)?;
+        file.durable.clone_from(&file.bytes);
+        for (from, to) in &file.dropped {
+            file.durable[*from..*to].fill(0);
+        }
+        let has_failed = file.has_failed_sync;
+        self.has_repeated_a_failed_sync |= has_failed;
+        self.process(process).open.remove(path.as_str());
+        Ok(())
+    }
+
+    fn link(&mut self, from: &PathText, to: &PathText) -> Result<(), FileError> {
+        let node = self.find(from.as_str())?;
+        let (directory, name) = self.find_parent(to.as_str())?;
+        if self.named(directory, &name).is_some() {
+            return Err(FileError::Exists);
+        }
+        if self.is_directory(node) {
+            return Err(FileError::Denied);
+        }
+        self.listing(directory)?.change(Change::Add(name, node));
+        Ok(())
+    }
+
+    fn rename(&mut self, process: u64, from: &PathText, to: &PathText) -> Result<(), FileError> {
+        self.move_name(from, to)?;
+        // The adapter forgets the descriptors of what moved.
+        let has_moved = |path: &str| [from, to].iter().any(|end| path == end.as_str() || is_below(path, end));
+        self.process(process).open.retain(|path, _| !has_moved(path));
+        Ok(())
+    }
+
+    fn move_name(&mut self, from: &PathText, to: &PathText) -> Result<(), FileError> {
+        let (from_directory, from_name) = self.find_parent(from.as_str())?;
+        let (to_directory, to_name) = self.find_parent(to.as_str())?;
+        let source = self.named(from_directory, &from_name).ok_or(FileError::NotFound)?;
+        if is_below(to.as_str(), from) {
+            return Err(FileError::Io(EINVAL));
+        }
+        if is_below(from.as_str(), to) {
+            return Err(FileError::Exists);
+        }
+        match self.named(to_directory, &to_name).map(|target| (target, &self.nodes[&target])) {
+            // Two names of one file: the kernel does nothing, and both stay.
+            Some((target, _)) if target == source => return Ok(()),
+            Some((_, Node::Directory(listing))) if self.is_directory(source) && !listing.names.is_empty() => {
+                return Err(FileError::Exists);
+            }
+            Some((target, _)) if self.is_directory(source) != self.is_directory(target) => {
+                return Err(FileError::Unfit);
+            }
+            Some(_) | None => {}
+        }
+        if from_directory == to_directory {
+            self.listing(to_directory)?.change(Change::Move(from_name, to_name));
+            return Ok(());
+        }
+        // No protocol of ours relies on a move between directories: it is one step here, and durable at once.
+        self.listing(to_directory)?.change(Change::Add(to_name, source));
+        self.listing(to_directory)?.sync();
+        self.listing(from_directory)?.change(Change::Remove(from_name));
+        self.listing(from_directory)?.sync();
+        Ok(())
+    }
+
+    /// Makes this directory's changes durable, and no other's.
+    fn sync_dir(&mut self, path: &PathText) -> Result<(), FileError> {
+        let node = self.find(path.as_str())?;
+        self.listing(node)?.sync();
+        Ok(())
+    }
+
+    fn unlink(&mut self, process: u64, path: &PathText) -> Result<(), FileError> {
+        self.process(process).open.remove(path.as_str());
+        let (directory, name) = self.find_parent(path.as_str())?;
+        let node = self.named(directory, &name).ok_or(FileError::NotFound)?;
+        if self.is_directory(node) {
+            return Err(FileError::Unfit);
+        }
+        self.listing(directory)?.change(Change::Remove(name));
+        Ok(())
+    }
+
+    /// The lock is the file's, not the name's: a lock file that is replaced is another lock.
+    fn try_lock(&mut self, process: u64, path: &PathText) -> Result<(), FileError> {
+        if self.processes[&process].locks.contains_key(path.as_str()) {
+            return Err(FileError::Locked);
+        }
+        let node = match self.find(path.as_str()) {
+            Ok(node) if self.is_directory(node) => return Err(FileError::Unfit),
+            Ok(node) => node,
+            Err(FileError::NotFound) => self.create(path)?,
+            Err(error) => return Err(error),
+        };
+        if self.processes.values().any(|other| other.locks.values().any(|locked| *locked == node)) {
+            return Err(FileError::Locked);
+        }
+        self.process(process).locks.insert(path.as_str().to_owned(), node);
+        Ok(())
+    }
+
+    fn unlock(&mut self, process: u64, path: &PathText) {
+        self.process(process).locks.remove(path.as_str());
+    }
+}
+
+impl Listing {
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.names);
+        self.log.push(change);
+    }
+
+    fn sync(&mut self) {
+        self.log.clear();
+        self.durable.clone_from(&self.names);
+    }
+
+    fn lose_power(&mut self, choices: &Choices) {
+        if self.log.is_empty() {
+            return;
+        }
+        let all = u32::try_from(self.log.len()).unwrap_or(u32::MAX - 1);
+        let kept = self.log.len() - choices.below("disk", all + 1) as usize;
+        for change in self.log.drain(..).take(kept) {
+            change.apply(&mut self.durable);
+        }
+        self.names.clone_from(&self.durable);
+    }
+}
+
+impl Change {
+    fn apply(&self, names: &mut BTreeMap<String, u64>) {
+        match self {
+            Self::Add(name, node) => drop(names.insert(name.clone(), *node)),
+            Self::Remove(name) => drop(names.remove(name)),
+            Self::Move(from, to) => {
+                if let Some(node) = names.remove(from) {
+                    names.insert(to.clone(), node);
+                }
+            }
+        }
+    }
+}
+
+impl Content {
+    /// Of the bytes beyond the last sync any prefix survives; the rest is missing, or is zeros as of a block that was
+    /// allocated and never written.
+    fn lose_power(&mut self, choices: &Choices) {
+        let mut bytes = self.bytes.clone();
+        for (from, to) in &self.dropped {
+            bytes[*from..*to].fill(0);
+        }
+        let dirty = u32::try_from(bytes.len() - self.durable.len()).unwrap_or(u32::MAX - 1);
+        if dirty > 0 {
+            let kept = bytes.len() - choices.below("disk", dirty + 1) as usize;
+            if choices.chance("disk", 2_500) {
+                bytes[kept..].fill(0);
+            } else {
+                bytes.truncate(kept);
+            }
+        }
+        // What a sync made durable stays, whatever was dropped before it.
+        bytes[..self.durable.len()].copy_from_slice(&self.durable);
+        *self = Self { durable: bytes.clone(), bytes, ..Self::default() };
+    }
+}
+
+/// Which errors of a disk an operation can have.
+fn can_fail_with(op: &FileOp, error: &FileError) -> bool {
+    let (takes_space, writes) = match op {
+        FileOp::MakeDir(_)
+        | FileOp::CreateNew(_)
+        | FileOp::Append(..)
+        | FileOp::Link(..)
+        | FileOp::Rename(..)
+        | FileOp::TryLock(_) => (true, true),
+        // Space is found for some bytes only when they go to the device.
+        FileOp::SyncFile(_) => (true, false),
+        FileOp::Unlink(_) => (false, true),
+        FileOp::Read(_) | FileOp::List(_) | FileOp::SyncDir(_) => (false, false),
+        FileOp::Unlock(_) => return false,
+    };
+    match error {
+        FileError::NoSpace => takes_space,
+        FileError::ReadOnly => writes,
+        FileError::NotFound
+        | FileError::Exists
+        | FileError::Denied
+        | FileError::Locked
+        | FileError::Unfit
+        | FileError::Io(_) => true,
+    }
+}
+
+/// Whether `path` is somewhere in the directory `directory`.
+fn is_below(path: &str, directory: &PathText) -> bool {
+    path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'))
+}

@@ -1,0 +1,3 @@
+//! The simulated side of each port.
+
+pub mod files;
