@@ -19,6 +19,10 @@ use crate::workstream::{CreateStep, DestroyStep, LifeOp, Phase, Workstream};
 impl Machine {
     pub(super) fn ask(&mut self, now: Now, request: RequestId, ask: Ask) -> Effects {
         let Some(found) = &self.found else {
+            if matches!(ask, Ask::Quit { .. } | Ask::QuitNow) {
+                self.quit_asked_by.push(request);
+                return self.exit(now, true);
+            }
             return refuse(request, RefusalKind::Failed, "ccells is still starting; try again");
         };
         if let (Access::ReadOnly { holder }, true) = (&found.access, changes_something(&ask)) {
@@ -232,7 +236,7 @@ impl Machine {
         }
     }
 
-    fn forget_finding(&mut self, id: &WorkstreamId) {
+    pub(super) fn forget_finding(&mut self, id: &WorkstreamId) {
         self.findings.retain(|finding| finding.workstream != *id);
     }
 }

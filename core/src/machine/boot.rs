@@ -189,7 +189,7 @@ impl Machine {
         let mut effects = Effects::none();
         for finding in self.findings.clone() {
             let id = finding.workstream;
-            effects.extend(match finding.verdict {
+            let done = match finding.verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
                     if it.is_busy() {
                         Effects::none()
@@ -206,7 +206,11 @@ impl Machine {
                 | Verdict::OfferRetry
                 | Verdict::FinishRemoval
                 | Verdict::Forget) => self.take_up(now, &id, verdict),
-            });
+            };
+            if done != Effects::none() {
+                self.forget_finding(&id);
+            }
+            effects.extend(done);
         }
         effects
     }
