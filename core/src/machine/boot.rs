@@ -202,7 +202,7 @@ impl Machine {
             let id = finding.workstream;
             // Much may have happened since it was found.
             let Some(verdict) = self.workstreams.get(&id).map(|it| self.verdict(it)) else { continue };
-            effects.extend(match verdict {
+            let done = match verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
                     if it.is_busy() {
                         Effects::none()
@@ -219,7 +219,11 @@ impl Machine {
                 | Verdict::OfferRetry
                 | Verdict::FinishRemoval
                 | Verdict::Forget) => self.take_up(now, &id, verdict),
-            });
+            };
+            if done != Effects::none() {
+                self.forget_finding(&id);
+            }
+            effects.extend(done);
         }
         effects
     }
