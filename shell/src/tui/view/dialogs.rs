@@ -68,8 +68,8 @@ fn draw_prompt(model: &Model, dialog: &NewDialog, area: Rect, buffer: &mut Buffe
     let theme = model.theme;
     let is_here = dialog.field == Field::Prompt;
     let (rule, style) = if is_here { ("┃", theme.focused()) } else { ("│", theme.faint()) };
-    for y in area.y..area.bottom() {
-        buffer.set_string(area.x, y, rule, style);
+    for row in area.rows() {
+        super::draw_text(rule, style, row, buffer);
     }
     let text = Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area };
     let (lines, (line, column)) = dialog.draft.prompt.visual(usize::from(text.width));
@@ -89,7 +89,7 @@ fn draw_field(
     let theme = model.theme;
     let is_here = dialog.field == field;
     let label_style = if is_here { theme.focused() } else { theme.faint() };
-    buffer.set_stringn(area.x, area.y, label, usize::from(area.width), label_style);
+    super::draw_text(label, label_style, area, buffer);
     let text = Rect {
         x: area.x + LABEL_COLUMNS.min(area.width),
         width: area.width.saturating_sub(LABEL_COLUMNS),
@@ -97,13 +97,13 @@ fn draw_field(
     };
     let editor = dialog.draft.editor(field)?;
     if editor.is_empty() {
-        buffer.set_stringn(text.x, text.y, otherwise, usize::from(text.width), theme.faint());
+        super::draw_text(otherwise, theme.faint(), text, buffer);
         return is_here.then(|| at(text, 0, 0));
     }
     // A text longer than the field shows the part round the cursor.
     let (lines, (line, column)) = editor.visual(usize::from(text.width));
     let shown = lines.get(line).cloned().unwrap_or_default();
-    buffer.set_stringn(text.x, text.y, shown, usize::from(text.width), theme.text());
+    super::draw_text(&shown, theme.text(), text, buffer);
     is_here.then(|| at(text, column, 0))
 }
 
@@ -196,7 +196,7 @@ pub(super) fn draw_discard(
     super::draw_lines(&[keys::hints(hints, inner.width, theme)], bottom(0), buffer);
     input.map(|typed| {
         let row = Rect { x: inner.x + 2, width: inner.width.saturating_sub(2), ..bottom(1) };
-        buffer.set_string(inner.x, row.y, "> ", theme.key());
+        super::draw_text("> ", theme.key(), Rect { x: inner.x, ..row }, buffer);
         let (lines, (line, column)) = typed.visual(usize::from(row.width));
         super::draw_lines(&[Line::raw(lines.get(line).map_or("", String::as_str))], row, buffer);
         at(row, column, 0)

@@ -30,8 +30,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, panes: &dyn Panes) {
     let area = frame.area();
     let buffer = frame.buffer_mut();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        buffer.set_stringn(area.x, area.y, "too small", usize::from(area.width), model.theme.error());
-        return;
+        return draw_text("too small", model.theme.error(), area, buffer);
     }
     status::draw_banners(model, buffer);
     let in_pane = if model.order.is_empty() {
@@ -97,9 +96,15 @@ fn draw_box(title: &str, (columns, rows): (u16, u16), theme: Theme, area: Rect, 
 
 /// Draws lines from the top of `area`, as many as fit.
 fn draw_lines(lines: &[Line<'_>], area: Rect, buffer: &mut Buffer) {
-    for (row, line) in (area.y..area.bottom()).zip(lines) {
-        buffer.set_line(area.x, row, line, area.width);
+    let area = area.intersection(buffer.area);
+    for (row, line) in area.rows().zip(lines) {
+        buffer.set_line(row.x, row.y, line, row.width);
     }
+}
+
+/// Draws `text` into the first row of `area`, as far as there is one.
+fn draw_text(text: &str, style: Style, area: Rect, buffer: &mut Buffer) {
+    draw_lines(&[Line::styled(text, style)], area, buffer);
 }
 
 /// Fills a row with a style and blanks.

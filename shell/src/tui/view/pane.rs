@@ -88,8 +88,7 @@ fn draw_bar(text: &str, style: Style, area: Rect, buffer: &mut Buffer) {
     let Some(y) = area.bottom().checked_sub(1).filter(|y| *y >= area.y) else { return };
     let row = Rect { y, height: 1, ..area };
     super::fill(row, style, buffer);
-    let columns = usize::from(row.width);
-    buffer.set_stringn(row.x, y, clip::clip(&format!(" {text}"), columns), columns, style);
+    super::draw_text(&clip::clip(&format!(" {text}"), usize::from(row.width)), style, row, buffer);
 }
 
 fn draw_header(model: &Model, card: &Card, pane: &Placed, painted: Option<Painted>, buffer: &mut Buffer) {

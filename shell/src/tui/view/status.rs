@@ -29,7 +29,7 @@ pub(super) fn draw_banners(model: &Model, buffer: &mut Buffer) {
 fn draw_banner(row: Option<Rect>, text: &str, style: Style, buffer: &mut Buffer) {
     if let Some(row) = row {
         super::fill(row, style, buffer);
-        buffer.set_stringn(row.x, row.y, clip::clip(text, usize::from(row.width)), usize::from(row.width), style);
+        super::draw_text(&clip::clip(text, usize::from(row.width)), style, row, buffer);
     }
 }
 
