@@ -119,7 +119,7 @@ impl Machine {
             return Effects::none();
         }
         let mut effects = self.take(now, event);
-        if self.found.is_some() {
+        if self.found.is_some() && !self.shutdown.is_done() {
             effects.extend(self.tend(now));
         }
         self.assert_invariants();
@@ -394,7 +394,9 @@ impl Machine {
         effects.extend(self.tend_engine(now));
         self.drop_gone(now.mono);
         effects.extend(self.tend_shutdown(now));
-        effects.extend(self.tend_state(now));
+        if !self.shutdown.is_done() {
+            effects.extend(self.tend_state(now));
+        }
         effects
     }
 
