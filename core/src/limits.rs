@@ -191,6 +191,12 @@ pub const ROWS: core::ops::RangeInclusive<u16> = 1..=500;
 pub const FRAMES_PER_S: u64 = 60;
 /// How long a toast stays.
 pub const TOAST_MS: u64 = 4_000;
+/// Toasts shown at a time; the oldest goes first.
+pub const TOASTS: usize = 4;
+/// How long after a change of focus, order or layout the view is saved.
+pub const VIEW_SAVE_MS: u64 = 500;
+/// How long after a change of the window's size the agents learn theirs.
+pub const WINDOW_RESIZE_MS: u64 = 40;
 
 /// Processes in a container.
 pub const CONTAINER_PIDS: i64 = 512;

@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::canary::{Canary, Planted};
 use crate::container::Observed;
 use crate::deadlines::{Deadline, Reason, Soonest};
 use crate::effect::{Done, Effect, Effects, Level, Refusal, RefusalKind};
@@ -44,6 +45,7 @@ pub struct Machine {
     quit_asked_by: Vec<RequestId>,
     beats: u64,
     last_beat: Mono,
+    planted: Planted,
 }
 
 /// What we know of the engine itself.
@@ -110,7 +112,14 @@ impl Machine {
             quit_asked_by: Vec::new(),
             beats: 0,
             last_beat: Mono(0),
+            planted: Planted::default(),
         }
+    }
+
+    /// One that makes a mistake, for the simulator to find.
+    #[cfg(feature = "canary")]
+    pub fn with_canary(canary: Option<Canary>) -> Self {
+        Self { planted: Planted::new(canary), ..Self::new() }
     }
 
     /// Takes one event and returns what is to be done about it.
@@ -135,7 +144,10 @@ impl Machine {
             .or(self.is_writer().then(|| heartbeat::next_beat(self.last_beat)), Reason::Beat)
             .or(self.engine.list_at.filter(|_| self.may_list()), Reason::List)
             .or(self.saving.retry_at, Reason::Save)
-            .or(self.shutdown.deadline(), Reason::Shutdown);
+            .or(
+                self.shutdown.deadline().filter(|_| !self.planted.is(Canary::QuitWithoutDeadline)),
+                Reason::Shutdown,
+            );
         for workstream in self.workstreams.values() {
             if self.attaches() && !self.shutdown.has_begun() {
                 soonest = soonest.or(workstream.reattaches_at(), Reason::Attach);
@@ -246,6 +258,7 @@ impl Machine {
             wants_save: &mut self.saving.is_wanted,
             is_ending: self.shutdown.has_begun(),
             listing_since: self.engine.listing_since,
+            planted: self.planted,
         };
         act(workstream, &mut around)
     }
@@ -325,6 +338,7 @@ impl Machine {
             Ok(listed) => listed,
             Err(error) => return self.engine_silent(now, &error.to_string()),
         };
+        let requested_at = if self.planted.is(Canary::StaleListAsFresh) { now.mono } else { requested_at };
         let mut effects = Effects::none();
         if matches!(self.engine.state, EngineState::Down { .. }) {
             effects.push(Effect::Notify { level: Level::Info, text: "the engine answers again".to_string() });
@@ -332,7 +346,7 @@ impl Machine {
         self.engine.state = EngineState::Up;
         self.engine.was_heard = true;
         self.engine.wait_ms = RETRY_FIRST_MS;
-        self.engine.list_at = Some(now.mono.after(RELIST_MS));
+        self.engine.list_at = Some(now.mono.after(RELIST_MS)).filter(|_| !self.planted.is(Canary::NoRelist));
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));
         effects.extend(self.release_held_back(now));
@@ -344,7 +358,10 @@ impl Machine {
         let Some(found) = &self.found else { return Effects::none() };
         let ours: BTreeMap<WorkstreamId, Observed> = listed
             .iter()
-            .filter(|seen| seen.labels.home == found.home && seen.labels.repo == found.repo.id)
+            .filter(|seen| {
+                (seen.labels.home == found.home && seen.labels.repo == found.repo.id)
+                    || self.planted.is(Canary::AdoptOtherHomes)
+            })
             .map(|seen| (seen.labels.workstream.clone(), seen.clone()))
             .collect();
         let mut effects = Effects::none();
@@ -507,6 +524,7 @@ impl Machine {
     }
 
     fn state_saved(&mut self, now: Now, generation: Generation, outcome: Result<(), String>) -> Effects {
+        let outcome = if self.planted.is(Canary::IgnoreSaveError) { Ok(()) } else { outcome };
         let mut effects = Effects::none();
         match outcome {
             Ok(()) => {
@@ -538,7 +556,8 @@ impl Machine {
 
     /// The end of the run, one phase after the other.
     fn tend_shutdown(&mut self, now: Now) -> Effects {
-        let is_over = self.shutdown.deadline().is_some_and(|until| until <= now.mono);
+        let is_over = self.shutdown.deadline().is_some_and(|until| until <= now.mono)
+            && !self.planted.is(Canary::QuitWithoutDeadline);
         let is_saved = self.saving.durable == self.saving.issued && !self.saving.is_wanted;
         match self.shutdown.phase() {
             Ending::Open | Ending::Done => Effects::none(),

@@ -6,10 +6,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::agent::AgentReport;
+use crate::canary::Planted;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
-use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
+use crate::limits::{REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now};
@@ -160,6 +161,8 @@ pub struct Surroundings<'a> {
     pub is_ending: bool,
     /// When the listing in flight was asked for.
     pub listing_since: Option<Mono>,
+    /// A mistake to make, for the simulator to find.
+    pub planted: Planted,
 }
 
 impl Surroundings<'_> {
@@ -219,8 +222,8 @@ pub struct Workstream {
     pub is_made: bool,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
-    /// When a container of it was asked for whose outcome is unknown: it may still appear.
-    pub unsettled_since: Option<Mono>,
+    /// Until when a container may still appear that was asked for and whose outcome is unknown.
+    pub unsettled_until: Option<Mono>,
     /// Whether an intent for what is being done is durable.
     pub has_intent: bool,
     /// Who waits for the end of what is being done.
@@ -253,7 +256,7 @@ impl Workstream {
             is_branch_chosen: true,
             is_made: false,
             is_recovered: false,
-            unsettled_since: None,
+            unsettled_until: None,
             has_intent: false,
             asked_by: Vec::new(),
             last_trouble: None,
@@ -311,7 +314,7 @@ impl Workstream {
     ) -> Effects {
         self.phase = Phase::Destroying { step, keep_branch, stuck: None };
         self.last_trouble = None;
-        self.unsettled_since = self.unsettled_since.filter(|since| around.now.mono < since.after(LATE_MS));
+        self.unsettled_until = self.unsettled_until.filter(|until| around.now.mono < *until);
         self.issue_destroy(step, around)
     }
 
@@ -392,12 +395,14 @@ impl Workstream {
     }
 
     fn intent(&self, operation: Operation, around: &Surroundings<'_>) -> Box<Intent> {
+        let reason = if let Phase::Broken { reason, .. } = &self.phase { Some(reason.clone()) } else { None };
         Box::new(Intent {
             version: VERSION,
             operation,
             run: around.run.clone(),
             workstream: self.facts.clone(),
             written_at: around.now.wall,
+            reason,
         })
     }
 

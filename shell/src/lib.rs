@@ -14,4 +14,5 @@ pub mod perform;
 pub mod runs;
 pub mod session;
 pub mod sessions;
+pub mod terminal;
 pub mod tui;

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Machine;
+use crate::canary::Canary;
 use crate::container::ContainerState;
 use crate::effect::{Done, Effect, Effects, Refusal, RefusalKind};
 use crate::event::{Access, Ask, NewWorkstream, OnQuit};
@@ -100,6 +101,13 @@ impl Machine {
     fn cancel(&mut self, now: Now, request: RequestId, id: &WorkstreamId) -> Effects {
         let Some(it) = self.workstreams.get(id) else { return refuse_unknown(request, id) };
         match &it.phase {
+            Phase::Broken { .. } if it.is_busy() => {
+                refuse(request, RefusalKind::Conflict, "its failure is being written down; try again")
+            }
+            Phase::Creating { .. } if self.planted.is(Canary::CancelForgets) => {
+                self.workstreams.remove(id);
+                done(request, "cancelled")
+            }
             Phase::Creating { .. } | Phase::Broken { .. } if !it.is_made => {
                 self.with(now, id, |it, around| it.cancel(request, around))
             }
@@ -220,8 +228,9 @@ impl Machine {
 
     /// The workstream, when it exists and nothing is being done to it.
     fn ready(&mut self, request: RequestId, id: &WorkstreamId) -> Result<&mut Workstream, Effects> {
+        let planted = self.planted;
         let Some(it) = self.workstreams.get_mut(id) else { return Err(refuse_unknown(request, id)) };
-        if it.is_busy() {
+        if it.is_busy() && !planted.is(Canary::RemoveDuringCreate) {
             let text = format!("`{}` is being changed just now; try again when that is done", it.facts.name);
             return Err(refuse(request, RefusalKind::Conflict, &text));
         }
@@ -252,11 +261,18 @@ impl Machine {
         let step = CreateStep::ResolvingBase;
         let phase = Phase::Creating { step, retries: 0, is_cancelled: false };
         let mut workstream = Workstream::new(facts, phase, now.mono);
-        workstream.asked_by.push(request);
+        let is_hasty = self.planted.is(Canary::AckBeforeDurable);
+        if !is_hasty {
+            workstream.asked_by.push(request);
+        }
         workstream.is_branch_chosen = is_branch_chosen;
         self.view.order.push(id.clone());
         self.workstreams.insert(id.clone(), workstream);
-        self.with(now, &id, |workstream, around| workstream.create_from(step, around))
+        let mut effects = self.with(now, &id, |workstream, around| workstream.create_from(step, around));
+        if is_hasty {
+            effects.extend(done_with(request, &id, "running"));
+        }
+        effects
     }
 
     fn facts_of(&self, now: Now, wanted: NewWorkstream) -> Result<(Facts, bool), (RefusalKind, String)> {

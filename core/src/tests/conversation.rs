@@ -169,6 +169,7 @@ fn given(world: &mut World, what: &[&str]) {
             let operation = Operation::Destroy {
                 keep_branch: words.contains(&"keep-branch"),
                 unsettled_since: words.contains(&"unsettled").then_some(Wall(1)),
+                is_settling: words.contains(&"settling"),
             };
             world.leave_intent(name, operation);
         }
@@ -374,10 +375,11 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
 fn operation(operation: &Operation) -> String {
     match operation {
         Operation::Create => "create".to_string(),
-        Operation::Destroy { keep_branch, unsettled_since } => {
+        Operation::Destroy { keep_branch, unsettled_since, is_settling } => {
             let kept = if *keep_branch { " keep-branch" } else { "" };
             let unsettled = if unsettled_since.is_some() { " unsettled" } else { "" };
-            format!("destroy{kept}{unsettled}")
+            let settling = if *is_settling { " settling" } else { "" };
+            format!("destroy{kept}{unsettled}{settling}")
         }
     }
 }

@@ -182,6 +182,14 @@ impl World {
         self.send(event)
     }
 
+    /// A failure is written down before anything else happens to its workstream.
+    pub(super) fn note_failure(&mut self) {
+        let is_note = |asked: &Asked| matches!(asked.effect, Effect::WriteIntent { .. });
+        if let Some(place) = self.pending.iter().position(is_note) {
+            self.answer(place, How::Well);
+        }
+    }
+
     /// The session that was opened last for that name ends by itself.
     pub(super) fn session_ended(&mut self, name: &str) -> Event {
         let workstream = self.id(name);
@@ -296,7 +304,8 @@ impl World {
         let workstream = self.facts(name);
         let id = workstream.id.clone();
         let (run, written_at) = (run(), Wall(EPOCH));
-        self.intents.insert(id, Intent { version: VERSION, operation, run, workstream, written_at });
+        self.intents
+            .insert(id, Intent { version: VERSION, operation, run, workstream, written_at, reason: None });
     }
 
     /// The facts of a workstream as the machine would have fixed them.
@@ -323,6 +332,20 @@ impl World {
             created_at: Wall(EPOCH),
             id,
         }
+    }
+
+    /// Adds a field that a later ccells might write, to the state on disk and to its entries.
+    pub(super) fn age(&mut self, name: &str, value: &serde_json::Value) {
+        let state = self.state.as_mut().expect("there is a state on disk");
+        state.extra.insert(name.to_string(), value.clone());
+        for entry in &mut state.workstreams {
+            entry.extra.insert(name.to_string(), value.clone());
+        }
+    }
+
+    /// The state on disk.
+    pub(super) fn state_on_disk(&self) -> &StateRecord {
+        self.state.as_ref().expect("there is a state on disk")
     }
 
     /// How many containers of ours and how many open intents there are.

@@ -1,3 +1,144 @@
-//! stub
-#[allow(missing_docs)]
-pub mod screen { pub fn restore_now() {} }
+//! The screen: a model, messages that change it, wishes it has, and views that draw it. Nothing here waits for I/O.
+//! The rest of the program meets it in [`TuiPorts`], [`Panes`] and [`run`].
+
+mod clip;
+mod dialog;
+mod editor;
+mod keymap;
+mod layout;
+mod model;
+mod msg;
+mod run;
+pub mod screen;
+#[cfg(test)]
+mod tests;
+mod theme;
+mod update;
+mod view;
+mod wish;
+
+use std::sync::Arc;
+
+use alacritty_terminal::grid::Grid;
+use alacritty_terminal::term::TermMode;
+use alacritty_terminal::term::cell::Cell;
+use alacritty_terminal::vte::ansi::CursorShape;
+use ccells_core::effect::{Done, Level, Refusal};
+use ccells_core::event::{Ask, OnQuit};
+use ccells_core::ids::WorkstreamId;
+use ccells_core::ports::Clock;
+use ccells_core::snapshot::Snapshot;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+pub use keymap::{Leader, LeaderError};
+pub use run::run;
+pub use screen::{Input, Screen};
+pub use theme::Theme;
+
+/// What the screen shows of one emulator, while its lock is held. Look quickly.
+#[derive(Clone, Copy)]
+pub struct PaneScreen<'a> {
+    /// The characters, with the scrollback and how far it is scrolled.
+    pub grid: &'a Grid<Cell>,
+    /// What the program inside has negotiated.
+    pub mode: TermMode,
+    /// How the cursor is to look.
+    pub cursor: CursorShape,
+}
+
+/// How far to scroll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScrollBy {
+    /// So many lines: positive goes back in time.
+    Lines(i32),
+    /// To the newest line.
+    Bottom,
+}
+
+/// The live terminals, one for each workstream that has, or had, a session in this run. Every method returns at once:
+/// an emulator's lock is held only while rows are copied, and what is written is put into a queue.
+pub trait Panes: Send + Sync {
+    /// Shows the screen of a workstream to `look`; false when it has none yet. The screen outlives its session.
+    fn with_screen(&self, id: &WorkstreamId, look: &mut dyn FnMut(PaneScreen<'_>)) -> bool;
+
+    /// Queues `bytes` for the agent; false when there is no session or its queue is full, and nothing was taken.
+    fn write(&self, id: &WorkstreamId, bytes: Vec<u8>) -> bool;
+
+    /// Wants this size for the terminal. It is remembered for a session that is opened later.
+    fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16);
+
+    /// Moves the view over the scrollback.
+    fn scroll(&self, id: &WorkstreamId, by: ScrollBy);
+
+    /// The workstreams whose screen changed since this was last called.
+    fn take_damage(&self) -> Vec<WorkstreamId>;
+}
+
+/// A wish of the user, with the place for its answer.
+#[derive(Debug)]
+pub struct TuiAsk {
+    /// What is wanted.
+    pub ask: Ask,
+    /// Where its answer goes.
+    pub reply: oneshot::Sender<Result<Done, Refusal>>,
+}
+
+/// Something to tell the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// How loud.
+    pub level: Level,
+    /// What.
+    pub text: String,
+}
+
+/// A signal, in the words of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// End in good order; the second one ends at once.
+    Terminate,
+    /// The terminal is gone: never write to it again.
+    Hangup,
+    /// Give the terminal back and stop.
+    Suspend,
+    /// We go on after a stop: take the terminal again.
+    Continue,
+}
+
+/// What only the shell can draw: an id and a name for the agent's conversation.
+pub type DrawIdentity = Box<dyn FnMut() -> (WorkstreamId, String) + Send>;
+
+/// All the screen needs of the rest of the program.
+pub struct TuiPorts {
+    /// The picture; `None` until the first one is there. The sender's end is the end of the screen.
+    pub snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
+    /// The live terminals.
+    pub panes: Arc<dyn Panes>,
+    /// Wishes of the user.
+    pub asks: mpsc::Sender<TuiAsk>,
+    /// Things to tell the user.
+    pub notices: mpsc::Receiver<Notice>,
+    /// Rung when a screen changed; see [`Panes::take_damage`].
+    pub damage: Arc<Notify>,
+    /// Signals.
+    pub interrupts: mpsc::Receiver<Interrupt>,
+    /// What quitting does unless the user chooses otherwise.
+    pub on_quit: OnQuit,
+    /// What time it is, on the clock of the snapshots.
+    pub clock: Arc<dyn Clock + Send + Sync>,
+    /// Ids for new workstreams.
+    pub draw_identity: DrawIdentity,
+    /// The key that leaves a pane.
+    pub leader: Leader,
+    /// The colours.
+    pub theme: Theme,
+}
+
+/// Why the screen ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The run ended: the rest of the program is done, or refused to go on.
+    Left,
+    /// The terminal is gone. The rest of the program decides what becomes of the agents.
+    TerminalGone,
+}

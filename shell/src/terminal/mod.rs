@@ -1,0 +1,4 @@
+//! The terminals inside the screen: how keys become bytes for an agent, and how its grid becomes cells of ours.
+
+pub mod input;
+pub mod paint;

@@ -1,0 +1,151 @@
+//! An agent's grid becomes cells of our screen: rows are copied while the emulator's lock is held, and nothing else.
+
+use alacritty_terminal::grid::Dimensions;
+use alacritty_terminal::index::{Column, Line};
+use alacritty_terminal::term::TermMode;
+use alacritty_terminal::term::cell::{Cell as GridCell, Flags};
+use alacritty_terminal::vte::ansi::{Color as GridColor, CursorShape, NamedColor};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Color, Modifier};
+use unicode_width::UnicodeWidthChar;
+
+use crate::tui::PaneScreen;
+
+/// What there is to know about a screen that was painted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Painted {
+    /// Where the agent's cursor is, when it is to be seen.
+    pub cursor: Option<Position>,
+    /// How it looks.
+    pub shape: CursorShape,
+    /// How many lines the view is scrolled back.
+    pub scrolled: usize,
+    /// How many lines it could be.
+    pub history: usize,
+}
+
+/// Paints `screen` into `area`, faintly when nothing moves in it.
+pub fn paint(screen: PaneScreen<'_>, area: Rect, is_faint: bool, buffer: &mut Buffer) -> Painted {
+    let area = area.intersection(buffer.area);
+    let grid = screen.grid;
+    let scrolled = grid.display_offset();
+    let offset = i32::try_from(scrolled).unwrap_or(i32::MAX);
+    let columns = grid.columns().min(usize::from(area.width));
+    for row in 0..area.height.min(u16::try_from(grid.screen_lines()).unwrap_or(u16::MAX)) {
+        let from = &grid[Line(i32::from(row) - offset)][Column(0)..Column(columns)];
+        let start = buffer.index_of(area.x, area.y + row);
+        let to = &mut buffer.content[start..start + columns];
+        paint_row(from, to, is_faint);
+    }
+    let point = grid.cursor.point;
+    let is_shown = screen.mode.contains(TermMode::SHOW_CURSOR) && screen.cursor != CursorShape::Hidden;
+    let cursor = u16::try_from(point.line.0 + offset)
+        .ok()
+        .zip(u16::try_from(point.column.0).ok())
+        .filter(|(row, column)| is_shown && *row < area.height && *column < area.width)
+        .map(|(row, column)| Position::new(area.x + column, area.y + row));
+    Painted { cursor, shape: screen.cursor, scrolled, history: grid.history_size() }
+}
+
+fn paint_row(from: &[GridCell], to: &mut [Cell], is_faint: bool) {
+    let last = from.len().saturating_sub(1);
+    for (column, (from, to)) in from.iter().zip(to.iter_mut()).enumerate() {
+        let is_cut = from.flags.contains(Flags::WIDE_CHAR) && column == last;
+        let is_blank = is_cut || from.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::HIDDEN);
+        if !is_blank && from.c != ' ' && !from.c.is_control() {
+            put(from, to);
+        }
+        to.fg = colour(from.fg);
+        to.bg = colour(from.bg);
+        to.modifier = modifier(from);
+        if is_faint {
+            to.modifier = (to.modifier - Modifier::BOLD) | Modifier::DIM;
+            to.fg = if to.fg == Color::Reset { Color::DarkGray } else { to.fg };
+        }
+    }
+}
+
+/// The character with its marks. A grid that disagrees with us about a width must not shift the rest of the row.
+fn put(from: &GridCell, to: &mut Cell) {
+    let is_wide = from.flags.contains(Flags::WIDE_CHAR);
+    let fits = from.c.width() == Some(if is_wide { 2 } else { 1 });
+    match from.zerowidth() {
+        None if fits => {
+            to.set_char(from.c);
+        }
+        Some(marks) if fits || is_wide => {
+            let mut text = String::from(from.c);
+            text.extend(marks.iter().filter(|mark| is_harmless(**mark)));
+            to.set_symbol(&text);
+            let width = unicode_width::UnicodeWidthStr::width(text.as_str());
+            if width > 1 + usize::from(is_wide) {
+                to.set_char(from.c);
+            }
+        }
+        None | Some(_) => {
+            to.set_char('\u{fffd}');
+        }
+    }
+}
+
+/// Marks may change a letter, not the direction of a line, and not the terminal.
+fn is_harmless(mark: char) -> bool {
+    let turns = matches!(mark, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !mark.is_control() && !turns
+}
+
+fn modifier(cell: &GridCell) -> Modifier {
+    let flags = cell.flags;
+    if flags.is_empty() && !is_dim(cell.fg) {
+        return Modifier::empty();
+    }
+    let pairs = [
+        (flags.contains(Flags::BOLD), Modifier::BOLD),
+        (flags.contains(Flags::DIM) || is_dim(cell.fg), Modifier::DIM),
+        (flags.contains(Flags::ITALIC), Modifier::ITALIC),
+        (flags.intersects(Flags::ALL_UNDERLINES), Modifier::UNDERLINED),
+        (flags.contains(Flags::INVERSE), Modifier::REVERSED),
+        (flags.contains(Flags::STRIKEOUT), Modifier::CROSSED_OUT),
+    ];
+    pairs.iter().filter(|(is_on, _)| *is_on).fold(Modifier::empty(), |all, (_, modifier)| all | *modifier)
+}
+
+fn is_dim(colour: GridColor) -> bool {
+    matches!(colour, GridColor::Named(name) if name as usize >= NamedColor::DimBlack as usize && name != NamedColor::BrightForeground)
+}
+
+/// The sixteen colours stay the terminal's own.
+fn colour(colour: GridColor) -> Color {
+    match colour {
+        GridColor::Spec(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
+        GridColor::Indexed(index) => Color::Indexed(index),
+        GridColor::Named(name) => named(name),
+    }
+}
+
+fn named(name: NamedColor) -> Color {
+    match name {
+        NamedColor::Foreground
+        | NamedColor::Background
+        | NamedColor::Cursor
+        | NamedColor::BrightForeground
+        | NamedColor::DimForeground => Color::Reset,
+        NamedColor::Black | NamedColor::DimBlack => Color::Indexed(0),
+        NamedColor::Red | NamedColor::DimRed => Color::Indexed(1),
+        NamedColor::Green | NamedColor::DimGreen => Color::Indexed(2),
+        NamedColor::Yellow | NamedColor::DimYellow => Color::Indexed(3),
+        NamedColor::Blue | NamedColor::DimBlue => Color::Indexed(4),
+        NamedColor::Magenta | NamedColor::DimMagenta => Color::Indexed(5),
+        NamedColor::Cyan | NamedColor::DimCyan => Color::Indexed(6),
+        NamedColor::White | NamedColor::DimWhite => Color::Indexed(7),
+        NamedColor::BrightBlack => Color::Indexed(8),
+        NamedColor::BrightRed => Color::Indexed(9),
+        NamedColor::BrightGreen => Color::Indexed(10),
+        NamedColor::BrightYellow => Color::Indexed(11),
+        NamedColor::BrightBlue => Color::Indexed(12),
+        NamedColor::BrightMagenta => Color::Indexed(13),
+        NamedColor::BrightCyan => Color::Indexed(14),
+        NamedColor::BrightWhite => Color::Indexed(15),
+    }
+}

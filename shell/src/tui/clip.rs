@@ -1,0 +1,103 @@
+//! Text that fits: cut to a number of columns, wrapped to lines, and made safe before it becomes cells.
+
+use ccells_core::naming;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Text from outside on one line, with nothing in it that acts on a terminal.
+pub(crate) fn safe(text: &str) -> String {
+    naming::sanitise(text)
+}
+
+/// How many columns `text` takes.
+pub(crate) fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// `text` in at most `columns` columns; what is cut off is told by an ellipsis.
+pub(crate) fn clip(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut clipped = head(text, columns.saturating_sub(1)).to_owned();
+    if columns > 0 {
+        clipped.push('…');
+    }
+    clipped
+}
+
+/// The longest start of `text` that fits into `columns`.
+pub(crate) fn head(text: &str, columns: usize) -> &str {
+    let mut taken = 0;
+    for (at, character) in text.char_indices() {
+        taken += character.width().unwrap_or(0);
+        if taken > columns {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+/// `text` in lines of at most `columns`, broken between words where that is possible.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(2);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let mut word = word;
+        let room = columns.saturating_sub(width(&line) + usize::from(!line.is_empty()));
+        if width(word) > room && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        while width(word) > columns {
+            let start = head(word, columns);
+            lines.push(start.to_owned());
+            word = &word[start.len()..];
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+/// Milliseconds as a person says them.
+pub(crate) fn duration(ms: u64) -> String {
+    match ms / 1_000 {
+        s @ 0..60 => format!("{s} s"),
+        s @ 60..3_600 => format!("{} min", s / 60),
+        s => format!("{} h {} min", s / 3_600, s / 60 % 60),
+    }
+}
+
+/// `count` things, in the singular or the plural.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clipping_counts_columns_not_characters() {
+        assert_eq!(clip("short", 9), "short");
+        assert_eq!(clip("a long name", 6), "a lon…");
+        assert_eq!(clip("日本語の名前", 6), "日本…");
+        assert_eq!(clip("anything", 0), "");
+    }
+
+    #[test]
+    fn wrapping_keeps_words_and_breaks_what_is_longer_than_a_line() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
+        assert_eq!(wrap("", 10), [""]);
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(duration(4_900), "4 s");
+        assert_eq!(duration(61_000), "1 min");
+        assert_eq!(duration(3_720_000), "1 h 2 min");
+    }
+}

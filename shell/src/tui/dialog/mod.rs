@@ -1,0 +1,29 @@
+//! What can lie above the panes and takes all keys while it does.
+
+pub(crate) mod discard;
+pub(crate) mod new;
+pub(crate) mod quit;
+pub(crate) mod recovery;
+
+use discard::DiscardDialog;
+use new::NewDialog;
+use quit::QuitDialog;
+use recovery::RecoveryDialog;
+
+/// The one dialog that is open.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Dialog {
+    /// A new workstream.
+    New(NewDialog),
+    /// Taking a workstream away.
+    Discard(DiscardDialog),
+    /// The end of the run.
+    Quit(QuitDialog),
+    /// What the start found.
+    Recovery(RecoveryDialog),
+    /// What the keys do.
+    Help {
+        /// How many lines are scrolled away.
+        scroll: u16,
+    },
+}

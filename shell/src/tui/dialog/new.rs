@@ -1,0 +1,164 @@
+//! The dialog for a new workstream. Its draft survives being closed and being refused.
+
+use ccells_core::limits::{BRANCH_CHARS, NAME_CHARS, PROMPT_BYTES, REASON_CHARS};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::tui::editor::Editor;
+use crate::tui::wish::{Ticket, Wanted};
+
+/// Bytes a character takes at most.
+const BYTES_PER_CHAR: usize = 4;
+
+/// The fields, in the order of Tab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// What the agent shall do.
+    #[default]
+    Prompt,
+    /// The name.
+    Name,
+    /// The branch.
+    Branch,
+    /// What to start from.
+    Base,
+    /// The image.
+    Image,
+    /// The button.
+    Create,
+}
+
+impl Field {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Prompt, Self::Name, Self::Branch, Self::Base, Self::Image, Self::Create];
+
+    fn step(self, by: usize) -> Self {
+        let at = Self::ALL.iter().position(|field| *field == self).unwrap_or(0);
+        Self::ALL[(at + by) % Self::ALL.len()]
+    }
+}
+
+/// What the user has written so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Draft {
+    /// What the agent shall do.
+    pub(crate) prompt: Editor,
+    /// The name.
+    pub(crate) name: Editor,
+    /// The branch.
+    pub(crate) branch: Editor,
+    /// What to start from.
+    pub(crate) base: Editor,
+    /// The image.
+    pub(crate) image: Editor,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            prompt: Editor::lines(PROMPT_BYTES),
+            name: Editor::line(NAME_CHARS * BYTES_PER_CHAR),
+            branch: Editor::line(BRANCH_CHARS),
+            base: Editor::line(REASON_CHARS),
+            image: Editor::line(REASON_CHARS),
+        }
+    }
+}
+
+impl Draft {
+    /// What is wanted; a field without text leaves the choice to us.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let chosen = |editor: &Editor| Some(editor.text().trim().to_owned()).filter(|text| !text.is_empty());
+        Wanted {
+            prompt: self.prompt.text().trim().to_owned(),
+            name: chosen(&self.name),
+            branch: chosen(&self.branch),
+            base: chosen(&self.base),
+            image: chosen(&self.image),
+        }
+    }
+
+    /// The text of a field; the button has none.
+    pub(crate) fn editor(&self, field: Field) -> Option<&Editor> {
+        match field {
+            Field::Prompt => Some(&self.prompt),
+            Field::Name => Some(&self.name),
+            Field::Branch => Some(&self.branch),
+            Field::Base => Some(&self.base),
+            Field::Image => Some(&self.image),
+            Field::Create => None,
+        }
+    }
+
+    fn editor_mut(&mut self, field: Field) -> Option<&mut Editor> {
+        match field {
+            Field::Prompt => Some(&mut self.prompt),
+            Field::Name => Some(&mut self.name),
+            Field::Branch => Some(&mut self.branch),
+            Field::Base => Some(&mut self.base),
+            Field::Image => Some(&mut self.image),
+            Field::Create => None,
+        }
+    }
+}
+
+/// The dialog.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct NewDialog {
+    /// What is written.
+    pub(crate) draft: Draft,
+    /// Where keys go.
+    pub(crate) field: Field,
+    /// The wish that was sent and is not answered yet.
+    pub(crate) sent: Option<Ticket>,
+    /// Why the last one was refused.
+    pub(crate) error: Option<String>,
+}
+
+/// What a key in the dialog leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing more.
+    Stay,
+    /// The dialog closes, the draft is kept.
+    Close,
+    /// The draft is to be sent.
+    Submit,
+}
+
+impl NewDialog {
+    /// The dialog over a draft from before.
+    pub(crate) fn over(draft: Draft) -> Self {
+        Self { draft, ..Self::default() }
+    }
+
+    /// Takes a key.
+    pub(crate) fn key(&mut self, key: &KeyEvent) -> Outcome {
+        let is_ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Esc => return Outcome::Close,
+            KeyCode::Char('c') if is_ctrl => return Outcome::Close,
+            // What was sent is not changed any more.
+            _ if self.sent.is_some() => {}
+            KeyCode::Char('s') if is_ctrl => return Outcome::Submit,
+            KeyCode::Enter if is_ctrl || self.field == Field::Create => return Outcome::Submit,
+            KeyCode::Tab => self.field = self.field.step(1),
+            KeyCode::BackTab => self.field = self.field.step(Field::ALL.len() - 1),
+            KeyCode::Enter | KeyCode::Down if self.field != Field::Prompt => self.field = self.field.step(1),
+            KeyCode::Up if self.field != Field::Prompt => self.field = self.field.step(Field::ALL.len() - 1),
+            _ => {
+                if let Some(editor) = self.draft.editor_mut(self.field) {
+                    editor.key(key);
+                }
+            }
+        }
+        Outcome::Stay
+    }
+
+    /// Takes a paste.
+    pub(crate) fn paste(&mut self, text: &str) {
+        if let (None, Some(editor)) = (self.sent, self.draft.editor_mut(self.field)) {
+            editor.insert(text);
+        }
+    }
+}

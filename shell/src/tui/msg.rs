@@ -1,0 +1,50 @@
+//! What can happen to the screen. A message never leaves this room.
+
+use std::sync::Arc;
+
+use ccells_core::effect::{Done, Refusal};
+use ccells_core::ids::WorkstreamId;
+use ccells_core::snapshot::Snapshot;
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use super::{Interrupt, Notice};
+use crate::tui::wish::Ticket;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Msg {
+    /// A key was pressed or repeated.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// The terminal has this size, in columns and rows.
+    Resized(u16, u16),
+    /// The terminal's window got or lost the focus.
+    WindowFocus(bool),
+    /// Another picture of the world.
+    Snapshot(Arc<Snapshot>),
+    /// Something to tell the user.
+    Notice(Notice),
+    /// A wish was given to the machine, which knows its workstream by this id.
+    Begun {
+        /// Which wish.
+        ticket: Ticket,
+        /// The id of the new workstream.
+        workstream: WorkstreamId,
+    },
+    /// A wish was answered.
+    Replied {
+        /// Which.
+        ticket: Ticket,
+        /// What came of it.
+        outcome: Result<Done, Refusal>,
+    },
+    /// An agent took no input.
+    InputRefused(WorkstreamId),
+    /// A signal came.
+    Interrupt(Interrupt),
+    /// Time passed.
+    Tick,
+}

@@ -1,0 +1,341 @@
+//! The loop: whatever comes is made a message, what the model wishes is done, and a frame is drawn when something
+//! changed, at most so many a second. It waits for all of it at once and for none of it alone.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ccells_core::effect::{Done, Refusal, RefusalKind};
+use ccells_core::event::{Ask, NewWorkstream};
+use ccells_core::ids::WorkstreamId;
+use ccells_core::limits::FRAMES_PER_S;
+use ccells_core::time::Mono;
+use crossterm::event::{Event, KeyEvent, MouseEvent};
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Duration, Sleep};
+
+use super::model::{Mode, Model};
+use super::msg::Msg;
+use super::screen::{Input, Inputs};
+use super::update::update;
+use super::wish::{Ticket, Wanted, Wish};
+use super::{Ended, Screen, ScrollBy, TuiAsk, TuiPorts, view};
+use crate::terminal::input::{self, PaneMouse};
+
+/// Shortest time between two frames.
+const FRAME_MS: u64 = 1_000 / FRAMES_PER_S;
+/// Messages taken before a frame is due again, so that a flood of one kind starves nothing.
+const BATCH: usize = 256;
+
+/// Shows the run on `screen` until it ends, and gives the terminal back.
+pub async fn run(ports: TuiPorts, screen: Screen, inputs: Inputs) -> Ended {
+    let mut running = Running::new(ports, screen);
+    let ended = running.go(inputs).await;
+    if ended == Ended::TerminalGone {
+        running.screen.give_up();
+    }
+    running.screen.leave();
+    ended
+}
+
+type Answer = (Ticket, Result<Done, Refusal>);
+
+struct Running {
+    ports: TuiPorts,
+    screen: Screen,
+    model: Model,
+    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    is_dirty: bool,
+    /// A key was sent to the focused pane: what it changes is drawn at once.
+    is_echo_due: bool,
+    last_frame: Mono,
+    ended: Option<Ended>,
+}
+
+/// What woke the loop.
+enum Woken {
+    Msg(Msg),
+    KnowsKittyKeys,
+    Damage,
+    Drained,
+    Time,
+    Over,
+    Gone,
+    Nothing,
+}
+
+impl Running {
+    fn new(ports: TuiPorts, mut screen: Screen) -> Self {
+        let now = ports.clock.now().mono;
+        let model = Model::new(screen.size(), ports.leader, ports.theme, ports.on_quit, now);
+        Self {
+            ports,
+            screen,
+            model,
+            answers: FuturesUnordered::new(),
+            is_dirty: true,
+            is_echo_due: false,
+            last_frame: Mono(0),
+            ended: None,
+        }
+    }
+
+    async fn go(&mut self, mut inputs: Inputs) -> Ended {
+        let drained = self.screen.drained();
+        let damage = self.ports.damage.clone();
+        let mut is_input_over = false;
+        let first = self.ports.snapshots.borrow_and_update().clone();
+        self.draw();
+        if let Some(snapshot) = first {
+            self.take(Msg::Snapshot(snapshot));
+        }
+        let mut batch = 0;
+        while self.ended.is_none() {
+            let woken = self.wait(&mut inputs, &mut is_input_over, &drained, &damage).await;
+            self.wake(woken);
+            batch += 1;
+            if batch >= BATCH {
+                batch = 0;
+                tokio::task::yield_now().await;
+            }
+            if self.screen.is_gone() {
+                self.ended = Some(Ended::TerminalGone);
+            }
+            self.draw_if_due();
+        }
+        self.ended.unwrap_or(Ended::Left)
+    }
+
+    /// Waits for the first thing that happens. Keys come first, the screens of agents last.
+    async fn wait(
+        &mut self,
+        inputs: &mut Inputs,
+        is_input_over: &mut bool,
+        drained: &Arc<Notify>,
+        damage: &Arc<Notify>,
+    ) -> Woken {
+        let mut alarm = self.alarm();
+        let ports = &mut self.ports;
+        tokio::select! {
+            biased;
+            Some(interrupt) = ports.interrupts.recv() => Woken::Msg(Msg::Interrupt(interrupt)),
+            input = inputs.next(), if !*is_input_over => match input {
+                Some(input) => from_input(input),
+                None => {
+                    *is_input_over = true;
+                    Woken::Gone
+                }
+            },
+            Some((ticket, outcome)) = self.answers.next() => Woken::Msg(Msg::Replied { ticket, outcome }),
+            changed = ports.snapshots.changed() => match changed {
+                Ok(()) => match ports.snapshots.borrow_and_update().clone() {
+                    Some(snapshot) => Woken::Msg(Msg::Snapshot(snapshot)),
+                    None => Woken::Nothing,
+                },
+                Err(_) => Woken::Over,
+            },
+            Some(notice) = ports.notices.recv() => Woken::Msg(Msg::Notice(notice)),
+            () = drained.notified() => Woken::Drained,
+            () = damage.notified() => Woken::Damage,
+            () = &mut alarm.0, if alarm.1 => Woken::Time,
+        }
+    }
+
+    /// The next time there is something to do without a message, and whether there is one.
+    fn alarm(&self) -> (Pin<Box<Sleep>>, bool) {
+        let now = self.ports.clock.now().mono;
+        let frame = (self.is_dirty && self.screen.is_idle()).then(|| self.last_frame.after(FRAME_MS));
+        let next = self.model.next_tick().into_iter().chain(frame).min();
+        let wait = next.map_or(0, |at| at.since(now));
+        (Box::pin(tokio::time::sleep(Duration::from_millis(wait))), next.is_some())
+    }
+
+    fn wake(&mut self, woken: Woken) {
+        match woken {
+            Woken::Msg(msg) => self.take(msg),
+            Woken::KnowsKittyKeys => self.screen.use_kitty_keys(),
+            Woken::Damage => self.look_at_damage(),
+            Woken::Time => {
+                if self.model.next_tick().is_some_and(|at| at <= self.ports.clock.now().mono) {
+                    self.take(Msg::Tick);
+                }
+            }
+            Woken::Over => self.ended = Some(Ended::Left),
+            Woken::Gone => self.ended = Some(Ended::TerminalGone),
+            Woken::Drained | Woken::Nothing => {}
+        }
+    }
+
+    fn take(&mut self, msg: Msg) {
+        if let Msg::Resized(columns, rows) = msg {
+            self.screen.resize(columns, rows);
+        }
+        let now = self.ports.clock.now().mono;
+        let mut messages = vec![msg];
+        while let Some(msg) = messages.pop() {
+            for wish in update(&mut self.model, msg, now) {
+                messages.extend(self.perform(wish));
+            }
+        }
+        self.is_dirty = true;
+    }
+
+    /// A screen that is not shown needs no frame.
+    fn look_at_damage(&mut self) {
+        let damaged = self.ports.panes.take_damage();
+        let page = self.model.page();
+        let shown =
+            |id: &WorkstreamId| page.panes.iter().any(|pane| self.model.order.get(pane.index) == Some(id));
+        if damaged.iter().any(shown) {
+            self.is_dirty = true;
+        }
+        let is_echo = self.model.mode == Mode::Input
+            && self.model.focused.as_ref().is_some_and(|focused| damaged.contains(focused));
+        if is_echo && std::mem::take(&mut self.is_echo_due) && self.screen.is_idle() {
+            self.draw();
+        }
+    }
+
+    fn draw_if_due(&mut self) {
+        let is_due = self.last_frame.after(FRAME_MS) <= self.ports.clock.now().mono;
+        if self.is_dirty && is_due && self.screen.is_idle() {
+            self.draw();
+        }
+    }
+
+    fn draw(&mut self) {
+        self.is_dirty = false;
+        self.last_frame = self.ports.clock.now().mono;
+        let (model, panes) = (&self.model, self.ports.panes.as_ref());
+        self.screen.draw(|frame| view::draw(frame, model, panes));
+    }
+
+    /// Does what the model wishes; what comes of it at once comes back as a message.
+    fn perform(&mut self, wish: Wish) -> Option<Msg> {
+        match wish {
+            Wish::Ask(ticket, ask) => {
+                self.ask(ticket, ask);
+                None
+            }
+            Wish::Create(ticket, wanted) => Some(self.create(ticket, wanted)),
+            Wish::Type(id, key) => self.type_key(id, &key),
+            Wish::Paste(id, text) => self.send(id, |mode| input::paste(&text, mode)),
+            Wish::Mouse(id, event) => self.mouse(id, &event),
+            Wish::Focus(id, has_focus) => {
+                // An agent that is not there needs no report.
+                let _ = self.send(id, |mode| input::focus(has_focus, mode));
+                None
+            }
+            Wish::Scroll(id, by) => {
+                self.ports.panes.scroll(&id, by);
+                None
+            }
+            Wish::Resize(id, columns, rows) => {
+                self.ports.panes.resize(&id, columns, rows);
+                None
+            }
+            Wish::SetMouse(is_on) => {
+                self.screen.set_mouse(is_on);
+                None
+            }
+            Wish::Suspend => self.suspend(),
+            Wish::Resume => self.resume(),
+            Wish::Redraw => {
+                self.screen.forget_frame();
+                None
+            }
+            Wish::GiveUp => {
+                self.ended = Some(Ended::TerminalGone);
+                None
+            }
+        }
+    }
+
+    fn ask(&mut self, ticket: Ticket, ask: Ask) {
+        let (reply, answer) = oneshot::channel();
+        let is_sent = self.ports.asks.try_send(TuiAsk { ask, reply }).is_ok();
+        let answer = async move {
+            let refusal =
+                |text: &str| Err(Refusal { kind: RefusalKind::Failed, text: text.to_owned(), work: None });
+            let outcome = if is_sent {
+                answer.await.unwrap_or_else(|_| refusal("ccells ended before it could answer"))
+            } else {
+                refusal("ccells has too much to do just now; try again")
+            };
+            (ticket, outcome)
+        };
+        self.answers.push(answer.boxed());
+    }
+
+    fn create(&mut self, ticket: Ticket, wanted: Wanted) -> Msg {
+        let (id, session_id) = (self.ports.draw_identity)();
+        let Wanted { prompt, name, branch, base, image } = wanted;
+        let workstream = id.clone();
+        let new = NewWorkstream { id, name, prompt, branch, base, image, argv: None, session_id };
+        self.ask(ticket, Ask::New(Box::new(new)));
+        Msg::Begun { ticket, workstream }
+    }
+
+    fn type_key(&mut self, id: WorkstreamId, key: &KeyEvent) -> Option<Msg> {
+        self.is_echo_due = true;
+        self.ports.panes.scroll(&id, ScrollBy::Bottom);
+        self.send(id, |mode| input::key(key, mode))
+    }
+
+    fn mouse(&mut self, id: WorkstreamId, event: &MouseEvent) -> Option<Msg> {
+        let mut meaning = PaneMouse::Ignore;
+        self.ports.panes.with_screen(&id, &mut |screen| meaning = input::mouse(event, screen.mode));
+        match meaning {
+            PaneMouse::Ignore => {}
+            PaneMouse::Scroll(lines) => self.ports.panes.scroll(&id, ScrollBy::Lines(lines)),
+            // Reports of the mouse that an agent does not take are not missed.
+            PaneMouse::Send(bytes) => {
+                self.ports.panes.write(&id, bytes);
+            }
+        }
+        None
+    }
+
+    fn send(
+        &mut self,
+        id: WorkstreamId,
+        encode: impl FnOnce(alacritty_terminal::term::TermMode) -> Vec<u8>,
+    ) -> Option<Msg> {
+        let mut mode = None;
+        self.ports.panes.with_screen(&id, &mut |screen| mode = Some(screen.mode));
+        let bytes = mode.map(encode)?;
+        (!bytes.is_empty() && !self.ports.panes.write(&id, bytes)).then_some(Msg::InputRefused(id))
+    }
+
+    fn suspend(&mut self) -> Option<Msg> {
+        self.after_stop(Screen::suspend)
+    }
+
+    fn resume(&mut self) -> Option<Msg> {
+        self.after_stop(Screen::resume)
+    }
+
+    fn after_stop(&mut self, stop: fn(&mut Screen) -> std::io::Result<()>) -> Option<Msg> {
+        if stop(&mut self.screen).is_err() {
+            self.ended = Some(Ended::TerminalGone);
+        }
+        let (columns, rows) = self.screen.size();
+        Some(Msg::Resized(columns, rows))
+    }
+}
+
+fn from_input(input: Input) -> Woken {
+    match input {
+        Input::Gone => Woken::Gone,
+        Input::KnowsKittyKeys(true) => Woken::KnowsKittyKeys,
+        Input::KnowsKittyKeys(false) => Woken::Nothing,
+        Input::Event(Event::Key(key)) => Woken::Msg(Msg::Key(key)),
+        Input::Event(Event::Paste(text)) => Woken::Msg(Msg::Paste(text)),
+        Input::Event(Event::Mouse(event)) => Woken::Msg(Msg::Mouse(event)),
+        Input::Event(Event::Resize(columns, rows)) => Woken::Msg(Msg::Resized(columns, rows)),
+        Input::Event(Event::FocusGained) => Woken::Msg(Msg::WindowFocus(true)),
+        Input::Event(Event::FocusLost) => Woken::Msg(Msg::WindowFocus(false)),
+    }
+}

@@ -1,0 +1,215 @@
+//! What each message makes of the model, and what the model then wishes for. Pure: no clock, no I/O.
+
+mod actions;
+mod dialogs;
+mod mouse;
+mod picture;
+
+use ccells_core::effect::{Done, Level, Refusal};
+use ccells_core::event::{Ask, OnQuit};
+use ccells_core::limits::{VIEW_SAVE_MS, WINDOW_RESIZE_MS};
+use ccells_core::time::Mono;
+use crossterm::event::{KeyEvent, KeyEventKind};
+
+use super::dialog::Dialog;
+use super::dialog::discard::Stage;
+use super::keymap;
+use super::model::{Mode, Model, Pending};
+use super::msg::Msg;
+use super::wish::{Ticket, Wish};
+use super::{Interrupt, ScrollBy};
+
+/// Takes one message.
+pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
+    model.now = now;
+    let mut wishes = Vec::new();
+    match msg {
+        Msg::Key(key) if key.kind == KeyEventKind::Release => {}
+        Msg::Key(key) => on_key(model, &key, &mut wishes),
+        Msg::Paste(text) => on_paste(model, text, &mut wishes),
+        Msg::Mouse(event) => mouse::on_mouse(model, event, &mut wishes),
+        Msg::Resized(columns, rows) => {
+            model.size = (columns, rows);
+            model.sizes_due = Some(now.after(WINDOW_RESIZE_MS));
+        }
+        Msg::WindowFocus(has_focus) => model.has_window_focus = has_focus,
+        Msg::Snapshot(snapshot) => picture::on_snapshot(model, snapshot),
+        Msg::Notice(notice) => model.toast(notice.level, &notice.text),
+        Msg::Begun { ticket, workstream } => {
+            if let Some(Pending::New { workstream: id, .. }) = model.pending.get_mut(&ticket) {
+                *id = Some(workstream);
+            }
+        }
+        Msg::Replied { ticket, outcome } => on_reply(model, ticket, outcome),
+        Msg::InputRefused(id) => {
+            let name =
+                model.card(&id).map_or_else(|| "the agent".to_owned(), |card| format!("`{}`", card.name));
+            model.toast(
+                Level::Warning,
+                &format!("{name} takes no input just now; what you typed was dropped"),
+            );
+        }
+        Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, &mut wishes),
+        Msg::Tick => {}
+    }
+    settle(model, &mut wishes);
+    wishes
+}
+
+/// Asks the machine for something.
+pub(super) fn ask(model: &mut Model, ask: Ask, pending: Pending, wishes: &mut Vec<Wish>) -> Ticket {
+    let ticket = expect_answer(model, pending);
+    wishes.push(Wish::Ask(ticket, ask));
+    ticket
+}
+
+fn expect_answer(model: &mut Model, pending: Pending) -> Ticket {
+    model.next_ticket += 1;
+    let ticket = Ticket(model.next_ticket);
+    model.pending.insert(ticket, pending);
+    ticket
+}
+
+fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    if model.is_shutting_down() {
+        dialogs::on_shutdown_key(model, key, wishes);
+    } else if model.dialog.is_some() {
+        dialogs::on_key(model, key, wishes);
+    } else {
+        match model.mode {
+            Mode::Input => on_input_key(model, key, wishes),
+            Mode::Navigate if model.leader.is(key) => send_leader(model, wishes),
+            Mode::Navigate => match keymap::look_up(key) {
+                Some(action) => actions::on_action(model, action, wishes),
+                None => actions::on_unbound(model, key),
+            },
+        }
+    }
+}
+
+fn on_input_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    if model.leader.is(key) {
+        model.mode = Mode::Navigate;
+    } else if let Some(id) = model.focused.clone() {
+        wishes.push(Wish::Type(id, *key));
+    }
+}
+
+/// The leader's second press: the agent gets it after all, and the keys go on to the agent.
+fn send_leader(model: &mut Model, wishes: &mut Vec<Wish>) {
+    actions::enter_input(model, wishes);
+    if let (Mode::Input, Some(id)) = (model.mode, model.focused.clone()) {
+        wishes.push(Wish::Type(id, model.leader.key()));
+    }
+}
+
+fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) {
+    match (&mut model.dialog, model.mode, &model.focused) {
+        (Some(Dialog::New(dialog)), _, _) => dialog.paste(&text),
+        (Some(Dialog::Discard(dialog)), _, _) => dialog.paste(&text),
+        (Some(Dialog::Quit(_) | Dialog::Recovery(_) | Dialog::Help { .. }), _, _) => {}
+        (None, Mode::Input, Some(id)) => wishes.push(Wish::Paste(id.clone(), text)),
+        (None, Mode::Navigate | Mode::Input, _) => {
+            model.toast(Level::Info, "press i to type into the pane, then paste");
+        }
+    }
+}
+
+fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>) {
+    match (model.pending.remove(&ticket), outcome) {
+        (None | Some(Pending::Silent), _) => {}
+        (Some(Pending::Told), Ok(done)) if done.note.is_empty() => {}
+        (Some(Pending::Told), Ok(done)) => model.toast(Level::Info, &done.note),
+        (Some(Pending::Told), Err(refusal)) => model.toast(Level::Error, &refusal.text),
+        (Some(Pending::New { draft, .. }), Ok(_)) => dialogs::new_made(model, ticket, &draft),
+        (Some(Pending::New { draft, workstream }), Err(refusal)) => {
+            dialogs::new_refused(model, ticket, *draft, workstream, &refusal.text);
+        }
+        (Some(Pending::Discard(_)), Ok(_)) => {
+            if is_trying(model, ticket) {
+                model.dialog = None;
+            }
+        }
+        (Some(Pending::Discard(_)), Err(refusal)) => match &mut model.dialog {
+            Some(Dialog::Discard(dialog)) if dialog.stage == Stage::Trying(ticket) => dialog.refused(refusal),
+            Some(_) | None => model.toast(Level::Error, &refusal.text),
+        },
+    }
+}
+
+fn is_trying(model: &Model, ticket: Ticket) -> bool {
+    matches!(&model.dialog, Some(Dialog::Discard(dialog)) if dialog.stage == Stage::Trying(ticket))
+}
+
+fn on_interrupt(model: &mut Model, interrupt: Interrupt, wishes: &mut Vec<Wish>) {
+    match interrupt {
+        Interrupt::Terminate => quit(model, model.on_quit, wishes),
+        Interrupt::Hangup => wishes.push(Wish::GiveUp),
+        Interrupt::Suspend => wishes.push(Wish::Suspend),
+        Interrupt::Continue => wishes.push(Wish::Resume),
+    }
+}
+
+/// Asks for the end, the second time for the end at once.
+pub(super) fn quit(model: &mut Model, policy: OnQuit, wishes: &mut Vec<Wish>) {
+    let wish =
+        if std::mem::replace(&mut model.is_quitting, true) { Ask::QuitNow } else { Ask::Quit { policy } };
+    model.mode = Mode::Navigate;
+    model.dialog = None;
+    ask(model, wish, Pending::Told, wishes);
+}
+
+/// What follows from the new state, whatever brought it about: toasts go, panes learn their size and their focus, the
+/// view is saved.
+fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let now = model.now;
+    model.toasts.retain(|toast| toast.until.is_none_or(|until| now < until));
+    if model.sizes_due.is_none_or(|due| due <= now) {
+        model.sizes_due = None;
+        tell_sizes(model, wishes);
+    }
+    tell_focus(model, wishes);
+    save_view(model, wishes);
+}
+
+fn tell_sizes(model: &mut Model, wishes: &mut Vec<Wish>) {
+    for pane in model.page().panes {
+        let size = (pane.content.width, pane.content.height);
+        let Some(id) = model.order.get(pane.index).filter(|_| size.0 > 0 && size.1 > 0) else { continue };
+        if model.told_sizes.get(id) != Some(&size) {
+            model.told_sizes.insert(id.clone(), size);
+            wishes.push(Wish::Resize(id.clone(), size.0, size.1));
+        }
+    }
+}
+
+fn tell_focus(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let focus = model.focused.clone().filter(|_| model.has_window_focus);
+    if focus != model.told_focus {
+        let before = std::mem::replace(&mut model.told_focus, focus.clone());
+        wishes.extend(before.map(|id| Wish::Focus(id, false)));
+        wishes.extend(focus.map(|id| Wish::Focus(id, true)));
+    }
+    picture::see_focused(model);
+}
+
+fn save_view(model: &mut Model, wishes: &mut Vec<Wish>) {
+    if model.snapshot.is_none() || model.is_read_only() || model.is_quitting {
+        return;
+    }
+    let view = model.view_record();
+    if view == model.told_view {
+        model.view_due = None;
+    } else if model.view_due.is_some_and(|due| due <= model.now) {
+        model.view_due = None;
+        model.told_view = view.clone();
+        ask(model, Ask::View(view), Pending::Silent, wishes);
+    } else if model.view_due.is_none() {
+        model.view_due = Some(model.now.after(VIEW_SAVE_MS));
+    }
+}
+
+/// Scrolls the focused pane.
+pub(super) fn scroll(model: &Model, by: ScrollBy, wishes: &mut Vec<Wish>) {
+    wishes.extend(model.focused.clone().map(|id| Wish::Scroll(id, by)));
+}

@@ -1,0 +1,135 @@
+//! What the keys do while a dialog has them.
+
+use ccells_core::effect::Level;
+use ccells_core::event::Ask;
+use ccells_core::ids::WorkstreamId;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::{ask, expect_answer, quit};
+use crate::tui::dialog::discard::{self, Stage};
+use crate::tui::dialog::new::{self, Draft};
+use crate::tui::dialog::{Dialog, quit as quit_dialog, recovery};
+use crate::tui::model::{Model, Pending};
+use crate::tui::wish::{Ticket, Wish};
+
+/// Gives a key to the open dialog.
+pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    match &mut model.dialog {
+        None => {}
+        Some(Dialog::New(dialog)) => match dialog.key(key) {
+            new::Outcome::Stay => {}
+            new::Outcome::Close => {
+                model.draft = dialog.draft.clone();
+                model.dialog = None;
+            }
+            new::Outcome::Submit => submit_new(model, wishes),
+        },
+        Some(Dialog::Discard(dialog)) => match dialog.key(key) {
+            discard::Outcome::Stay => {}
+            discard::Outcome::Close => model.dialog = None,
+            discard::Outcome::Send(wish) => send_discard(model, wish, wishes),
+        },
+        Some(Dialog::Quit(dialog)) => match dialog.key(key) {
+            quit_dialog::Outcome::Stay => {}
+            quit_dialog::Outcome::Close => model.dialog = None,
+            quit_dialog::Outcome::Quit(policy) => quit(model, policy, wishes),
+        },
+        Some(Dialog::Recovery(dialog)) => match dialog.key(key) {
+            recovery::Outcome::Stay => {}
+            recovery::Outcome::Close => close_recovery(model),
+            recovery::Outcome::Apply => apply_recovery(model, wishes),
+        },
+        Some(Dialog::Help { scroll }) => match key.code {
+            KeyCode::Down | KeyCode::Char('j') => *scroll = scroll.saturating_add(1),
+            KeyCode::Up | KeyCode::Char('k') => *scroll = scroll.saturating_sub(1),
+            KeyCode::PageDown => *scroll = scroll.saturating_add(10),
+            KeyCode::PageUp => *scroll = scroll.saturating_sub(10),
+            _ => model.dialog = None,
+        },
+    }
+}
+
+/// While the run ends, only the end at once can be asked for.
+pub(super) fn on_shutdown_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    let is_ctrl_c = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+    if is_ctrl_c {
+        model.is_quitting = true;
+        quit(model, model.on_quit, wishes);
+    }
+}
+
+fn submit_new(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let Some(Dialog::New(dialog)) = &mut model.dialog else { return };
+    let draft = dialog.draft.clone();
+    dialog.error = None;
+    let pending = Pending::New { draft: Box::new(draft.clone()), workstream: None };
+    let ticket = expect_answer(model, pending);
+    if let Some(Dialog::New(dialog)) = &mut model.dialog {
+        dialog.sent = Some(ticket);
+    }
+    wishes.push(Wish::Create(ticket, draft.wanted()));
+}
+
+/// The new workstream is there: its dialog has done its work.
+pub(super) fn close_new(model: &mut Model, ticket: Ticket) {
+    if matches!(&model.dialog, Some(Dialog::New(dialog)) if dialog.sent == Some(ticket)) {
+        model.dialog = None;
+        model.draft = Draft::default();
+    }
+}
+
+/// A new workstream is finished: a draft that was kept because its dialog was closed has served.
+pub(super) fn new_made(model: &mut Model, ticket: Ticket, draft: &Draft) {
+    close_new(model, ticket);
+    if model.draft == *draft {
+        model.draft = Draft::default();
+    }
+}
+
+/// A new workstream was refused. Its draft is never lost: it is still in the dialog, or there when it opens again.
+pub(super) fn new_refused(
+    model: &mut Model,
+    ticket: Ticket,
+    draft: Draft,
+    workstream: Option<WorkstreamId>,
+    text: &str,
+) {
+    match &mut model.dialog {
+        Some(Dialog::New(dialog)) if dialog.sent == Some(ticket) => {
+            dialog.sent = None;
+            dialog.error = Some(text.to_owned());
+        }
+        Some(_) | None => {
+            let stays = workstream.is_some_and(|id| model.card(&id).is_some());
+            if !stays && model.draft == Draft::default() {
+                model.draft = draft;
+            }
+            model.toast(Level::Error, text);
+        }
+    }
+}
+
+fn send_discard(model: &mut Model, wish: Ask, wishes: &mut Vec<Wish>) {
+    let Some(Dialog::Discard(dialog)) = &model.dialog else { return };
+    let pending = Pending::Discard(dialog.workstream.clone());
+    let ticket = ask(model, wish, pending, wishes);
+    if let Some(Dialog::Discard(dialog)) = &mut model.dialog {
+        dialog.stage = Stage::Trying(ticket);
+    }
+}
+
+fn close_recovery(model: &mut Model) {
+    if let Some(Dialog::Recovery(dialog)) = model.dialog.take() {
+        model.dismissed.extend(dialog.rows.into_iter().map(|row| row.workstream));
+    }
+}
+
+fn apply_recovery(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let Some(Dialog::Recovery(dialog)) = &model.dialog else { return };
+    let is_busy = |id: &WorkstreamId| model.card(id).is_none_or(|card| card.progress.is_some());
+    let asks = dialog.asks(is_busy);
+    close_recovery(model);
+    for wish in asks {
+        ask(model, wish, Pending::Told, wishes);
+    }
+}
