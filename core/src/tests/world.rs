@@ -151,6 +151,7 @@ impl World {
     pub(super) fn crash(&mut self) {
         self.machine = Machine::new();
         self.pending.clear();
+        self.last_answer = None;
         self.asked.clear();
         self.answered.clear();
         self.has_ended = false;
