@@ -257,8 +257,8 @@ impl Machine {
             attempts: &mut self.attempts,
             wants_save: &mut self.saving.is_wanted,
             is_ending: self.shutdown.has_begun(),
-            listing_since: self.engine.listing_since,
             planted: self.planted,
+            listing_since: self.engine.listing_since,
         };
         act(workstream, &mut around)
     }

@@ -159,10 +159,10 @@ pub struct Surroundings<'a> {
     pub wants_save: &'a mut bool,
     /// Whether the run is ending: nothing new is begun.
     pub is_ending: bool,
-    /// When the listing in flight was asked for.
-    pub listing_since: Option<Mono>,
     /// A mistake to make, for the simulator to find.
     pub planted: Planted,
+    /// When the listing in flight was asked for.
+    pub listing_since: Option<Mono>,
 }
 
 impl Surroundings<'_> {
