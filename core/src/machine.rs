@@ -128,7 +128,7 @@ impl Machine {
             return Effects::none();
         }
         let mut effects = self.take(now, event);
-        if self.found.is_some() {
+        if self.found.is_some() && !self.shutdown.is_done() {
             effects.extend(self.tend(now));
         }
         self.assert_invariants();
@@ -411,7 +411,9 @@ impl Machine {
         effects.extend(self.tend_engine(now));
         self.drop_gone(now.mono);
         effects.extend(self.tend_shutdown(now));
-        effects.extend(self.tend_state(now));
+        if !self.shutdown.is_done() {
+            effects.extend(self.tend_state(now));
+        }
         effects
     }
 

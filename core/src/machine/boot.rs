@@ -174,9 +174,14 @@ impl Machine {
                 self.with(now, id, |it, around| it.create_from(CreateStep::PinningBase, around))
             }
             Verdict::FinishRemoval if self.is_settling(id) => Effects::none(),
-            Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| {
-                let keep_branch = matches!(it.phase, Phase::Destroying { keep_branch: true, .. });
-                it.destroy_from(DestroyStep::Freezing, keep_branch, around)
+            Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| match it.phase {
+                Phase::Destroying { step, keep_branch, .. } => it.destroy_from(step, keep_branch, around),
+                Phase::Creating { .. }
+                | Phase::Broken { .. }
+                | Phase::Live
+                | Phase::Changing { .. }
+                | Phase::Lost
+                | Phase::Gone => Effects::none(),
             }),
             Verdict::Wait
             | Verdict::Adopt
