@@ -19,7 +19,7 @@ use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
 use crate::shutdown::{Phase as Ending, Shutdown};
 use crate::snapshot::{EngineState, Finding, ShutdownOutcome};
 use crate::time::{Mono, Now};
-use crate::workstream::{Answer, LifeOp, Phase, Surroundings, Trouble, Workstream};
+use crate::workstream::{Answer, LifeOp, Phase, Surroundings, Trouble, Workstream, settled_at};
 
 mod asks;
 mod boot;
@@ -128,7 +128,7 @@ impl Machine {
             return Effects::none();
         }
         let mut effects = self.take(now, event);
-        if self.found.is_some() {
+        if self.found.is_some() && !self.shutdown.is_done() {
             effects.extend(self.tend(now));
         }
         self.assert_invariants();
@@ -258,6 +258,7 @@ impl Machine {
             wants_save: &mut self.saving.is_wanted,
             is_ending: self.shutdown.has_begun(),
             planted: self.planted,
+            listing_since: self.engine.listing_since,
         };
         act(workstream, &mut around)
     }
@@ -410,7 +411,9 @@ impl Machine {
         effects.extend(self.tend_engine(now));
         self.drop_gone(now.mono);
         effects.extend(self.tend_shutdown(now));
-        effects.extend(self.tend_state(now));
+        if !self.shutdown.is_done() {
+            effects.extend(self.tend_state(now));
+        }
         effects
     }
 
@@ -467,9 +470,10 @@ impl Machine {
     }
 
     fn drop_gone(&mut self, now: Mono) {
+        let settled_at = settled_at(now, self.engine.listing_since);
         let count = self.workstreams.len();
         for (id, _) in self.workstreams.iter().filter(|(_, it)| it.phase == Phase::Gone) {
-            self.removed.insert(id.clone(), now);
+            self.removed.insert(id.clone(), settled_at);
         }
         self.workstreams.retain(|_, workstream| workstream.phase != Phase::Gone);
         if self.workstreams.len() != count {

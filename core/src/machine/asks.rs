@@ -20,6 +20,10 @@ use crate::workstream::{CreateStep, DestroyStep, LifeOp, Phase, Workstream};
 impl Machine {
     pub(super) fn ask(&mut self, now: Now, request: RequestId, ask: Ask) -> Effects {
         let Some(found) = &self.found else {
+            if matches!(ask, Ask::Quit { .. } | Ask::QuitNow) {
+                self.quit_asked_by.push(request);
+                return self.exit(now, true);
+            }
             return refuse(request, RefusalKind::Failed, "ccells is still starting; try again");
         };
         if let (Access::ReadOnly { holder }, true) = (&found.access, changes_something(&ask)) {
@@ -128,11 +132,15 @@ impl Machine {
         id: &WorkstreamId,
         judge: fn(&Workstream, ContainerState) -> Result<LifeOp, Verdict>,
     ) -> Effects {
+        let silence = self.silence();
         let it = match self.ready(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
         let (Phase::Live, Some((state, _))) = (&it.phase, it.observed) else {
+            if let (Phase::Live, Some(reason)) = (&it.phase, silence) {
+                return refuse(request, RefusalKind::Failed, &reason);
+            }
             let text = format!("`{}` has no container that we see; resume it first", it.facts.name);
             return refuse(request, RefusalKind::Conflict, &text);
         };
@@ -229,7 +237,15 @@ impl Machine {
         Ok(it)
     }
 
-    fn forget_finding(&mut self, id: &WorkstreamId) {
+    /// Why nothing can be done with the engine just now.
+    fn silence(&self) -> Option<String> {
+        match &self.engine.state {
+            EngineState::Down { reason, .. } => Some(format!("{reason}; try again when the engine answers")),
+            EngineState::Unknown | EngineState::Up => None,
+        }
+    }
+
+    pub(super) fn forget_finding(&mut self, id: &WorkstreamId) {
         self.findings.retain(|finding| finding.workstream != *id);
     }
 }
@@ -314,8 +330,8 @@ impl Machine {
                 format!("nothing new is begun while the state cannot be saved: {reason}"),
             ));
         }
-        if let EngineState::Down { reason, .. } = &self.engine.state {
-            return Err((RefusalKind::Failed, reason.clone()));
+        if let Some(reason) = self.silence() {
+            return Err((RefusalKind::Failed, reason));
         }
         let is_same =
             |it: &&Workstream| Some(&it.facts.name) == wanted.name.as_ref() || it.facts.id == wanted.id;

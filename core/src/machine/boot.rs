@@ -174,9 +174,14 @@ impl Machine {
                 self.with(now, id, |it, around| it.create_from(CreateStep::PinningBase, around))
             }
             Verdict::FinishRemoval if self.is_settling(id) => Effects::none(),
-            Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| {
-                let keep_branch = matches!(it.phase, Phase::Destroying { keep_branch: true, .. });
-                it.destroy_from(DestroyStep::Freezing, keep_branch, around)
+            Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| match it.phase {
+                Phase::Destroying { step, keep_branch, .. } => it.destroy_from(step, keep_branch, around),
+                Phase::Creating { .. }
+                | Phase::Broken { .. }
+                | Phase::Live
+                | Phase::Changing { .. }
+                | Phase::Lost
+                | Phase::Gone => Effects::none(),
             }),
             Verdict::Wait
             | Verdict::Adopt
@@ -202,7 +207,7 @@ impl Machine {
             let id = finding.workstream;
             // Much may have happened since it was found.
             let Some(verdict) = self.workstreams.get(&id).map(|it| self.verdict(it)) else { continue };
-            effects.extend(match verdict {
+            let done = match verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
                     if it.is_busy() {
                         Effects::none()
@@ -219,7 +224,11 @@ impl Machine {
                 | Verdict::OfferRetry
                 | Verdict::FinishRemoval
                 | Verdict::Forget) => self.take_up(now, &id, verdict),
-            });
+            };
+            if done != Effects::none() {
+                self.forget_finding(&id);
+            }
+            effects.extend(done);
         }
         effects
     }

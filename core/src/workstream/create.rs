@@ -184,7 +184,7 @@ impl Workstream {
         }
         let Some(next) = step.next() else {
             self.phase = Phase::Live;
-            self.settled_at = around.now.mono;
+            self.settled_at = around.settled_at();
             return self.reply_all(&Ok("running".to_string()));
         };
         if around.is_ending && next < CreateStep::SavingState {
@@ -261,7 +261,7 @@ impl Workstream {
     /// Stops here. The reason is written into the intent, for whoever takes it up later; nothing hangs on that.
     fn break_off(&mut self, step: CreateStep, reason: &str, around: &mut Surroundings<'_>) -> Effects {
         self.phase = Phase::Broken { step, reason: reason.to_string() };
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         let text = alloc::format!("`{}`: {reason}", self.facts.name);
         let mut effects = self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }));
         if self.has_intent {

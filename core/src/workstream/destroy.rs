@@ -164,7 +164,7 @@ impl Workstream {
     }
 
     fn refuse_to_lose(&mut self, report: WorkReport, around: &Surroundings<'_>) -> Effects {
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         self.phase = if self.has_intent {
             Phase::Broken {
                 step: CreateStep::PinningBase,
@@ -184,7 +184,7 @@ impl Workstream {
         trouble: &Trouble,
         around: &Surroundings<'_>,
     ) -> Effects {
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         self.phase = if step <= DestroyStep::WritingIntent && !self.has_intent {
             self.last_trouble = Some(trouble.reason().to_string());
             Phase::Live
