@@ -11,6 +11,7 @@ mod engine;
 mod exhaustive;
 mod late;
 mod life;
+mod properties;
 mod quit;
 mod saving;
 mod sessions;

@@ -181,6 +181,7 @@ fn an_interrupted_making_without_a_container_is_the_users_to_decide() {
             -> RetireHome fix-login
             -> SaveState of nothing
             -> Reply 1 ok removed; what the engine may still make of it will be taken away
+            -> WriteIntent fix-login destroy unsettled settling
         quietly wait 130s
         all ok
             -> ListContainers
@@ -221,7 +222,6 @@ fn an_interrupted_removal_is_finished() {
         all ok
         quietly wait 46s
         all ok
-            -> ClearIntent fix-login
         ",
     );
 }
@@ -334,6 +334,7 @@ fn reconciling_finishes_and_undoes_what_was_interrupted() {
             -> ClearIntent leaving
             -> SaveState of frozen
             -> TrackContainer whole running
+            -> WriteIntent half destroy unsettled settling
             -> SaveState of whole, frozen
             -> ClearIntent whole
         show

@@ -79,6 +79,7 @@ fn a_container_that_lands_in_spite_of_it_is_taken_away() {
             -> RetireHome fix-login
             -> SaveState of nothing
             -> Reply 2 ok removed; what the engine may still make of it will be taken away
+            -> WriteIntent fix-login destroy unsettled settling
         ",
     );
     assert_eq!(world.leftovers().0, 0);

@@ -194,6 +194,7 @@ fn a_broken_workstream_whose_work_cannot_be_looked_at_can_be_removed_by_force() 
         &mut world,
         "
         quietly fail TrackContainer failed
+        quietly ok WriteIntent
         ask 2 remove fix-login
             -> InspectWork fix-login
         fail InspectWork failed

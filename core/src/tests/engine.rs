@@ -161,7 +161,9 @@ fn a_container_that_is_gone_when_a_making_is_taken_up_again_is_made_anew() {
         engine fix-login gone
         fail StartContainer absent
             -> Reply 1 failed: `fix-login`: the engine's words
+            -> WriteIntent fix-login create
             -> ListContainers
+        ok WriteIntent
         ok ListContainers
         ask 2 resume fix-login
             -> CreateContainer fix-login ccells-web-00000000000000000000000001

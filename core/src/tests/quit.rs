@@ -152,7 +152,7 @@ fn a_making_in_flight_stops_at_its_next_step_and_is_found_again() {
         ask 2 quit
         ok AddWorktree
             -> Reply 1 failed: `fix-login`: ccells ended before it was finished
-            -> SaveState of nothing
+            -> WriteIntent fix-login create
         ",
     );
     for place in 1..STEPS.len() - 1 {

@@ -151,6 +151,7 @@ impl World {
     pub(super) fn crash(&mut self) {
         self.machine = Machine::new();
         self.pending.clear();
+        self.last_answer = None;
         self.asked.clear();
         self.answered.clear();
         self.has_ended = false;
@@ -180,6 +181,14 @@ impl World {
         let event = self.event(&asked, how);
         self.last_answer = Some(event.clone());
         self.send(event)
+    }
+
+    /// A failure is written down before anything else happens to its workstream.
+    pub(super) fn note_failure(&mut self) {
+        let is_note = |asked: &Asked| matches!(asked.effect, Effect::WriteIntent { .. });
+        if let Some(place) = self.pending.iter().position(is_note) {
+            self.answer(place, How::Well);
+        }
     }
 
     /// The session that was opened last for that name ends by itself.
@@ -325,6 +334,20 @@ impl World {
             created_at: Wall(EPOCH),
             id,
         }
+    }
+
+    /// Adds a field that a later ccells might write, to the state on disk and to its entries.
+    pub(super) fn age(&mut self, name: &str, value: &serde_json::Value) {
+        let state = self.state.as_mut().expect("there is a state on disk");
+        state.extra.insert(name.to_string(), value.clone());
+        for entry in &mut state.workstreams {
+            entry.extra.insert(name.to_string(), value.clone());
+        }
+    }
+
+    /// The state on disk.
+    pub(super) fn state_on_disk(&self) -> &StateRecord {
+        self.state.as_ref().expect("there is a state on disk")
     }
 
     /// How many containers of ours and how many open intents there are.
