@@ -174,9 +174,9 @@ fn an_interrupted_making_without_a_container_is_the_users_to_decide() {
         ask 1 cancel fix-login
             -> WriteIntent fix-login destroy unsettled
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -204,9 +204,9 @@ fn an_interrupted_removal_is_finished() {
         ok ListContainers
             -> PauseContainer fix-login c1
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login keeping the branch
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -396,9 +396,9 @@ fn a_verb_touches_only_what_it_names() {
         ask 2 remove leaving
             -> PauseContainer leaving c1
         all ok
-            -> SnapshotWork leaving
             -> RemoveContainer leaving ccells-web-00000000000000000000000001
             -> UntrackContainer leaving
+            -> SnapshotWork leaving
             -> RemoveWorktree leaving
             -> RetireHome leaving
             -> SaveState of frozen (paused by quit), stray
