@@ -26,6 +26,19 @@ shift
 exec \"$@\"
 ";
 
+/// The engine, asked by other means than ours, with the image in it; `None`, said loudly, when there is none.
+pub(crate) fn plain() -> Option<Plain> {
+    static IMAGE_MADE: OnceLock<()> = OnceLock::new();
+    let plain = Plain { socket: socket()? };
+    IMAGE_MADE.get_or_init(|| make_image(&plain));
+    Some(plain)
+}
+
+/// What the engine's listings take to show only what belongs to `home`.
+pub(crate) fn label_filter(home: &str) -> String {
+    format!("%7B%22label%22%3A%5B%22dev.ccells.home%3D{home}%22%5D%7D")
+}
+
 /// Asks the engine over plain sockets: an oracle that shares no code with what it judges.
 #[derive(Clone)]
 pub(crate) struct Plain {
@@ -136,10 +149,8 @@ fn unique() -> u64 {
 impl Camp {
     /// On the engine, over a stream that `wrap` may tamper with. `None` when there is no engine.
     pub(crate) fn pitch_with(wrap: impl FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial>) -> Option<Self> {
-        static IMAGE_MADE: OnceLock<()> = OnceLock::new();
-        let socket = socket()?;
-        let plain = Plain { socket: socket.clone() };
-        IMAGE_MADE.get_or_init(|| make_image(&plain));
+        let plain = plain()?;
+        let socket = plain.socket.clone();
         let serial = unique();
         let home = |suffix: &str| HomeId::parse(&format!("test-{serial}{suffix}")).unwrap();
         let engine = DockerEngine::new(wrap(Endpoint::Unix(socket).into_dial()), HOLDER);
@@ -151,20 +162,16 @@ impl Camp {
         Self::pitch_with(|dial| dial)
     }
 
-    fn label_filter(home: &HomeId) -> String {
-        format!("%7B%22label%22%3A%5B%22dev.ccells.home%3D{home}%22%5D%7D")
-    }
-
     /// Names of the volumes that carry `home`'s label.
     pub(crate) fn volumes(&self, home: &HomeId) -> Vec<String> {
-        let answer = self.plain.get(&format!("/volumes?filters={}", Self::label_filter(home)));
+        let answer = self.plain.get(&format!("/volumes?filters={}", label_filter(home.as_str())));
         let volumes = answer["Volumes"].as_array().cloned().unwrap_or_default();
         volumes.iter().map(|volume| volume["Name"].as_str().unwrap().to_string()).collect()
     }
 
     fn strike(&self) -> std::io::Result<()> {
         for home in [&self.home, &self.other] {
-            let path = format!("/containers/json?all=1&filters={}", Self::label_filter(home));
+            let path = format!("/containers/json?all=1&filters={}", label_filter(home.as_str()));
             let (_, body) = self.plain.ask("GET", &path, "text/plain", b"")?;
             let rows: Vec<Value> = serde_json::from_slice(&body)?;
             for id in rows.iter().filter_map(|row| row["Id"].as_str()) {

@@ -1,6 +1,8 @@
 //! The promises of ccells against the real thing: the real binary, the real engine, a real repository.
 
 mod camp;
+mod cli;
 mod contract;
 mod docker;
+mod harness;
 mod hostile;
