@@ -88,7 +88,6 @@ fn exit_codes_tell_usage_from_absence_from_conflict() {
         assert!(said.err.contains("nobody") && said.err.contains("ccells ls"), "{said:#?}");
     }
     stage.run(&["send", "nobody", "text"]).expect(3);
-    stage.run(&["attach", "nobody"]).expect(3);
 
     let first = stage.new_workstream("one");
     let taken = first["branch"].as_str().unwrap();

@@ -215,7 +215,9 @@ impl Stage {
     /// Runs a verb that must succeed and print one document.
     #[track_caller]
     pub(crate) fn json(&self, words: &[&str]) -> Value {
-        self.run(&[words, &["--json"]].concat()).expect(0).json()
+        // What follows `--` is the agent's.
+        let (verb, rest) = words.split_at(if words[0] == "-C" { 3 } else { 1 });
+        self.run(&[verb, &["--json"], rest].concat()).expect(0).json()
     }
 
     /// Makes a workstream with the agent of this stage; its card.

@@ -6,3 +6,4 @@ mod contract;
 mod docker;
 mod harness;
 mod hostile;
+mod terminal;
