@@ -181,6 +181,10 @@ impl Facts {
                 if index == 0 { BASE_OBJECTS.to_string() } else { format!("{BASE_OBJECTS}-{index}") };
             mounts.push(mount(objects.clone(), &target, true));
         }
+        if self.objects.len() > 1 {
+            // What the first directory says of the others are paths of the host.
+            mounts.push(mount("/dev/null".into(), &format!("{BASE_OBJECTS}/info/alternates"), true));
+        }
         mounts
     }
 }

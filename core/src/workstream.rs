@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::agent::AgentReport;
+use crate::canary::Planted;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
@@ -158,6 +159,10 @@ pub struct Surroundings<'a> {
     pub wants_save: &'a mut bool,
     /// Whether the run is ending: nothing new is begun.
     pub is_ending: bool,
+    /// A mistake to make, for the simulator to find.
+    pub planted: Planted,
+    /// When the listing in flight was asked for.
+    pub listing_since: Option<Mono>,
 }
 
 impl Surroundings<'_> {
@@ -165,6 +170,17 @@ impl Surroundings<'_> {
         *self.attempts += 1;
         Attempt(*self.attempts)
     }
+
+    /// From when on an observation says something about what was settled just now.
+    fn settled_at(&self) -> Mono {
+        settled_at(self.now.mono, self.listing_since)
+    }
+}
+
+/// Observations asked for before this time say nothing about what was settled at `now`: a listing in flight does not,
+/// also when it was asked for in the same millisecond.
+pub fn settled_at(now: Mono, listing_since: Option<Mono>) -> Mono {
+    if listing_since == Some(now) { now.after(1) } else { now }
 }
 
 /// One workstream.
@@ -406,7 +422,7 @@ impl Workstream {
     ) -> Effects {
         if let Answer::Trouble(trouble) = answer {
             self.phase = Phase::Live;
-            self.settled_at = around.now.mono;
+            self.settled_at = around.settled_at();
             self.last_trouble = Some(trouble.reason().to_string());
             return self.reply_all(&Err(trouble.refusal()));
         }
@@ -426,7 +442,7 @@ impl Workstream {
             return Effects::from(self.track(attempt, &container, state));
         }
         self.phase = Phase::Live;
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         self.reply_all(&Ok(note.to_string()))
     }
 }
@@ -516,6 +532,10 @@ impl Workstream {
 
     /// Opens a session where there should be one and is none.
     pub fn tend_session(&mut self, around: &mut Surroundings<'_>) -> Effects {
+        if self.phase == Phase::Lost && self.session != SessionState::None {
+            self.session = SessionState::None;
+            return Effects::from(Effect::CloseSession { workstream: self.facts.id.clone() });
+        }
         let is_due = match self.session {
             SessionState::None => true,
             SessionState::Waiting { until } => until <= around.now.mono,

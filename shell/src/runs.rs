@@ -63,7 +63,7 @@ pub struct Run {
     side_tasks: TaskTracker,
     token: CancellationToken,
     _locks: Vec<HeldLock>,
-    run_lock: std::path::PathBuf,
+    own_lock: std::path::PathBuf,
 }
 
 impl Run {
@@ -73,7 +73,8 @@ impl Run {
         let is_writer = found.access == Access::Write;
         let (mailbox, inbox) = mailbox();
         let repo = found.repo.id.clone();
-        let durable = is_writer.then(|| start_durable(&paths, &found.run, found.pid, &mailbox)).transpose()?;
+        let durable =
+            is_writer.then(|| start_durable(&paths, &found.run, found.pid, &mailbox)).transpose()?;
         let (damage, clock) = (Arc::new(Notify::new()), RealClock::new());
         let sessions = Sessions::new(ground.engine.clone(), !is_writer, mailbox.clone(), Arc::clone(&damage));
         let sessions = Arc::new(sessions);
@@ -104,7 +105,7 @@ impl Run {
             side_tasks: TaskTracker::new(),
             token: CancellationToken::new(),
             _locks: locks,
-            run_lock,
+            own_lock: run_lock,
         })
     }
 
@@ -145,7 +146,7 @@ impl Run {
             debug_assert!(stopped.is_ok(), "stopping the writers does not panic");
             if ended.is_complete {
                 // Made for this run alone: no other waits for it, and no run has its name again.
-                let _left = std::fs::remove_file(&self.run_lock);
+                let _left = std::fs::remove_file(&self.own_lock);
             }
         }
         ended
@@ -175,6 +176,7 @@ fn start_durable(
     let mailbox = mailbox.clone();
     let saved = move |generation, outcome| mailbox.put_blocking(Event::StateSaved { generation, outcome });
     let writer = Writer { run: run.clone(), pid };
-    let failed = |error: std::io::Error| BootError::Repo(format!("a writer thread cannot be started: {error}"));
+    let failed =
+        |error: std::io::Error| BootError::Repo(format!("a writer thread cannot be started: {error}"));
     Durable::start(paths.clone(), writer, saved).map(Arc::new).map_err(failed)
 }

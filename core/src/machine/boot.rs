@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Machine;
+use crate::canary::Canary;
 use crate::container::{ContainerLimits, Observed};
 use crate::effect::{Effect, Effects, Level};
 use crate::event::{Found, Previous, Purpose, StateFound};
@@ -17,8 +18,12 @@ use crate::time::{Mono, Now, Wall};
 use crate::workstream::{CreateStep, DestroyStep, LifeOp, Phase, Workstream};
 
 impl Machine {
-    pub(super) fn boot(&mut self, now: Now, found: Found) -> Effects {
+    pub(super) fn boot(&mut self, now: Now, mut found: Found) -> Effects {
         assert!(self.found.is_none(), "a run boots once");
+        let is_damaged = matches!(found.state, StateFound::Recovered { .. });
+        if is_damaged && self.planted.is(Canary::CorruptIsEmpty) {
+            (found.state, found.facts, self.saving.is_wanted) = (StateFound::Fresh, Vec::new(), true);
+        }
         let state = match &found.state {
             StateFound::Read(state) => Some((**state).clone()),
             StateFound::Recovered { state, .. } => state.as_deref().cloned(),
@@ -195,7 +200,9 @@ impl Machine {
         let mut effects = Effects::none();
         for finding in self.findings.clone() {
             let id = finding.workstream;
-            effects.extend(match finding.verdict {
+            // Much may have happened since it was found.
+            let Some(verdict) = self.workstreams.get(&id).map(|it| self.verdict(it)) else { continue };
+            let done = match verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
                     if it.is_busy() {
                         Effects::none()
@@ -212,7 +219,11 @@ impl Machine {
                 | Verdict::OfferRetry
                 | Verdict::FinishRemoval
                 | Verdict::Forget) => self.take_up(now, &id, verdict),
-            });
+            };
+            if done != Effects::none() {
+                self.forget_finding(&id);
+            }
+            effects.extend(done);
         }
         effects
     }
@@ -222,6 +233,11 @@ impl Machine {
         let was_removed_since =
             self.removed.get(&seen.labels.workstream).is_some_and(|removed_at| requested_at < *removed_at);
         let Some(found) = self.found.as_ref().filter(|_| !was_removed_since) else { return Effects::none() };
+        if self.planted.is(Canary::ReapUnknown) {
+            let (workstream, home) = (seen.labels.workstream.clone(), found.home.clone());
+            let (attempt, name) = (crate::ids::Attempt(0), seen.name.clone());
+            return Effects::from(Effect::RemoveContainer { workstream, attempt, home, name });
+        }
         let mut workstream = Workstream::new(stranger(found, seen, now.wall), Phase::Live, now.mono);
         workstream.is_recovered = true;
         workstream.is_made = true;

@@ -6,6 +6,7 @@
 //! boot [verb|reconcile] [read-only] [crashed]              the run begins
 //! ask N new|pause|resume|stop|restart|remove|cancel NAME … a wish, with its number
 //! ok KIND [NAME]    fail KIND [NAME] HOW    again          an answer; the last answer once more
+//! answer last KIND                                         the newest of that kind is answered, before the others
 //! all ok                                                   everything outstanding is answered well
 //! list NAME=STATE …                                        the listing shows exactly these
 //! engine NAME STATE|gone                                   the small engine changes by itself
@@ -115,6 +116,12 @@ fn happen(world: &mut World, words: &[&str]) -> Vec<Effect> {
         ["ok", kind, name @ ..] => answer(world, kind, name.first().copied(), How::Well),
         ["fail", kind, how] => answer(world, kind, None, how_of(how)),
         ["fail", kind, name, how] => answer(world, kind, Some(name), how_of(how)),
+        ["answer", "last", kind] => {
+            world.pending.reverse();
+            let effects = answer(world, kind, None, How::Well);
+            world.pending.reverse();
+            effects
+        }
         ["all", "ok"] => all_ok(world),
         ["again"] => {
             let event = world.last_answer.clone().expect("something was answered before");
@@ -125,6 +132,11 @@ fn happen(world: &mut World, words: &[&str]) -> Vec<Effect> {
         ["lost"] => {
             world.pending.retain(|asked| !matches!(asked.effect, Effect::WatchEngine { .. }));
             world.send(Event::EngineLost { reason: "the stream ended".to_string() })
+        }
+        ["ended", name] => {
+            let ended = world.session_ended(name);
+            world.last_answer = Some(ended.clone());
+            world.send(ended)
         }
         ["wait", time] => world.wait_until(world.now + milliseconds(time)),
         _ => panic!("no such line: {}", words.join(" ")),

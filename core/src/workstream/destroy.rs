@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{Answer, Phase, SessionState, Surroundings, Trouble, Workstream};
+use crate::canary::Canary;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
 use crate::limits::LATE_MS;
@@ -141,7 +142,9 @@ impl Workstream {
             Answer::Trouble(_) if step == DestroyStep::Freezing => {
                 self.destroy_next(step, keep_branch, around)
             }
-            Answer::Trouble(Trouble::Absent(_)) if step == DestroyStep::RemovingContainer => {
+            Answer::Trouble(Trouble::Absent(_))
+                if step == DestroyStep::RemovingContainer && !around.planted.is(Canary::GoneIsAnError) =>
+            {
                 self.forget_container();
                 self.destroy_next(step, keep_branch, around)
             }
@@ -161,7 +164,7 @@ impl Workstream {
     }
 
     fn refuse_to_lose(&mut self, report: WorkReport, around: &Surroundings<'_>) -> Effects {
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         self.phase = if self.has_intent {
             Phase::Broken {
                 step: CreateStep::PinningBase,
@@ -181,7 +184,7 @@ impl Workstream {
         trouble: &Trouble,
         around: &Surroundings<'_>,
     ) -> Effects {
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         self.phase = if step <= DestroyStep::WritingIntent && !self.has_intent {
             self.last_trouble = Some(trouble.reason().to_string());
             Phase::Live

@@ -81,7 +81,11 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let mut fields = fields.split_whitespace();
     let state = fields.next()?;
     let start_ticks = fields.nth(18)?.parse().ok()?;
-    Some(Stat { start_ticks, has_ended: matches!(state, "Z" | "X" | "x"), is_stopped: matches!(state, "T" | "t") })
+    Some(Stat {
+        start_ticks,
+        has_ended: matches!(state, "Z" | "X" | "x"),
+        is_stopped: matches!(state, "T" | "t"),
+    })
 }
 
 #[cfg(test)]

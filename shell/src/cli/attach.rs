@@ -73,13 +73,18 @@ impl View {
         let text = |key: &str| card[key].as_str().unwrap_or_default();
         let name = print::clean(text("name"));
         if text("state") != "running" {
-            return Err(Failure::new(4, format!("`{name}` is {}; run `ccells resume {name}` first", text("state"))));
+            return Err(Failure::new(
+                4,
+                format!("`{name}` is {}; run `ccells resume {name}` first", text("state")),
+            ));
         }
-        let container = ContainerId::parse(text("container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
+        let container =
+            ContainerId::parse(text("container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
         let directory = PathBuf::from(text("directory"));
         let deadline = Duration::from_millis(limits::ATTACH_MS);
         let stream = tokio::time::timeout(deadline, holder::connect(engine, &container, &directory)).await;
-        let stream = stream.map_err(|_| Failure::new(5, format!("the holder of `{name}` did not answer in time")))??;
+        let stream = stream
+            .map_err(|_| Failure::new(5, format!("the holder of `{name}` did not answer in time")))??;
         let mut screen = Screen::enter()?;
         let (pane, damage) = (Arc::new(Pane::new()), Arc::new(Notify::new()));
         let (columns, rows) = room(&mut screen);
@@ -139,7 +144,9 @@ impl View {
             Input::Gone => return true,
             Input::KnowsKittyKeys(true) => self.screen.use_kitty_keys(),
             Input::KnowsKittyKeys(false) => {}
-            Input::Event(Event::Key(key)) if Leader::default().is(&key) => return key.kind == KeyEventKind::Press,
+            Input::Event(Event::Key(key)) if Leader::default().is(&key) => {
+                return key.kind == KeyEventKind::Press;
+            }
             Input::Event(Event::Key(key)) => self.send(|mode| input::key(&key, mode)),
             Input::Event(Event::Paste(text)) => self.send(|mode| input::paste(&text, mode)),
             Input::Event(Event::FocusGained) => self.send(|mode| input::focus(true, mode)),
@@ -149,7 +156,9 @@ impl View {
                 match input::mouse(&event, mode) {
                     PaneMouse::Send(bytes) => self.send(|_| bytes),
                     PaneMouse::Scroll(lines) => {
-                        self.pane.with_emulator(|emulator| emulator.term_mut().scroll_display(Scroll::Delta(lines)));
+                        self.pane.with_emulator(|emulator| {
+                            emulator.term_mut().scroll_display(Scroll::Delta(lines))
+                        });
                         self.damage.notify_one();
                     }
                     PaneMouse::Ignore => {}
@@ -184,7 +193,8 @@ impl View {
             let inside = Rect { height: area.height.saturating_sub(1), ..area };
             let painted = pane.with_emulator(|emulator| {
                 let term = emulator.term();
-                let screen = PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape };
+                let screen =
+                    PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape };
                 paint(screen, inside, false, frame.buffer_mut())
             });
             if let Some(cursor) = painted.cursor {

@@ -68,7 +68,9 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
                 code = link::exit_code(asked);
                 signalled.send_replace(code);
                 let desk = desk.clone();
-                tokio::spawn(async move { desk.ask(ccells_core::event::Ask::Quit { policy: on_quit }).await });
+                tokio::spawn(
+                    async move { desk.ask(ccells_core::event::Ask::Quit { policy: on_quit }).await },
+                );
             }
             if interrupts.send(interrupt).await.is_err() {
                 return;

@@ -165,8 +165,26 @@ impl Disk {
         files
     }
 
-    /// Puts bytes where nobody wrote them: a rotten sector, a hand edit. Durable at once. The directory must
-    /// be there.
+    /// Shows a file to `look`: as processes see it, or as a power cut that loses everything unsynced would leave it.
+    pub fn look<T>(&self, path: &PathText, is_durable: bool, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let state = self.lock();
+        let mut node = ROOT;
+        for name in path.as_str().split('/').filter(|name| !name.is_empty()) {
+            let Node::Directory(listing) = &state.nodes[&node] else { return None };
+            node = *if is_durable { &listing.durable } else { &listing.names }.get(name)?;
+        }
+        match &state.nodes[&node] {
+            Node::Directory(_) => None,
+            Node::File(content) => Some(look(if is_durable { &content.durable } else { &content.bytes })),
+        }
+    }
+
+    /// The names in a directory, if it is there.
+    pub fn names(&self, path: &PathText) -> Option<Vec<String>> {
+        self.lock().list(path).ok()
+    }
+
+    /// Puts bytes where nobody wrote them: a rotten sector, a hand edit. Durable at once. The directory must be there.
     pub fn put(&self, path: &str, bytes: &[u8]) {
         let mut state = self.lock();
         let content = Content { bytes: bytes.to_vec(), durable: bytes.to_vec(), ..Content::default() };
