@@ -6,4 +6,5 @@ mod contract;
 mod docker;
 mod harness;
 mod hostile;
+mod refusals;
 mod terminal;
