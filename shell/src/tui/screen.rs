@@ -41,17 +41,22 @@ const KITTY_OFF: &str = "\x1b[<u";
 /// Giving it back: whatever was on is off, in reverse; what was never on does not mind.
 const LEAVE: &str =
     "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
+/// Nothing is on the screen any more.
+const CLEAR: &str = "\x1b[0m\x1b[2J";
 const FRAME_BEGINS: &str = "\x1b[?2026h";
 const FRAME_ENDS: &str = "\x1b[?2026l";
 /// How long giving the terminal back may wait for a terminal that takes no bytes.
 const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
 /// Room for a frame, so that it is gathered without growing.
 const FRAME_BYTES: usize = 256 * 1_024;
+/// Why drawing cannot fail.
+const IN_MEMORY: &str = "a fixed viewport over memory asks the system nothing";
 
 /// The terminal, as long as it is ours.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<FrameBuffer>>,
     frame: FrameBuffer,
+    last_frame: Vec<u8>,
     writer: Writer,
     is_raw: bool,
     is_taken: bool,
@@ -73,13 +78,10 @@ impl Screen {
     /// A screen that writes to `output` and leaves the terminal's line discipline alone; nothing is written yet.
     pub fn over(output: Box<dyn Write + Send>, columns: u16, rows: u16) -> Self {
         let frame = FrameBuffer::default();
-        let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
-        let terminal =
-            Terminal::with_options(CrosstermBackend::new(frame.clone()), TerminalOptions { viewport })
-                .expect("a fixed viewport over memory asks the system nothing");
         Self {
-            terminal,
+            terminal: blank(&frame, columns, rows),
             frame,
+            last_frame: Vec::new(),
             writer: Writer::start(output),
             is_raw: false,
             is_taken: false,
@@ -133,15 +135,17 @@ impl Screen {
             let (columns, rows) = crossterm::terminal::size()?;
             self.resize(columns, rows);
         }
-        self.forget_frame();
         Ok(())
     }
 
     /// The terminal has another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.terminal
-            .resize(Rect::new(0, 0, columns, rows))
-            .expect("a fixed viewport over memory asks the system nothing");
+        // Resizing or clearing the library's terminal would ask the real one where its cursor is, and wait.
+        self.terminal = blank(&self.frame, columns, rows);
+        // What the old one says as it goes is not for this frame.
+        let _ = self.frame.take();
+        self.last_frame.clear();
+        self.frame.lock().extend_from_slice(CLEAR.as_bytes());
     }
 
     /// Its size, in columns and rows.
@@ -152,7 +156,8 @@ impl Screen {
 
     /// The next frame is drawn whole.
     pub fn forget_frame(&mut self) {
-        self.terminal.clear().expect("a fixed viewport over memory asks the system nothing");
+        let (columns, rows) = self.size();
+        self.resize(columns, rows);
     }
 
     /// Uses the keyboard protocol of kitty.
@@ -195,16 +200,25 @@ impl Screen {
         if !self.is_taken || self.is_gone() {
             return;
         }
-        self.terminal.draw(render).expect("a fixed viewport over memory asks the system nothing");
+        self.terminal.draw(render).expect(IN_MEMORY);
         let cells = self.frame.take();
-        if !cells.is_empty() {
+        // A frame that says what the last one said (it changed nothing but repeats where the cursor is) is not sent.
+        if cells != self.last_frame {
             let mut bytes = Vec::with_capacity(cells.len() + FRAME_BEGINS.len() + FRAME_ENDS.len());
             bytes.extend_from_slice(FRAME_BEGINS.as_bytes());
             bytes.extend_from_slice(&cells);
             bytes.extend_from_slice(FRAME_ENDS.as_bytes());
             self.writer.write(bytes);
+            self.last_frame = cells;
         }
     }
+}
+
+/// A terminal of the library that has drawn nothing yet.
+fn blank(frame: &FrameBuffer, columns: u16, rows: u16) -> Terminal<CrosstermBackend<FrameBuffer>> {
+    let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
+    Terminal::with_options(CrosstermBackend::new(frame.clone()), TerminalOptions { viewport })
+        .expect(IN_MEMORY)
 }
 
 impl Drop for Screen {

@@ -29,10 +29,11 @@ impl Theme {
         if self.has_colour { Style::new().fg(colour) } else { Style::new() }
     }
 
-    /// A chip: dark letters on a colour, or reversed.
+    /// A chip: letters that can be read on a colour, or reversed.
     fn chip(self, colour: Color) -> Style {
+        let letters = if matches!(colour, Color::Blue | Color::Red) { Color::White } else { Color::Black };
         let style = if self.has_colour {
-            Style::new().fg(Color::Black).bg(colour)
+            Style::new().fg(letters).bg(colour)
         } else {
             Style::new().add_modifier(Modifier::REVERSED)
         };

@@ -1,11 +1,128 @@
-//! What is drawn: pure over the model and the panes' screens.
+//! What is drawn: pure over the model and the panes' screens. Only cells are drawn, and every text from outside is made
+//! safe first.
+
+mod card;
+mod dialogs;
+mod help;
+mod keys;
+mod pane;
+mod shutdown;
+mod status;
+mod toasts;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::Panes;
-use super::model::Model;
+use super::dialog::Dialog;
+use super::model::{Mode, Model};
+use super::theme::Theme;
+
+/// The smallest screen on which anything can be shown, in columns and rows.
+const SMALLEST: (u16, u16) = (20, 4);
 
 /// Draws one frame.
 pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, panes: &dyn Panes) {
-    let _ = (frame, model, panes);
+    let area = frame.area();
+    let buffer = frame.buffer_mut();
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        return draw_text("too small", model.theme.error(), area, buffer);
+    }
+    status::draw_banners(model, buffer);
+    let in_pane = if model.order.is_empty() {
+        card::draw_empty(model, model.panes_area(), buffer);
+        None
+    } else {
+        pane::draw_page(model, panes, buffer)
+    };
+    status::draw_status(model, buffer);
+    let in_dialog = draw_above(model, area, buffer);
+    toasts::draw(model, buffer);
+    let types = model.mode == Mode::Input && model.dialog.is_none() && !model.is_shutting_down();
+    if let Some(position) = in_dialog.or(in_pane.filter(|_| types)) {
+        frame.set_cursor_position(position);
+    }
+}
+
+/// Draws what lies above the panes, and tells where its cursor is.
+fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if let Some(ending) = model.snapshot.as_deref().and_then(|snapshot| snapshot.shutdown.as_ref()) {
+        shutdown::draw(model, ending, area, buffer);
+        return None;
+    }
+    match model.dialog.as_ref()? {
+        Dialog::New(dialog) => Some(dialogs::draw_new(model, dialog, area, buffer)),
+        Dialog::Discard(dialog) => dialogs::draw_discard(model, dialog, area, buffer),
+        Dialog::Quit(dialog) => {
+            dialogs::draw_quit(model, *dialog, area, buffer);
+            None
+        }
+        Dialog::Recovery(dialog) => {
+            dialogs::draw_recovery(model, dialog, area, buffer);
+            None
+        }
+        Dialog::Help { scroll } => {
+            help::draw(model, *scroll, area, buffer);
+            None
+        }
+    }
+}
+
+/// A frame in the middle of `area` for `columns` by `rows` cells of content, as far as they fit; returns where the
+/// content goes.
+fn draw_box(title: &str, (columns, rows): (u16, u16), theme: Theme, area: Rect, buffer: &mut Buffer) -> Rect {
+    // One column of air left and right of the content.
+    let width = columns.saturating_add(4).min(area.width);
+    let height = rows.saturating_add(2).min(area.height);
+    let outer = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    Clear.render(outer, buffer);
+    let block = Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(theme.focused())
+        .title(Line::styled(format!(" {title} "), theme.strong()));
+    let inner = block.inner(outer);
+    block.render(outer, buffer);
+    Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
+}
+
+/// Draws lines from the top of `area`, as many as fit.
+fn draw_lines(lines: &[Line<'_>], area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    for (row, line) in area.rows().zip(lines) {
+        buffer.set_line(row.x, row.y, line, row.width);
+    }
+}
+
+/// Draws `text` into the first row of `area`, as far as there is one.
+fn draw_text(text: &str, style: Style, area: Rect, buffer: &mut Buffer) {
+    draw_lines(&[Line::styled(text, style)], area, buffer);
+}
+
+/// Fills a row with a style and blanks.
+fn fill(area: Rect, style: Style, buffer: &mut Buffer) {
+    for position in area.positions() {
+        if let Some(cell) = buffer.cell_mut(position) {
+            cell.reset();
+            cell.set_style(style);
+        }
+    }
+}
+
+/// `text` in lines no wider than `columns`, all in one style.
+fn paragraph(text: &str, columns: u16, style: Style) -> Vec<Line<'static>> {
+    super::clip::wrap(text, usize::from(columns)).into_iter().map(|line| Line::styled(line, style)).collect()
+}
+
+/// How many columns `spans` take.
+fn spans_width(spans: &[Span<'_>]) -> usize {
+    spans.iter().map(Span::width).sum()
 }

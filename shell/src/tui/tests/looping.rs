@@ -1,0 +1,261 @@
+//! The loop over a terminal of ours: first frames, echoes, idleness, answers, and terminals that stall or vanish.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ccells_core::event::Ask;
+use ccells_core::ports::Clock;
+use ccells_core::time::Now;
+use crossterm::event::Event;
+use futures_util::stream::StreamExt;
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::*;
+use crate::tui::screen::Input;
+use crate::tui::{Ended, Interrupt, Notice, Screen, TuiAsk, TuiPorts, run};
+
+/// The machine's clock, counted from the start of the test.
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Now {
+        let ms = u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { mono: Mono(1_000 + ms), wall: Wall(0) }
+    }
+}
+
+/// What the terminal got, and whether it takes anything.
+#[derive(Clone, Default)]
+struct Output {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    writes: Arc<AtomicU64>,
+    is_broken: Arc<AtomicBool>,
+    changed: Arc<Notify>,
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_broken.load(Ordering::SeqCst) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        self.bytes.lock().expect("no test panics while it holds it").extend_from_slice(bytes);
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        self.changed.notify_one();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().expect("no test panics while it holds it")).into_owned()
+    }
+
+    /// Waits until the terminal got `text`.
+    async fn until(&self, text: &str) {
+        let wait = async {
+            while !self.text().contains(text) {
+                self.changed.notified().await;
+            }
+        };
+        let outcome = tokio::time::timeout(Duration::from_secs(10), wait).await;
+        assert!(outcome.is_ok(), "the terminal never got {text:?}; it got {:?}", self.text());
+    }
+}
+
+/// The other side of everything the loop is given.
+struct Far {
+    output: Output,
+    panes: Arc<FakePanes>,
+    damage: Arc<Notify>,
+    snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    asks: mpsc::Receiver<TuiAsk>,
+    notices: mpsc::Sender<Notice>,
+    interrupts: mpsc::Sender<Interrupt>,
+    inputs: mpsc::UnboundedSender<Input>,
+}
+
+fn begin() -> (Far, impl Future<Output = Ended>) {
+    let output = Output::default();
+    let panes = Arc::new(FakePanes::default());
+    let damage = Arc::new(Notify::new());
+    let (snapshots, snapshots_near) = watch::channel(None);
+    let (asks_near, asks) = mpsc::channel(16);
+    let (notices, notices_near) = mpsc::channel(16);
+    let (interrupts, interrupts_near) = mpsc::channel(16);
+    let (inputs, inputs_near) = mpsc::unbounded_channel();
+    let ports = TuiPorts {
+        snapshots: snapshots_near,
+        panes: panes.clone(),
+        asks: asks_near,
+        notices: notices_near,
+        damage: damage.clone(),
+        interrupts: interrupts_near,
+        on_quit: OnQuit::PauseAll,
+        clock: Arc::new(TestClock(Instant::now())),
+        draw_identity: Box::new(|| (id(9), "session".to_owned())),
+        leader: Leader::default(),
+        theme: Theme::default(),
+    };
+    let mut screen = Screen::over(Box::new(output.clone()), 80, 24);
+    screen.take().expect("nothing is asked of the system");
+    let inputs_near = futures_util::stream::unfold(inputs_near, |mut inputs| async {
+        inputs.recv().await.map(|input| (input, inputs))
+    });
+    let far = Far { output, panes, damage, snapshots, asks, notices, interrupts, inputs };
+    (far, run(ports, screen, inputs_near.boxed()))
+}
+
+impl Far {
+    fn press(&self, keys: &str) {
+        for key in parse_keys(keys) {
+            self.inputs.send(Input::Event(Event::Key(key))).expect("the loop listens");
+        }
+    }
+
+    fn show(&self, cards: Vec<Card>) {
+        self.snapshots.send(Some(Arc::new(snapshot(cards)))).expect("the loop listens");
+    }
+}
+
+#[tokio::test]
+async fn the_first_frame_comes_before_anything_is_known_and_the_terminal_is_given_back() {
+    let (far, looping) = begin();
+    let output = far.output.clone();
+    let test = async move {
+        far.output.until("Reading").await;
+        far.show(vec![card(1, "fix-login", CardState::Unknown)]);
+        far.output.until("fix-login").await;
+        drop(far.snapshots);
+        far.inputs
+    };
+    let (ended, _inputs) = tokio::join!(looping, test);
+    assert_eq!(ended, Ended::Left);
+    let text = output.text();
+    assert!(text.starts_with("\x1b[?1049h"), "the alternate screen is taken first");
+    assert!(text.ends_with("\x1b[?25h\x1b[?1049l"), "and left last, with the cursor shown");
+    assert_eq!(text.matches("\x1b[?2026h").count() + 1, text.matches("\x1b[?2026l").count(), "every frame is closed");
+}
+
+#[tokio::test]
+async fn an_idle_screen_writes_nothing() {
+    let (far, looping) = begin();
+    let test = async {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.output.until("fix-login").await;
+        // The view that follows from the first picture is saved; then there is nothing more to do.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let before = far.output.writes.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(far.output.writes.load(Ordering::SeqCst), before);
+        drop(far.snapshots);
+    };
+    tokio::join!(looping, test);
+}
+
+#[tokio::test]
+async fn keys_reach_the_agent_and_its_echo_the_screen() {
+    let (far, looping) = begin();
+    let test = async {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.panes.feed(1, (80, 22), "\x1b[?2004h$ ");
+        far.damage.notify_one();
+        far.output.until("$").await;
+        far.press("ix<C-c>");
+        far.inputs.send(Input::Event(Event::Paste("a\nb".to_owned()))).expect("the loop listens");
+        far.output.until("INPUT").await;
+        let mut written = Vec::new();
+        while written.len() < 3 {
+            written.extend(far.panes.written().into_iter().map(|(_, bytes)| bytes));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(written, [b"x".to_vec(), vec![3], b"\x1b[200~a\rb\x1b[201~".to_vec()]);
+        far.panes.feed(1, (80, 22), "echoed");
+        far.damage.notify_one();
+        far.output.until("echoed").await;
+        drop(far.snapshots);
+    };
+    tokio::join!(looping, test);
+}
+
+#[tokio::test]
+async fn wishes_are_asked_and_answers_are_told() {
+    let (mut far, looping) = begin();
+    let test = async {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.output.until("fix-login").await;
+        far.press("p");
+        let TuiAsk { ask, reply } = far.asks.recv().await.expect("it is asked");
+        assert_eq!(ask, Ask::Pause(id(1)));
+        // A reply that is dropped is an answer as well.
+        drop(reply);
+        far.output.until("before it could answer").await;
+        far.press("<esc>nmap<C-s>");
+        loop {
+            let TuiAsk { ask, reply } = far.asks.recv().await.expect("it is asked");
+            if let Ask::New(wanted) = ask {
+                assert_eq!((wanted.id.clone(), wanted.prompt.as_str(), wanted.session_id.as_str()), (id(9), "map", "session"));
+                drop(reply);
+                break;
+            }
+        }
+        drop(far.snapshots);
+    };
+    tokio::join!(looping, test);
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_terminal_that_is_gone() {
+    for is_told in [true, false] {
+        let (far, looping) = begin();
+        let test = async {
+            far.show(vec![card(1, "fix-login", CardState::Running)]);
+            far.output.until("fix-login").await;
+            far.output.is_broken.store(true, Ordering::SeqCst);
+            if is_told {
+                far.interrupts.send(Interrupt::Hangup).await.expect("the loop listens");
+            } else {
+                let text = "anything".to_owned();
+                let level = ccells_core::effect::Level::Info;
+                far.notices.send(Notice { level, text }).await.expect("the loop listens");
+            }
+        };
+        let both = async { tokio::join!(looping, test) };
+        let (ended, ()) = tokio::time::timeout(Duration::from_secs(10), both).await.expect("it ends by itself");
+        assert_eq!(ended, Ended::TerminalGone);
+        assert!(!far.output.text().contains("\x1b[?1049l"));
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_input_is_the_end_of_the_terminal() {
+    let (far, looping) = begin();
+    drop(far.inputs);
+    assert_eq!(looping.await, Ended::TerminalGone);
+}
+
+#[tokio::test]
+async fn a_flood_of_output_is_drawn_at_most_sixty_times_a_second() {
+    let (far, looping) = begin();
+    let test = async {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.output.until("fix-login").await;
+        let (before, began) = (far.output.writes.load(Ordering::SeqCst), Instant::now());
+        for number in 0..2_000 {
+            far.panes.feed(1, (80, 22), &format!("{number}\r\n"));
+            far.damage.notify_one();
+            tokio::task::yield_now().await;
+        }
+        far.panes.feed(1, (80, 22), "END");
+        far.damage.notify_one();
+        far.output.until("END").await;
+        let frames = u128::from(far.output.writes.load(Ordering::SeqCst) - before);
+        assert!(frames <= began.elapsed().as_millis() / 16 + 3, "{frames} frames");
+        drop(far.snapshots);
+    };
+    tokio::join!(looping, test);
+}

@@ -1,0 +1,233 @@
+//! The screen as a person meets it: pictures of frames, keys and what they lead to, and the loop over a fake terminal.
+
+mod frames;
+mod keys;
+mod looping;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
+use ccells_core::event::{Access, OnQuit, Previous};
+use ccells_core::ids::{PathText, RepoId, WorkstreamId};
+use ccells_core::record::ViewRecord;
+use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
+use ccells_core::time::{Mono, Wall};
+use ccells_holder::emulator::Emulator;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::model::Model;
+use super::msg::Msg;
+use super::update::update;
+use super::wish::Wish;
+use super::{Leader, PaneScreen, Panes, ScrollBy, Theme, view};
+
+/// The time of all pictures.
+const NOW: Mono = Mono(100_000);
+
+/// The id of the workstream with this number.
+fn id(number: usize) -> WorkstreamId {
+    WorkstreamId::parse(&format!("01jd8z5q0v3x7k2m9n4p6r{number:04}")).expect("the form is right")
+}
+
+fn card(number: usize, name: &str, state: CardState) -> Card {
+    Card {
+        id: id(number),
+        name: name.to_owned(),
+        prompt: format!("Please take care of {name} and add tests"),
+        branch: format!("ccells/{name}"),
+        image: "ccells/agent:1".to_owned(),
+        worktree: PathText::from("/home/u/.claude-cells/worktrees/web/1"),
+        directory: PathText::from("/home/u/.claude-cells/workstreams/1"),
+        created_at: Wall(0),
+        state,
+        progress: None,
+        reason: None,
+        container_id: None,
+        container_state: None,
+        exit: None,
+        agent: (state == CardState::Running).then(|| report(AgentStatus::Working)),
+        is_attached: state == CardState::Running,
+        is_recovered: false,
+    }
+}
+
+fn report(status: AgentStatus) -> AgentReport {
+    AgentReport { life: AgentLife::Running, starts: 1, status, title: String::new(), bells: 0 }
+}
+
+fn snapshot(cards: Vec<Card>) -> Snapshot {
+    Snapshot {
+        repo_id: RepoId::parse("web-1a2b3c").expect("the form is right"),
+        repo_path: PathText::from("/home/u/src/web"),
+        access: Access::Write,
+        previous: Previous::Clean,
+        engine: EngineState::Up,
+        degraded: None,
+        workstreams: cards,
+        view: ViewRecord::default(),
+        shutdown: None,
+        findings: Vec::new(),
+        notices: Vec::new(),
+    }
+}
+
+/// Real emulators, fed with bytes.
+#[derive(Default)]
+struct FakePanes {
+    screens: Mutex<BTreeMap<WorkstreamId, Emulator>>,
+    written: Mutex<Vec<(WorkstreamId, Vec<u8>)>>,
+    damaged: Mutex<Vec<WorkstreamId>>,
+}
+
+impl FakePanes {
+    fn feed(&self, number: usize, (columns, rows): (u16, u16), bytes: &str) {
+        let mut screens = self.screens.lock().expect("no test panics while it holds it");
+        let screen = screens.entry(id(number)).or_insert_with(|| Emulator::pane(columns, rows, 1_000));
+        screen.resize(columns, rows);
+        screen.feed(bytes.as_bytes());
+        self.damaged.lock().expect("no test panics while it holds it").push(id(number));
+    }
+
+    fn written(&self) -> Vec<(WorkstreamId, Vec<u8>)> {
+        std::mem::take(&mut self.written.lock().expect("no test panics while it holds it"))
+    }
+}
+
+impl Panes for FakePanes {
+    fn with_screen(&self, id: &WorkstreamId, look: &mut dyn FnMut(PaneScreen<'_>)) -> bool {
+        let screens = self.screens.lock().expect("no test panics while it holds it");
+        let Some(emulator) = screens.get(id) else { return false };
+        let term = emulator.term();
+        look(PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape });
+        true
+    }
+
+    fn write(&self, id: &WorkstreamId, bytes: Vec<u8>) -> bool {
+        self.written.lock().expect("no test panics while it holds it").push((id.clone(), bytes));
+        true
+    }
+
+    fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16) {
+        let mut screens = self.screens.lock().expect("no test panics while it holds it");
+        if let Some(emulator) = screens.get_mut(id) {
+            emulator.resize(columns, rows);
+        }
+    }
+
+    fn scroll(&self, id: &WorkstreamId, by: ScrollBy) {
+        use alacritty_terminal::grid::Scroll;
+        let mut screens = self.screens.lock().expect("no test panics while it holds it");
+        let Some(emulator) = screens.get_mut(id) else { return };
+        emulator.term_mut().scroll_display(match by {
+            ScrollBy::Lines(lines) => Scroll::Delta(lines),
+            ScrollBy::Bottom => Scroll::Bottom,
+        });
+    }
+
+    fn take_damage(&self) -> Vec<WorkstreamId> {
+        std::mem::take(&mut self.damaged.lock().expect("no test panics while it holds it"))
+    }
+}
+
+/// A screen of some size with a model and panes.
+struct Stage {
+    model: Model,
+    panes: FakePanes,
+}
+
+impl Stage {
+    fn new(columns: u16, rows: u16) -> Self {
+        let model =
+            Model::new((columns, rows), Leader::default(), Theme::default(), OnQuit::PauseAll, NOW);
+        Self { model, panes: FakePanes::default() }
+    }
+
+    fn with(columns: u16, rows: u16, cards: Vec<Card>) -> Self {
+        let mut stage = Self::new(columns, rows);
+        stage.show(snapshot(cards));
+        stage
+    }
+
+    fn show(&mut self, snapshot: Snapshot) -> Vec<Wish> {
+        self.send(Msg::Snapshot(Arc::new(snapshot)))
+    }
+
+    fn send(&mut self, msg: Msg) -> Vec<Wish> {
+        let now = self.model.now;
+        let wishes = update(&mut self.model, msg, now);
+        for wish in &wishes {
+            match wish {
+                Wish::Resize(id, columns, rows) => self.panes.resize(id, *columns, *rows),
+                Wish::Scroll(id, by) => self.panes.scroll(id, *by),
+                _ => {}
+            }
+        }
+        wishes
+    }
+
+    /// Presses keys: characters for themselves, and names in angle brackets.
+    fn press(&mut self, keys: &str) -> Vec<Wish> {
+        let mut wishes = Vec::new();
+        for key in parse_keys(keys) {
+            wishes.extend(self.send(Msg::Key(key)));
+        }
+        wishes
+    }
+
+    fn wait(&mut self, ms: u64) -> Vec<Wish> {
+        self.model.now = self.model.now.after(ms);
+        self.send(Msg::Tick)
+    }
+
+    /// The frame as text.
+    fn frame(&self) -> String {
+        let (columns, rows) = self.model.size;
+        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
+        terminal.draw(|frame| view::draw(frame, &self.model, &self.panes)).expect("memory asks the system nothing");
+        terminal.backend().to_string()
+    }
+
+    /// Feeds a pane at the size it has on the screen.
+    fn feed(&self, number: usize, bytes: &str) {
+        let size = self.model.told_sizes.get(&id(number)).copied().unwrap_or((80, 24));
+        self.panes.feed(number, size, bytes);
+    }
+}
+
+fn parse_keys(keys: &str) -> Vec<KeyEvent> {
+    let mut events = Vec::new();
+    let mut rest = keys;
+    while let Some(first) = rest.chars().next() {
+        let (code, held, length) = match rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+            Some((name, _)) => {
+                let (code, held) = named_key(name);
+                (code, held, name.len() + 2)
+            }
+            None => (KeyCode::Char(first), KeyModifiers::NONE, first.len_utf8()),
+        };
+        events.push(KeyEvent::new(code, held));
+        rest = &rest[length..];
+    }
+    events
+}
+
+fn named_key(name: &str) -> (KeyCode, KeyModifiers) {
+    if let Some(letter) = name.strip_prefix("C-").and_then(|rest| rest.chars().next()) {
+        return (KeyCode::Char(letter), KeyModifiers::CONTROL);
+    }
+    let code = match name {
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "tab" => KeyCode::Tab,
+        "left" => KeyCode::Left,
+        "right" => KeyCode::Right,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
+        "pgup" => KeyCode::PageUp,
+        other => panic!("no key is called {other}"),
+    };
+    (code, KeyModifiers::NONE)
+}

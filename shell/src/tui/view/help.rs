@@ -1,0 +1,75 @@
+//! What the keys do, from the table that is looked up when they are pressed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::keys;
+use crate::tui::keymap::{GROUPS, Group};
+use crate::tui::model::Model;
+use crate::tui::theme::Theme;
+
+/// Columns of one column of the page.
+const COLUMNS: u16 = 44;
+/// Columns of the names of keys.
+const KEY_COLUMNS: usize = 16;
+
+/// Draws the page, with `scroll` lines above it.
+pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) {
+    let theme = model.theme;
+    let is_wide = area.width >= 2 * COLUMNS + 6;
+    let (left, right) = (column(&GROUPS[..2], model), column(&GROUPS[2..], model));
+    let columns = if is_wide { 2 * COLUMNS + 2 } else { COLUMNS };
+    let rows = if is_wide { left.len().max(right.len()) } else { left.len() + right.len() };
+    let height = u16::try_from(rows + 2).unwrap_or(u16::MAX);
+    let inner = super::draw_box("Keys", (columns, height), theme, area, buffer);
+    let page = Rect { height: inner.height.saturating_sub(1), ..inner };
+    let hidden = rows.saturating_sub(usize::from(page.height));
+    let skip = usize::from(scroll).min(hidden);
+    let shown = |lines: Vec<Line<'static>>| lines.into_iter().skip(skip).collect::<Vec<_>>();
+    if is_wide {
+        super::draw_lines(&shown(left), Rect { width: COLUMNS.min(page.width), ..page }, buffer);
+        let x = page.x + COLUMNS + 2;
+        let width = page.right().saturating_sub(x);
+        super::draw_lines(&shown(right), Rect { x, width, ..page }, buffer);
+    } else {
+        super::draw_lines(&shown([left, right].concat()), page, buffer);
+    }
+    let hints: &[_] =
+        if hidden > 0 { &[("↓ ↑", "scroll"), ("any other key", "close")] } else { &[("any key", "close")] };
+    let last = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
+    super::draw_lines(&[keys::hints(hints, last.width, theme)], last, buffer);
+}
+
+fn column(groups: &[Group], model: &Model) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let mut lines = Vec::new();
+    for group in groups {
+        if !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        lines.push(Line::styled(group.title, theme.strong()));
+        for binding in group.bindings {
+            let keys: Vec<String> = binding.chords.iter().map(ToString::to_string).collect();
+            lines.push(line(&keys.join("  "), binding.help, theme));
+        }
+        match group.title {
+            "Workstreams" => {
+                lines.push(line(&model.leader.to_string(), "back from the pane", theme));
+                lines.push(line("", "twice: send it to the agent", theme));
+            }
+            "Moving" => lines.push(line("1 … 9", "that pane", theme)),
+            _ => {}
+        }
+    }
+    lines
+}
+
+fn line(keys: &str, help: &str, theme: Theme) -> Line<'static> {
+    let padding = " ".repeat(KEY_COLUMNS.saturating_sub(crate::tui::clip::width(keys)));
+    Line::from(vec![
+        Span::styled(keys.to_owned(), theme.key()),
+        Span::raw(padding),
+        Span::raw(help.to_owned()),
+    ])
+}

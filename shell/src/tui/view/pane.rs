@@ -1,0 +1,227 @@
+//! The panes of the page: a header that tells how the workstream fares, and below it the agent's own screen, or a card
+//! where there is none.
+
+use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
+use ccells_core::snapshot::{Card, CardState, EngineState};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::card;
+use crate::terminal::paint::{self, Painted};
+use crate::tui::clip;
+use crate::tui::layout::Placed;
+use crate::tui::model::{Attention, Mode, Model};
+use crate::tui::theme;
+use crate::tui::{PaneScreen, Panes};
+
+/// Columns a name is given before anything else beside it.
+const NAME_COLUMNS: usize = 12;
+
+/// Draws the page, and tells where the cursor of the focused agent is.
+pub(super) fn draw_page(model: &Model, panes: &dyn Panes, buffer: &mut Buffer) -> Option<Position> {
+    let page = model.page();
+    let mut cursor = None;
+    for pane in &page.panes {
+        let Some(card) = model.order.get(pane.index).and_then(|id| model.card(id)) else { continue };
+        let is_focused = model.focused.as_ref() == Some(&card.id);
+        let painted = draw_content(model, card, panes, pane.content, buffer);
+        draw_header(model, card, pane, painted, buffer);
+        if is_focused {
+            cursor = painted.and_then(|painted| painted.cursor);
+        }
+    }
+    draw_gutters(model, &page.panes, buffer);
+    cursor
+}
+
+/// Draws the agent's screen, or the card; `None` when there is no screen.
+fn draw_content(
+    model: &Model,
+    card: &Card,
+    panes: &dyn Panes,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Painted> {
+    let (may_show, is_faint) = match card.state {
+        CardState::Running => (true, false),
+        CardState::Paused | CardState::Stopped | CardState::Unknown => (true, true),
+        CardState::Creating | CardState::Failed | CardState::Lost | CardState::Removing => (false, true),
+    };
+    let mut painted = None;
+    if may_show {
+        let look = &mut |screen: PaneScreen<'_>| painted = Some(paint::paint(screen, area, is_faint, buffer));
+        panes.with_screen(&card.id, look);
+    }
+    let Some(painted) = painted else {
+        card::draw(model, card, area, buffer);
+        return None;
+    };
+    if let Some((text, style)) = bar(model, card) {
+        draw_bar(&text, style, area, buffer);
+    }
+    Some(painted)
+}
+
+/// What has to be said over the last line of a screen on which nothing moves.
+fn bar(model: &Model, card: &Card) -> Option<(String, Style)> {
+    let theme = model.theme;
+    let plain = |text: &str| Some((text.to_owned(), theme.bar()));
+    match card.state {
+        CardState::Paused => Some(("PAUSED   r lets it go on".to_owned(), theme.warning_bar())),
+        CardState::Stopped => plain("STOPPED   r starts it again, d discards it"),
+        CardState::Unknown => plain("the engine does not answer; this is the last that was seen"),
+        CardState::Running => match &card.agent {
+            Some(AgentReport { life: AgentLife::Exited(exit), .. }) => {
+                let style = if exit.is_success() { theme.bar() } else { theme.error_bar() };
+                Some((format!("agent {}: R restart", clip::safe(&exit.to_string())), style))
+            }
+            Some(_) | None if !card.is_attached => plain("reaching its terminal again …"),
+            Some(_) | None => None,
+        },
+        CardState::Creating | CardState::Failed | CardState::Lost | CardState::Removing => None,
+    }
+}
+
+fn draw_bar(text: &str, style: Style, area: Rect, buffer: &mut Buffer) {
+    let Some(y) = area.bottom().checked_sub(1).filter(|y| *y >= area.y) else { return };
+    let row = Rect { y, height: 1, ..area };
+    super::fill(row, style, buffer);
+    super::draw_text(&clip::clip(&format!(" {text}"), usize::from(row.width)), style, row, buffer);
+}
+
+fn draw_header(model: &Model, card: &Card, pane: &Placed, painted: Option<Painted>, buffer: &mut Buffer) {
+    let theme = model.theme;
+    let area = pane.header();
+    let is_focused = model.focused.as_ref() == Some(&card.id);
+    let is_input = is_focused && model.mode == Mode::Input && model.dialog.is_none();
+    let (line, rule) = match (is_focused, is_input) {
+        (_, true) => ("━", theme.focused_input()),
+        (true, false) => ("━", theme.focused()),
+        (false, false) => ("─", theme.faint()),
+    };
+    for x in area.x..area.right() {
+        buffer[(x, area.y)].set_symbol(line).set_style(rule);
+    }
+    let right = right_side(model, card, painted);
+    let right_width = super::spans_width(&right);
+    // The rule begins before the number and goes on after the right side by one column.
+    let room = usize::from(area.width).saturating_sub(1);
+    let has_right = right_width + NAME_COLUMNS + 6 <= room;
+    let left_room = if has_right { room - right_width - 2 } else { room };
+    let left = left_side(model, card, pane.index, is_focused, is_input, left_room);
+    buffer.set_line(area.x + 1, area.y, &Line::from(left), area.width.saturating_sub(1));
+    if has_right && right_width > 0 {
+        let width = u16::try_from(right_width).unwrap_or(0);
+        buffer.set_line(area.right() - width - 1, area.y, &Line::from(right), width);
+    }
+}
+
+/// Number, state, name and branch: what does not fit is left out from the end, the name last of all.
+fn left_side(
+    model: &Model,
+    card: &Card,
+    index: usize,
+    is_focused: bool,
+    is_input: bool,
+    room: usize,
+) -> Vec<Span<'static>> {
+    let theme = model.theme;
+    let name_style = match (is_focused, is_input) {
+        (_, true) => theme.input(),
+        (true, false) => theme.navigate(),
+        (false, false) => theme.text(),
+    };
+    let mut spans = vec![
+        Span::styled(format!(" {} ", index + 1), name_style),
+        Span::styled(format!(" {}", theme::mark(card.state)), theme.state(card.state)),
+        Span::raw(" "),
+    ];
+    let name = clip::safe(&card.name);
+    let word = card.state.as_str();
+    let branch = clip::safe(&card.branch);
+    let mut left = room.saturating_sub(super::spans_width(&spans) + 1);
+    if left >= clip::width(word) + 1 + clip::width(&name).min(NAME_COLUMNS) {
+        spans.push(Span::styled(format!("{word} "), theme.state(card.state)));
+        left -= clip::width(word) + 1;
+    }
+    let name = clip::clip(&name, left);
+    left -= clip::width(&name);
+    let is_strong = is_focused || model.attention(card).is_some();
+    spans.push(Span::styled(format!("{name} "), if is_strong { theme.strong() } else { theme.text() }));
+    if left > NAME_COLUMNS {
+        spans.push(Span::styled(format!("{} ", clip::clip(&branch, left - 1)), theme.faint()));
+    }
+    spans
+}
+
+/// What is being done, how the agent fares, and how far the view is scrolled back.
+fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<'static>> {
+    let theme = model.theme;
+    let mut spans = Vec::new();
+    if let Some(painted) = painted.filter(|painted| painted.scrolled > 0) {
+        spans.push(Span::styled(format!(" ↑ {}/{} ", painted.scrolled, painted.history), theme.warning_bar()));
+    }
+    let is_told_below = matches!(card.state, CardState::Creating | CardState::Removing);
+    if let Some(progress) = card.progress.filter(|_| !is_told_below) {
+        let seconds = clip::duration(model.now.since(progress.since));
+        spans.push(Span::styled(format!(" {} ({seconds}) ", progress.step), theme.text()));
+    } else if let Some((text, is_urgent)) = agent_words(model, card) {
+        let style = if is_urgent { theme.attention() } else { theme.faint() };
+        spans.push(Span::styled(format!(" {text} "), style));
+    }
+    spans
+}
+
+/// How the agent fares, in a few words, and whether a person should look.
+fn agent_words(model: &Model, card: &Card) -> Option<(String, bool)> {
+    let attention = model.attention(card);
+    if card.state != CardState::Running {
+        return attention.map(|_| ("! needs you".to_owned(), true));
+    }
+    let report = card.agent.as_ref()?;
+    if let AgentLife::Exited(exit) = &report.life {
+        return Some((format!("! {}", clip::clip(&clip::safe(&exit.to_string()), 24)), true));
+    }
+    let word = match &report.status {
+        AgentStatus::Unknown => String::new(),
+        AgentStatus::Idle => "idle".to_owned(),
+        AgentStatus::Working => "working".to_owned(),
+        AgentStatus::Blocked { kind, .. } => format!("asks: {kind}"),
+        AgentStatus::Done => "done".to_owned(),
+        AgentStatus::Error { .. } => "error".to_owned(),
+    };
+    match attention {
+        Some(Attention::News) if word.is_empty() => Some(("* bell".to_owned(), true)),
+        Some(Attention::News) => Some((format!("* {word}"), true)),
+        Some(Attention::Asks | Attention::Exited | Attention::Failed) => Some((format!("! {word}"), true)),
+        None if word.is_empty() => None,
+        None => Some((word, false)),
+    }
+}
+
+/// The lines between panes; those round the focused one are heavy.
+fn draw_gutters(model: &Model, panes: &[Placed], buffer: &mut Buffer) {
+    let theme = model.theme;
+    let is_input = model.mode == Mode::Input && model.dialog.is_none();
+    let heavy = if is_input { theme.focused_input() } else { theme.focused() };
+    let focused = panes
+        .iter()
+        .find(|pane| model.order.get(pane.index).is_some_and(|id| model.focused.as_ref() == Some(id)));
+    for gutter in panes.iter().filter_map(Placed::gutter) {
+        for y in gutter.y..gutter.bottom() {
+            let is_beside = focused.is_some_and(|pane| {
+                let touches = gutter.right() == pane.outer.x || gutter.right() == pane.outer.right();
+                touches && (pane.outer.y..pane.outer.bottom()).contains(&y)
+            });
+            let (line, style) = if is_beside { ("┃", heavy) } else { ("│", theme.faint()) };
+            buffer[(gutter.x, y)].set_symbol(line).set_style(style);
+        }
+    }
+}
+
+/// Whether the engine was heard and does not answer now.
+pub(super) fn is_engine_down(model: &Model) -> bool {
+    model.snapshot.as_deref().is_some_and(|snapshot| matches!(snapshot.engine, EngineState::Down { .. }))
+}

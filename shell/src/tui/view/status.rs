@@ -1,0 +1,169 @@
+//! The lines that are not panes: at the bottom the mode, the counts and the engine; at the top what holds for long.
+
+use ccells_core::event::Access;
+use ccells_core::snapshot::{CardState, EngineState};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::tui::clip;
+use crate::tui::dialog::Dialog;
+use crate::tui::model::{Mode, Model};
+use crate::tui::theme;
+
+/// Draws the lines at the top.
+pub(super) fn draw_banners(model: &Model, buffer: &mut Buffer) {
+    let Some(snapshot) = model.snapshot.as_deref() else { return };
+    let mut rows = buffer.area.rows();
+    if let Some(why) = &snapshot.degraded {
+        let text = format!(" ! nothing new can begin: {}", clip::safe(why));
+        draw_banner(rows.next(), &text, model.theme.error_bar(), buffer);
+    }
+    if let Access::ReadOnly { holder } = &snapshot.access {
+        let text = format!(" read only: this repository is in use by {}", clip::safe(holder));
+        draw_banner(rows.next(), &text, model.theme.warning_bar(), buffer);
+    }
+}
+
+fn draw_banner(row: Option<Rect>, text: &str, style: Style, buffer: &mut Buffer) {
+    if let Some(row) = row {
+        super::fill(row, style, buffer);
+        super::draw_text(&clip::clip(text, usize::from(row.width)), style, row, buffer);
+    }
+}
+
+/// Draws the line at the bottom. What matters most is at its ends, what does not fit is left out from the middle.
+pub(super) fn draw_status(model: &Model, buffer: &mut Buffer) {
+    let area = buffer.area;
+    let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+    super::fill(row, model.theme.text(), buffer);
+    let mut left = vec![mode_chip(model)];
+    let mut room = usize::from(row.width).saturating_sub(super::spans_width(&left));
+    let right = right_side(model, room);
+    room = room.saturating_sub(super::spans_width(&right));
+    for part in left_parts(model) {
+        let width = super::spans_width(&part);
+        if width > room {
+            break;
+        }
+        room -= width;
+        left.extend(part);
+    }
+    let right_width = u16::try_from(super::spans_width(&right)).unwrap_or(row.width).min(row.width);
+    buffer.set_line(row.x, row.y, &Line::from(left), row.width);
+    buffer.set_line(row.right() - right_width, row.y, &Line::from(right), right_width);
+}
+
+fn mode_chip(model: &Model) -> Span<'static> {
+    let theme = model.theme;
+    let word = match (&model.dialog, model.mode) {
+        _ if model.is_shutting_down() => "ENDING",
+        (Some(Dialog::New(_)), _) => "NEW",
+        (Some(Dialog::Discard(_)), _) => "DISCARD",
+        (Some(Dialog::Quit(_)), _) => "QUIT",
+        (Some(Dialog::Recovery(_)), _) => "RECOVER",
+        (Some(Dialog::Help { .. }), _) => "HELP",
+        (None, Mode::Input) => return Span::styled(" INPUT ", theme.input()),
+        (None, Mode::Navigate) => "NAV",
+    };
+    Span::styled(format!(" {word} "), theme.navigate())
+}
+
+fn left_parts(model: &Model) -> Vec<Vec<Span<'static>>> {
+    let theme = model.theme;
+    let mut parts = Vec::new();
+    if model.mode == Mode::Input && model.dialog.is_none() {
+        let name = model.focused_card().map(|card| clip::safe(&card.name)).unwrap_or_default();
+        parts.push(vec![
+            Span::raw(" "),
+            Span::styled(model.leader.to_string(), theme.key()),
+            Span::raw(" gives the keys back"),
+        ]);
+        parts.push(vec![Span::styled(format!(" · they go to {name}"), theme.faint())]);
+        return parts;
+    }
+    let counts = counts(model);
+    if !counts.is_empty() {
+        parts.push(counts);
+    }
+    let waiting = model.cards().filter(|card| model.attention(card).is_some()).count();
+    if waiting > 0 {
+        let word = if waiting == 1 { "waits" } else { "wait" };
+        parts.push(vec![
+            Span::raw("  "),
+            Span::styled(format!(" {waiting} {word} for you "), theme.attention()),
+            Span::raw(" "),
+            Span::styled("w", theme.key()),
+        ]);
+    }
+    if let Some(snapshot) = model.snapshot.as_deref() {
+        let path = clip::safe(snapshot.repo_path.as_str());
+        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+        parts.push(vec![Span::styled(format!("  {name}"), theme.faint())]);
+    }
+    parts
+}
+
+/// How many workstreams are in which state: the mark, the number, and the word where it is not the usual one.
+fn counts(model: &Model) -> Vec<Span<'static>> {
+    const ALL: [CardState; 8] = [
+        CardState::Running,
+        CardState::Creating,
+        CardState::Paused,
+        CardState::Stopped,
+        CardState::Failed,
+        CardState::Lost,
+        CardState::Unknown,
+        CardState::Removing,
+    ];
+    let mut spans = Vec::new();
+    for state in ALL {
+        let count = model.cards().filter(|card| card.state == state).count();
+        if count > 0 {
+            spans.push(Span::raw("  "));
+            spans.push(Span::styled(theme::mark(state), model.theme.state(state)));
+            spans.push(Span::raw(format!(" {count} {}", state.as_str())));
+        }
+    }
+    spans
+}
+
+fn right_side(model: &Model, room: usize) -> Vec<Span<'static>> {
+    let theme = model.theme;
+    let mut spans = Vec::new();
+    let page = model.page();
+    if page.of > 1 {
+        spans.push(Span::styled(format!("  page {}/{}", page.number + 1, page.of), theme.strong()));
+    }
+    if !model.is_mouse_on {
+        spans.push(Span::styled("  mouse off", theme.faint()));
+    }
+    if let Some((text, style)) = engine(model) {
+        // The mode at the left, a blank and a few counts stay readable beside a long reason.
+        let text = clip::clip(&text, (room * 3 / 4).saturating_sub(super::spans_width(&spans)));
+        spans.push(Span::raw("  "));
+        spans.push(Span::styled(text, style));
+    }
+    if model.mode == Mode::Navigate && model.dialog.is_none() {
+        spans.push(Span::raw("  "));
+        spans.push(Span::styled("?", theme.key()));
+        spans.push(Span::raw(" help "));
+    } else {
+        spans.push(Span::raw(" "));
+    }
+    spans
+}
+
+fn engine(model: &Model) -> Option<(String, Style)> {
+    let theme = model.theme;
+    let Some(snapshot) = model.snapshot.as_deref() else { return Some(("starting".to_owned(), theme.faint())) };
+    match &snapshot.engine {
+        EngineState::Up => None,
+        EngineState::Unknown => Some(("engine: not heard yet".to_owned(), theme.faint())),
+        EngineState::Down { reason, since } => {
+            let for_how_long = clip::duration(model.now.since(*since));
+            Some((format!("engine: down for {for_how_long}: {}", clip::safe(reason)), theme.error()))
+        }
+    }
+}
