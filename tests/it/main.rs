@@ -3,8 +3,10 @@
 mod camp;
 mod cli;
 mod contract;
+mod crash;
 mod docker;
 mod harness;
 mod hostile;
 mod refusals;
+mod shutdown;
 mod terminal;
