@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::contract::engine::{Behaviour, World};
 
 /// A busybox and nothing else, made here: tests need no registry.
-pub(crate) const IMAGE: &str = "ccells-test-busybox:latest";
+pub(crate) const IMAGE: &str = "ccells-test-busybox:2";
 
 /// What stands in for the holder: it runs the agent and leaves the terminal to others.
 pub(crate) const HOLDER: &[u8] = b"#!/bin/sh
@@ -46,6 +46,11 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
+    /// Where the engine listens.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// One request; gives the status and the body.
     pub(crate) fn ask(
         &self,
@@ -119,12 +124,12 @@ fn make_image(plain: &Plain) {
     }
     add("bin/busybox", tar::EntryType::Regular, 0o755, &busybox, None);
     for applet in
-        ["sh", "sleep", "cat", "id", "touch", "dd", "true", "false", "stat", "grep", "ls", "head", "wc"]
+        ["sh", "sleep", "cat", "id", "touch", "dd", "true", "false", "stat", "stty", "grep", "ls", "head", "wc"]
     {
         add(&format!("bin/{applet}"), tar::EntryType::Symlink, 0o777, b"", Some("busybox"));
     }
     let bytes = archive.into_inner().unwrap();
-    let path = "/images/create?fromSrc=-&repo=ccells-test-busybox&tag=latest";
+    let path = "/images/create?fromSrc=-&repo=ccells-test-busybox&tag=2";
     let (status, body) = plain.ask("POST", path, "application/x-tar", &bytes).unwrap();
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
 }

@@ -89,6 +89,13 @@ impl Terminal {
         master.write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Gives the window another size.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
+        self.seen().emulator.resize(columns, rows);
+        tcsetwinsize(self.master.as_ref().expect("the terminal is there").as_ref(), size).unwrap();
+    }
+
     /// What is on the screen.
     pub(crate) fn screen(&self) -> String {
         text(&self.seen().emulator)
