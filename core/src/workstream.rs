@@ -12,7 +12,7 @@ use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
 use crate::limits::{REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
-use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
+use crate::record::{Delta, Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now};
 
 mod create;
@@ -523,7 +523,7 @@ impl Workstream {
             }
             (Phase::Lost, None, _) => {
                 self.tracked = None;
-                let delta = Box::new(crate::tracking::Delta::Untrack(workstream.clone()));
+                let delta = Box::new(Delta::Untrack(workstream.clone()));
                 Effects::from(Effect::UntrackContainer { workstream, attempt: around.attempt(), delta })
             }
             _ => Effects::none(),
