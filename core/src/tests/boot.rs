@@ -483,7 +483,7 @@ fn recovery_that_crashes_ends_where_it_would_have_ended() {
         for _ in 0..steps {
             let is_open = |effect: &Effect| matches!(effect, Effect::WatchEngine { .. });
             let Some(place) = world.pending.iter().position(|asked| !is_open(&asked.effect)) else { break };
-            world.answer(place, super::world::How::Well);
+            world.answer(place, super::answers::How::Well);
         }
         lines(&mut world, &["boot crashed", "all ok", "wait 180s", "all ok"]);
         let shown: Vec<String> = play(&mut world, "show");
