@@ -7,10 +7,9 @@ use super::{Answer, Phase, SessionState, Surroundings, Trouble, Workstream};
 use crate::canary::Canary;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
-use crate::limits::LATE_MS;
 use crate::ports::WorkReport;
 use crate::record::{Intent, Operation};
-use crate::time::{Mono, Wall};
+use crate::time::Mono;
 use crate::tracking::Delta;
 use crate::workstream::create::CreateStep;
 
