@@ -313,6 +313,7 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
         all ok
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -357,6 +358,7 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
         all ok
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing

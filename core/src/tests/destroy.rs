@@ -146,7 +146,8 @@ fn a_container_that_cannot_be_frozen_is_removed_all_the_same() {
         &mut world,
         "
         fail PauseContainer conflict
-            -> SnapshotWork fix-login
+            -> CloseSession fix-login
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> ListContainers
         ",
     );
@@ -154,7 +155,7 @@ fn a_container_that_cannot_be_frozen_is_removed_all_the_same() {
 
 #[test]
 fn a_container_that_is_gone_already_is_as_good_as_removed() {
-    let mut world = removing_at(2);
+    let mut world = removing_at(1);
     check_in(
         &mut world,
         "

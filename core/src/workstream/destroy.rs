@@ -7,10 +7,9 @@ use super::{Answer, Phase, SessionState, Surroundings, Trouble, Workstream};
 use crate::canary::Canary;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
-use crate::limits::LATE_MS;
 use crate::ports::WorkReport;
 use crate::record::{Delta, Intent, Operation};
-use crate::time::{Mono, Wall};
+use crate::time::Mono;
 use crate::workstream::create::CreateStep;
 
 /// The steps of taking a workstream away, in order. The third and every later one is preceded by a durable intent.
