@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc as thread_mpsc};
 use std::time::Duration;
 
+use alacritty_terminal::vte::ansi::CursorShape;
 use crossterm::event::{Event, EventStream};
 use futures_util::{Stream, StreamExt};
 use ratatui::backend::CrosstermBackend;
@@ -196,11 +197,13 @@ impl Screen {
     }
 
     /// Draws one frame and hands it to the writer.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) {
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>) -> CursorShape) {
         if !self.is_taken || self.is_gone() {
             return;
         }
-        self.terminal.draw(render).expect(IN_MEMORY);
+        let mut shape = CursorShape::Hidden;
+        self.terminal.draw(|frame| shape = render(frame)).expect(IN_MEMORY);
+        self.frame.lock().extend_from_slice(shape_bytes(shape));
         let cells = self.frame.take();
         // A frame that says what the last one said (it changed nothing but repeats where the cursor is) is not sent.
         if cells != self.last_frame {
@@ -211,6 +214,16 @@ impl Screen {
             self.writer.write(bytes);
             self.last_frame = cells;
         }
+    }
+}
+
+/// How the terminal is told the form of its cursor; a hidden one has none.
+fn shape_bytes(shape: CursorShape) -> &'static [u8] {
+    match shape {
+        CursorShape::Hidden => b"",
+        CursorShape::Block | CursorShape::HollowBlock => b"\x1b[2 q",
+        CursorShape::Underline => b"\x1b[4 q",
+        CursorShape::Beam => b"\x1b[6 q",
     }
 }
 

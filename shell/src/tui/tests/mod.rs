@@ -140,8 +140,7 @@ struct Stage {
 
 impl Stage {
     fn new(columns: u16, rows: u16) -> Self {
-        let model =
-            Model::new((columns, rows), Leader::default(), Theme::default(), OnQuit::PauseAll, NOW);
+        let model = Model::new((columns, rows), Leader::default(), Theme::default(), OnQuit::PauseAll, NOW);
         Self { model, panes: FakePanes::default() }
     }
 
@@ -185,8 +184,13 @@ impl Stage {
     /// The frame as text.
     fn frame(&self) -> String {
         let (columns, rows) = self.model.size;
-        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
-        terminal.draw(|frame| view::draw(frame, &self.model, &self.panes)).expect("memory asks the system nothing");
+        let mut terminal =
+            Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
+        terminal
+            .draw(|frame| {
+                view::draw(frame, &self.model, &self.panes);
+            })
+            .expect("memory asks the system nothing");
         terminal.backend().to_string()
     }
 
