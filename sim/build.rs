@@ -1,5 +1,5 @@
-//! Writes variants of the shell's kernels with one planted bug each, for the loom models to find: mutations of the text
-//! that is shipped, so they cannot drift away from it.
+//! Writes variants of the shell's kernels with one planted bug each, for the loom models to find: mutations
+//! of the text that is shipped, so they cannot drift away from it.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

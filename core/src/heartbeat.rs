@@ -63,7 +63,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Liveness {
     }
 }
 
-/// Whether a beat is stale by its time alone (IsHeartbeatStale): a hint to look closer, never a verdict.
+/// Whether a beat is stale by its time alone (`IsHeartbeatStale`): a hint to look closer, never a verdict.
 pub fn is_stale(beat: Option<&BeatRecord>, boot_id: &str, now: Wall) -> bool {
     let Some(beat) = beat else { return true };
     let at = beat.timestamp.saturating_mul(1_000);

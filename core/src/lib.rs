@@ -8,6 +8,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod agent;
+pub mod canary;
 pub mod container;
 pub mod deadlines;
 pub mod effect;

@@ -230,6 +230,7 @@ const _: () = assert!(SESSION_BYTES >= 2 * CHUNK_BYTES && SESSION_BYTES < RING_B
 const _: () =
     assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
 const _: () = assert!(STATUS_BYTES < OSC_BYTES);
-const _: () = assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
+const _: () =
+    assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
 const _: () = assert!(STATUS_BYTES < OSC_BYTES && LINK_BYTES < OSC_BYTES && TITLE_BYTES < OSC_BYTES);
 const _: () = assert!(SEQUENCE_BYTES < OSC_BYTES && OSC_BYTES < SYNC_BYTES);

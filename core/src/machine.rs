@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::canary::{Canary, Planted};
 use crate::container::Observed;
 use crate::deadlines::{Deadline, Reason, Soonest};
 use crate::effect::{Done, Effect, Effects, Level, Refusal, RefusalKind};
@@ -18,7 +19,7 @@ use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
 use crate::shutdown::{Phase as Ending, Shutdown};
 use crate::snapshot::{EngineState, Finding, ShutdownOutcome};
 use crate::time::{Mono, Now};
-use crate::workstream::{Answer, LifeOp, Phase, Surroundings, Trouble, Workstream};
+use crate::workstream::{Answer, LifeOp, Phase, Surroundings, Trouble, Workstream, settled_at};
 
 mod asks;
 mod boot;
@@ -44,6 +45,7 @@ pub struct Machine {
     quit_asked_by: Vec<RequestId>,
     beats: u64,
     last_beat: Mono,
+    planted: Planted,
 }
 
 /// What we know of the engine itself.
@@ -110,7 +112,14 @@ impl Machine {
             quit_asked_by: Vec::new(),
             beats: 0,
             last_beat: Mono(0),
+            planted: Planted::default(),
         }
+    }
+
+    /// One that makes a mistake, for the simulator to find.
+    #[cfg(feature = "canary")]
+    pub fn with_canary(canary: Option<Canary>) -> Self {
+        Self { planted: Planted::new(canary), ..Self::new() }
     }
 
     /// Takes one event and returns what is to be done about it.
@@ -135,7 +144,10 @@ impl Machine {
             .or(self.is_writer().then(|| heartbeat::next_beat(self.last_beat)), Reason::Beat)
             .or(self.engine.list_at.filter(|_| self.may_list()), Reason::List)
             .or(self.saving.retry_at, Reason::Save)
-            .or(self.shutdown.deadline(), Reason::Shutdown);
+            .or(
+                self.shutdown.deadline().filter(|_| !self.planted.is(Canary::QuitWithoutDeadline)),
+                Reason::Shutdown,
+            );
         for workstream in self.workstreams.values() {
             if self.attaches() && !self.shutdown.has_begun() {
                 soonest = soonest.or(workstream.reattaches_at(), Reason::Attach);
@@ -245,6 +257,8 @@ impl Machine {
             attempts: &mut self.attempts,
             wants_save: &mut self.saving.is_wanted,
             is_ending: self.shutdown.has_begun(),
+            planted: self.planted,
+            listing_since: self.engine.listing_since,
         };
         act(workstream, &mut around)
     }
@@ -324,6 +338,7 @@ impl Machine {
             Ok(listed) => listed,
             Err(error) => return self.engine_silent(now, &error.to_string()),
         };
+        let requested_at = if self.planted.is(Canary::StaleListAsFresh) { now.mono } else { requested_at };
         let mut effects = Effects::none();
         if matches!(self.engine.state, EngineState::Down { .. }) {
             effects.push(Effect::Notify { level: Level::Info, text: "the engine answers again".to_string() });
@@ -331,7 +346,7 @@ impl Machine {
         self.engine.state = EngineState::Up;
         self.engine.was_heard = true;
         self.engine.wait_ms = RETRY_FIRST_MS;
-        self.engine.list_at = Some(now.mono.after(RELIST_MS));
+        self.engine.list_at = Some(now.mono.after(RELIST_MS)).filter(|_| !self.planted.is(Canary::NoRelist));
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));
         effects.extend(self.release_held_back(now));
@@ -343,7 +358,10 @@ impl Machine {
         let Some(found) = &self.found else { return Effects::none() };
         let ours: BTreeMap<WorkstreamId, Observed> = listed
             .iter()
-            .filter(|seen| seen.labels.home == found.home && seen.labels.repo == found.repo.id)
+            .filter(|seen| {
+                (seen.labels.home == found.home && seen.labels.repo == found.repo.id)
+                    || self.planted.is(Canary::AdoptOtherHomes)
+            })
             .map(|seen| (seen.labels.workstream.clone(), seen.clone()))
             .collect();
         let mut effects = Effects::none();
@@ -450,9 +468,10 @@ impl Machine {
     }
 
     fn drop_gone(&mut self, now: Mono) {
+        let settled_at = settled_at(now, self.engine.listing_since);
         let count = self.workstreams.len();
         for (id, _) in self.workstreams.iter().filter(|(_, it)| it.phase == Phase::Gone) {
-            self.removed.insert(id.clone(), now);
+            self.removed.insert(id.clone(), settled_at);
         }
         self.workstreams.retain(|_, workstream| workstream.phase != Phase::Gone);
         if self.workstreams.len() != count {
@@ -503,6 +522,7 @@ impl Machine {
     }
 
     fn state_saved(&mut self, now: Now, generation: Generation, outcome: Result<(), String>) -> Effects {
+        let outcome = if self.planted.is(Canary::IgnoreSaveError) { Ok(()) } else { outcome };
         let mut effects = Effects::none();
         match outcome {
             Ok(()) => {
@@ -534,7 +554,8 @@ impl Machine {
 
     /// The end of the run, one phase after the other.
     fn tend_shutdown(&mut self, now: Now) -> Effects {
-        let is_over = self.shutdown.deadline().is_some_and(|until| until <= now.mono);
+        let is_over = self.shutdown.deadline().is_some_and(|until| until <= now.mono)
+            && !self.planted.is(Canary::QuitWithoutDeadline);
         let is_saved = self.saving.durable == self.saving.issued && !self.saving.is_wanted;
         match self.shutdown.phase() {
             Ending::Open | Ending::Done => Effects::none(),

@@ -181,6 +181,10 @@ impl Facts {
                 if index == 0 { BASE_OBJECTS.to_string() } else { format!("{BASE_OBJECTS}-{index}") };
             mounts.push(mount(objects.clone(), &target, true));
         }
+        if self.objects.len() > 1 {
+            // What the first directory says of the others are paths of the host.
+            mounts.push(mount("/dev/null".into(), &format!("{BASE_OBJECTS}/info/alternates"), true));
+        }
         mounts
     }
 }
@@ -207,6 +211,9 @@ pub enum Operation {
         keep_branch: bool,
         /// When a container of it was last asked for without an answer, by the wall clock: one may still appear.
         unsettled_since: Option<Wall>,
+        /// Whether all is done but the wait for such a container.
+        #[serde(default)]
+        is_settling: bool,
     },
 }
 
@@ -224,6 +231,9 @@ pub struct Intent {
     pub workstream: Facts,
     /// Since when.
     pub written_at: Wall,
+    /// Why it stopped before its end, when it did.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// Who wrote a shared file last.

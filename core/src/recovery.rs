@@ -120,8 +120,12 @@ mod tests {
         let operations = [
             None,
             Some(Operation::Create),
-            Some(Operation::Destroy { keep_branch: false, unsettled_since: None }),
-            Some(Operation::Destroy { keep_branch: true, unsettled_since: Some(crate::time::Wall(1)) }),
+            Some(Operation::Destroy { keep_branch: false, unsettled_since: None, is_settling: false }),
+            Some(Operation::Destroy {
+                keep_branch: true,
+                unsettled_since: Some(crate::time::Wall(1)),
+                is_settling: true,
+            }),
         ];
         let states = [
             ContainerState::Created,

@@ -1,5 +1,6 @@
-//! How files of ours are replaced, changed, read and removed so that a crash at any instant leaves the old or the new
-//! version. Each protocol is a state machine over single [`FileOp`]s: a test can put a crash or an error between any two.
+//! How files of ours are replaced, changed, read and removed so that a crash at any instant leaves the old or
+//! the new version. Each protocol is a state machine over single [`FileOp`]s: a test can put a crash or an
+//! error between any two.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -16,7 +17,8 @@ use crate::time::Wall;
 pub enum Step<T> {
     /// Do this and tell the outcome.
     Do(FileOp),
-    /// Another process holds the lock. Answer `None` to try again, or `Some(Err(FileError::Locked))` to give up.
+    /// Another process holds the lock. Answer `None` to try again, or `Some(Err(FileError::Locked))` to give
+    /// up.
     Wait,
     /// It is over; the protocol must not be stepped again.
     Done(T),
@@ -35,8 +37,8 @@ pub fn run<P: Protocol>(files: &mut impl Files, protocol: P) -> P::Output {
     run_patiently(files, protocol, || false)
 }
 
-/// Drives a protocol to its end. `wait` is called whenever another process holds the lock: it waits a little and says
-/// whether to try again.
+/// Drives a protocol to its end. `wait` is called whenever another process holds the lock: it waits a little
+/// and says whether to try again.
 pub fn run_patiently<P: Protocol>(
     files: &mut impl Files,
     mut protocol: P,
@@ -95,11 +97,12 @@ pub enum SaveError {
     },
 }
 
-/// Puts `bytes` in a file's place: a crash at any instant leaves the old version or the new one, and once it is `Done(Ok)`
-/// the new one survives a power cut. The caller holds the file's writer lock, so every temporary file of it is garbage.
+/// Puts `bytes` in a file's place: a crash at any instant leaves the old version or the new one, and once it
+/// is `Done(Ok)` the new one survives a power cut. The caller holds the file's writer lock, so every
+/// temporary file of it is garbage.
 ///
-/// A file whose sync failed is never synced again (the kernel may have dropped the bytes and forgotten the error): it is
-/// thrown away, a fresh one is tried once, and then the protocol gives up.
+/// A file whose sync failed is never synced again (the kernel may have dropped the bytes and forgotten the
+/// error): it is thrown away, a fresh one is tried once, and then the protocol gives up.
 #[derive(Debug)]
 pub struct Replace {
     target: PathText,
@@ -125,8 +128,8 @@ enum Stage {
     Create,
     Append,
     Sync,
-    LinkOld,
     AgeOld,
+    LinkOld,
     KeepOld,
     Rename,
     Tidy,
@@ -151,7 +154,8 @@ impl Replace {
         }
     }
 
-    /// A replacement that is atomic but not synced: for what is worthless after a reboot, such as a heartbeat.
+    /// A replacement that is atomic but not synced: for what is worthless after a reboot, such as a
+    /// heartbeat.
     pub fn fleeting(target: PathText, bytes: Vec<u8>, nonce: u64, pid: u32) -> Self {
         Self { is_durable: false, ..Self::new(target, bytes, nonce, pid, Keep::None) }
     }
@@ -166,7 +170,7 @@ impl Replace {
             Stage::Create => FileOp::CreateNew(self.temporary()),
             Stage::Append => FileOp::Append(self.temporary(), self.bytes.clone()),
             Stage::Sync => FileOp::SyncFile(self.temporary()),
-            Stage::LinkOld => FileOp::Link(self.target.clone(), self.second_name()),
+            Stage::LinkOld => FileOp::Link(self.target.clone(), self.kept_name()),
             Stage::AgeOld => {
                 FileOp::Rename(with_suffix(&self.target, ".prev"), with_suffix(&self.target, ".prev2"))
             }
@@ -197,18 +201,26 @@ impl Replace {
             (Stage::Create, Ok(_)) => Ok(Stage::Append),
             (Stage::Append, Ok(_)) if self.is_durable => Ok(Stage::Sync),
             (Stage::Append, Ok(_)) => Ok(Stage::Rename),
-            (Stage::Sync, Ok(_)) => Ok(if self.keep == Keep::None { Stage::Rename } else { Stage::LinkOld }),
+            (Stage::Sync, Ok(_)) => Ok(match self.keep {
+                Keep::None => Stage::Rename,
+                Keep::One => Stage::LinkOld,
+                Keep::Two => Stage::AgeOld,
+            }),
             (Stage::Sync, Err(_)) if self.tries_left > 0 => Ok(self.discard(None)),
+            (Stage::AgeOld, Ok(_) | Err(FileError::NotFound)) => Ok(Stage::LinkOld),
             (Stage::LinkOld, Ok(_)) => {
-                Ok(if self.keep == Keep::Two { Stage::AgeOld } else { Stage::KeepOld })
+                Ok(if self.keep == Keep::One { Stage::KeepOld } else { Stage::Rename })
             }
-            // There is no old version; or, since a file could be made here, this file system has no second names.
+            // There is no old version; or, since a file could be made here, this file system has no second
+            // names.
             (Stage::LinkOld, Err(FileError::NotFound | FileError::Denied)) => Ok(Stage::Rename),
-            (Stage::AgeOld, Ok(_) | Err(FileError::NotFound)) => Ok(Stage::KeepOld),
+            // After a save that failed late, both previous names are of one file, and renaming one to the
+            // other did nothing.
+            (Stage::LinkOld, Err(FileError::Exists)) if self.keep == Keep::Two => Ok(Stage::Rename),
             (Stage::KeepOld, Ok(_)) => Ok(Stage::Rename),
             (Stage::Rename, Ok(_)) if !self.is_durable => Err(Ok(())),
-            // Renaming one name of a file to another name of the same file does nothing, so the second name may be left.
-            (Stage::Rename, Ok(_)) => Ok(if self.keep == Keep::None { Stage::SyncDir } else { Stage::Tidy }),
+            // For the same reason the second name may be left.
+            (Stage::Rename, Ok(_)) => Ok(if self.keep == Keep::One { Stage::Tidy } else { Stage::SyncDir }),
             (Stage::Tidy, _) => Ok(Stage::SyncDir),
             (Stage::SyncDir, Ok(_)) => Err(Ok(())),
             (Stage::SyncDir, Err(why)) => Err(Err(SaveError::NotProvenDurable { why })),
@@ -238,7 +250,7 @@ impl Replace {
     /// Takes away what this try made, for good (`Some`) or to try again.
     fn discard(&mut self, failure: Option<FileError>) -> Stage {
         self.litter = alloc::vec![self.temporary()];
-        if self.keep != Keep::None && failure.is_some() {
+        if self.keep == Keep::One && failure.is_some() {
             self.litter.push(self.second_name());
         }
         self.failure = failure;
@@ -269,6 +281,12 @@ impl Replace {
     /// Where the old version waits between getting a second name and becoming `.prev`.
     fn second_name(&self) -> PathText {
         self.beside(".prev.tmp")
+    }
+
+    /// The old version's second name. With two generations `.prev` was just freed; with one it still holds the
+    /// only one there is, and is replaced by renaming.
+    fn kept_name(&self) -> PathText {
+        if self.keep == Keep::Two { with_suffix(&self.target, ".prev") } else { self.second_name() }
     }
 
     fn beside(&self, ending: &str) -> PathText {
@@ -317,8 +335,8 @@ pub enum UpdateError<R> {
     Unsaved(SaveError),
 }
 
-/// Reads a file, changes it and replaces it, alone: under a lock that other processes respect. What is changed is always
-/// what is on the disk now, never what was once read. The lock is let go whatever happens.
+/// Reads a file, changes it and replaces it, alone: under a lock that other processes respect. What is
+/// changed is always what is on the disk now, never what was once read. The lock is let go whatever happens.
 #[derive(Debug)]
 pub struct Update<F, R> {
     lock: PathText,
@@ -343,7 +361,8 @@ enum Updating<R> {
 }
 
 impl<R, F: FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>, R>> Update<F, R> {
-    /// `apply` makes the new version from the present one (`None`: there is none) or refuses. It must be pure.
+    /// `apply` makes the new version from the present one (`None`: there is none) or refuses. It must be
+    /// pure.
     pub fn new(lock: PathText, target: PathText, nonce: u64, pid: u32, keep: Keep, apply: F) -> Self {
         Self { lock, target, nonce, pid, keep, apply: Some(apply), stage: Updating::Begin }
     }
@@ -457,15 +476,16 @@ pub enum Loaded<T> {
         /// The version it wrote.
         version: u64,
     },
-    /// The file is there and could not be read or, being corrupt, could not be set aside: it must not be written.
+    /// The file is there and could not be read or, being corrupt, could not be set aside: it must not be
+    /// written.
     Unreadable {
         /// What failed.
         why: FileError,
     },
 }
 
-/// Reads a file. What is corrupt is set aside as `<name>.corrupt-<time>`, never overwritten and never removed, and the
-/// previous generations are tried in turn. The caller holds the file's writer lock.
+/// Reads a file. What is corrupt is set aside as `<name>.corrupt-<time>`, never overwritten and never
+/// removed, and the previous generations are tried in turn. The caller holds the file's writer lock.
 #[derive(Debug)]
 pub struct Load<F> {
     target: PathText,
@@ -543,7 +563,8 @@ impl<T, F: FnMut(&[u8]) -> Result<T, Flaw>> Load<F> {
         Step::Do(FileOp::Rename(path, aside))
     }
 
-    /// A run that died after setting the file aside must not make the next one believe that there never was one.
+    /// A run that died after setting the file aside must not make the next one believe that there never was
+    /// one.
     fn look_back(&self, listed: &[String]) -> Loaded<T> {
         let (directory, _) = split(&self.target);
         let is_ours = |found: &&String| {
@@ -646,8 +667,8 @@ fn with_suffix(path: &PathText, suffix: &str) -> PathText {
     PathText(format!("{path}{suffix}"))
 }
 
-/// Whether `found` is a temporary file that some process made for the file `name`: `.<name>.<pid>-<nonce>[.prev].tmp`.
-/// The whole form is checked, so that the temporary files of a neighbour with a longer name are let alone.
+/// Whether `found` is a temporary file of `name`: `.<name>.<pid>-<nonce>[.prev].tmp`. The whole form is
+/// checked, so that the temporary files of a neighbour with a longer name are let alone.
 fn is_temporary_of(name: &str, found: &str) -> bool {
     let middle = || {
         let rest = found.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".tmp")?;

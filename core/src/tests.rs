@@ -3,6 +3,14 @@
 mod conversation;
 mod world;
 
+mod boot;
 mod cancel;
 mod create;
 mod destroy;
+mod engine;
+mod exhaustive;
+mod late;
+mod life;
+mod quit;
+mod saving;
+mod sessions;

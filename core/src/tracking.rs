@@ -14,9 +14,9 @@ use crate::time::Wall;
 /// One change to the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delta {
-    /// This container exists and is ours (TrackContainer). Replaces what the index says of the workstream.
+    /// This container exists and is ours (`TrackContainer`). Replaces what the index says of the workstream.
     Track(TrackedContainer),
-    /// The workstream has no container any more (UntrackContainer).
+    /// The workstream has no container any more (`UntrackContainer`).
     Untrack(WorkstreamId),
 }
 

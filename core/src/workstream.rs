@@ -6,10 +6,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::agent::AgentReport;
+use crate::canary::Planted;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
-use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
+use crate::limits::{REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now};
@@ -158,6 +159,10 @@ pub struct Surroundings<'a> {
     pub wants_save: &'a mut bool,
     /// Whether the run is ending: nothing new is begun.
     pub is_ending: bool,
+    /// A mistake to make, for the simulator to find.
+    pub planted: Planted,
+    /// When the listing in flight was asked for.
+    pub listing_since: Option<Mono>,
 }
 
 impl Surroundings<'_> {
@@ -165,6 +170,17 @@ impl Surroundings<'_> {
         *self.attempts += 1;
         Attempt(*self.attempts)
     }
+
+    /// From when on an observation says something about what was settled just now.
+    fn settled_at(&self) -> Mono {
+        settled_at(self.now.mono, self.listing_since)
+    }
+}
+
+/// Observations asked for before this time say nothing about what was settled at `now`: a listing in flight does not,
+/// also when it was asked for in the same millisecond.
+pub fn settled_at(now: Mono, listing_since: Option<Mono>) -> Mono {
+    if listing_since == Some(now) { now.after(1) } else { now }
 }
 
 /// One workstream.
@@ -206,8 +222,8 @@ pub struct Workstream {
     pub is_made: bool,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
-    /// When a container of it was asked for whose outcome is unknown: it may still appear.
-    pub unsettled_since: Option<Mono>,
+    /// Until when a container may still appear that was asked for and whose outcome is unknown.
+    pub unsettled_until: Option<Mono>,
     /// Whether an intent for what is being done is durable.
     pub has_intent: bool,
     /// Who waits for the end of what is being done.
@@ -240,7 +256,7 @@ impl Workstream {
             is_branch_chosen: true,
             is_made: false,
             is_recovered: false,
-            unsettled_since: None,
+            unsettled_until: None,
             has_intent: false,
             asked_by: Vec::new(),
             last_trouble: None,
@@ -298,7 +314,7 @@ impl Workstream {
     ) -> Effects {
         self.phase = Phase::Destroying { step, keep_branch, stuck: None };
         self.last_trouble = None;
-        self.unsettled_since = self.unsettled_since.filter(|since| around.now.mono < since.after(LATE_MS));
+        self.unsettled_until = self.unsettled_until.filter(|until| around.now.mono < *until);
         self.issue_destroy(step, around)
     }
 
@@ -379,12 +395,14 @@ impl Workstream {
     }
 
     fn intent(&self, operation: Operation, around: &Surroundings<'_>) -> Box<Intent> {
+        let reason = if let Phase::Broken { reason, .. } = &self.phase { Some(reason.clone()) } else { None };
         Box::new(Intent {
             version: VERSION,
             operation,
             run: around.run.clone(),
             workstream: self.facts.clone(),
             written_at: around.now.wall,
+            reason,
         })
     }
 
@@ -404,7 +422,7 @@ impl Workstream {
     ) -> Effects {
         if let Answer::Trouble(trouble) = answer {
             self.phase = Phase::Live;
-            self.settled_at = around.now.mono;
+            self.settled_at = around.settled_at();
             self.last_trouble = Some(trouble.reason().to_string());
             return self.reply_all(&Err(trouble.refusal()));
         }
@@ -424,7 +442,7 @@ impl Workstream {
             return Effects::from(self.track(attempt, &container, state));
         }
         self.phase = Phase::Live;
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         self.reply_all(&Ok(note.to_string()))
     }
 }
@@ -514,6 +532,10 @@ impl Workstream {
 
     /// Opens a session where there should be one and is none.
     pub fn tend_session(&mut self, around: &mut Surroundings<'_>) -> Effects {
+        if self.phase == Phase::Lost && self.session != SessionState::None {
+            self.session = SessionState::None;
+            return Effects::from(Effect::CloseSession { workstream: self.facts.id.clone() });
+        }
         let is_due = match self.session {
             SessionState::None => true,
             SessionState::Waiting { until } => until <= around.now.mono,

@@ -1,5 +1,6 @@
-//! How long a durable save takes, held against the least that could do: write, sync, rename, sync. Both take turns on the
-//! same directory in one run, so that the disk's mood is the same for both. `cargo bench -p ccells --bench durable_save`.
+//! How long a durable save takes, held against the least that could do: write, sync, rename, sync. Both take
+//! turns on the same directory in one run, so that the disk's mood is the same for both. `cargo bench -p
+//! ccells --bench durable_save`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -1,5 +1,6 @@
-//! Saves generation after generation of one file and prints each once it is durable: something to be killed at any
-//! system call. `durable_save <path> <first> <last>`; a save that fails is told on standard error and ends with status 1.
+//! Saves generation after generation of one file and prints each once it is durable: something to be killed
+//! at any system call. `durable_save <path> <first> <last> <none|one|two>`; a save that fails is told on
+//! standard error and ends with status 1.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,12 +11,15 @@ use ccells_shell::adapters::files::RealFiles;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [path, first, last] = arguments.as_slice() else { return usage() };
-    let (Ok(first), Ok(last)) = (first.parse::<u64>(), last.parse::<u64>()) else { return usage() };
+    let [path, first, last, keep] = arguments.as_slice() else { return usage() };
+    let (Ok(first), Ok(last), Some(keep)) = (first.parse::<u64>(), last.parse::<u64>(), parse_keep(keep))
+    else {
+        return usage();
+    };
     let mut files = RealFiles::new();
     for generation in first..=last {
         let replace =
-            Replace::new(PathText(path.clone()), body(generation), generation, std::process::id(), Keep::Two);
+            Replace::new(PathText(path.clone()), body(generation), generation, std::process::id(), keep);
         let told = match run(&mut files, replace) {
             Ok(()) => writeln!(io::stdout(), "ack {generation}"),
             Err(error) => {
@@ -31,8 +35,19 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    let _ = writeln!(io::stderr(), "usage: durable_save <path> <first generation> <last generation>");
+    let _ = writeln!(
+        io::stderr(),
+        "usage: durable_save <path> <first generation> <last generation> <none|one|two>"
+    );
     ExitCode::from(2)
+}
+
+/// How many previous generations are kept.
+fn parse_keep(word: &str) -> Option<Keep> {
+    [("none", Keep::None), ("one", Keep::One), ("two", Keep::Two)]
+        .into_iter()
+        .find(|(name, _)| *name == word)
+        .map(|(_, keep)| keep)
 }
 
 /// A body that shows whether it is whole: its generation, over and over.

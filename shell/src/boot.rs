@@ -33,6 +33,8 @@ pub struct Boot {
     pub found: Found,
     /// Proof of life; held until the process ends.
     pub locks: Vec<HeldLock>,
+    /// This run's own lock file, which nobody needs once it ended in order.
+    pub run_lock: PathBuf,
 }
 
 /// Why a run cannot begin.
@@ -82,7 +84,9 @@ pub enum Wanted {
 }
 
 /// The home, checked and complete, and the user's settings.
-pub fn open_home(variable: impl Fn(&str) -> Option<String>) -> Result<(HomePaths, Config, Vec<String>), BootError> {
+pub fn open_home(
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<(HomePaths, Config, Vec<String>), BootError> {
     let home = home::check_home(&home_path(&variable)?)?;
     let paths = HomePaths::new(home.path);
     let mut files = RealFiles::new();
@@ -90,7 +94,8 @@ pub fn open_home(variable: impl Fn(&str) -> Option<String>) -> Result<(HomePaths
         make_dir(&mut files, &room)?;
     }
     let config = Config::read(paths.root(), variable)?;
-    let warnings = home.warnings.iter().map(|warning| format!("{} {warning}", paths.root().display())).collect();
+    let warnings =
+        home.warnings.iter().map(|warning| format!("{} {warning}", paths.root().display())).collect();
     Ok((paths, config, warnings))
 }
 
@@ -136,7 +141,8 @@ pub fn boot(git: &RepoFacts, wanted: Wanted, purpose: Purpose) -> Result<Boot, B
         worktrees,
         notices,
     };
-    Ok(Boot { paths, config, found, locks })
+    let run_lock = paths.run_lock(&found.run);
+    Ok(Boot { paths, config, found, locks, run_lock })
 }
 
 /// The label that makes a container ours: this home of this user.
@@ -200,7 +206,8 @@ fn take_locks(
     if wanted == Wanted::Look {
         return Ok((Access::ReadOnly { holder: "a command that only looks".to_string() }, Vec::new()));
     }
-    let failed = |path: PathBuf| move |error: LockError| BootError::Unreadable { path, why: error.to_string() };
+    let failed =
+        |path: PathBuf| move |error: LockError| BootError::Unreadable { path, why: error.to_string() };
     let path = paths.repo_lock(repo);
     let repo_lock = match locks::hold(&path, &holder) {
         Ok(lock) => lock,
@@ -223,7 +230,12 @@ fn words(holder: Option<&Holder>, me: &RealProcess) -> String {
     format!("ccells with pid {} (since {}){stopped}", holder.pid, holder.started_at)
 }
 
-fn read_state(files: &mut RealFiles, path: &Path, may_write: bool, now: Wall) -> Result<StateFound, BootError> {
+fn read_state(
+    files: &mut RealFiles,
+    path: &Path,
+    may_write: bool,
+    now: Wall,
+) -> Result<StateFound, BootError> {
     let unreadable = |why: String| BootError::Unreadable { path: path.to_path_buf(), why };
     let parse = |bytes: &[u8]| record::parse::<StateRecord>(bytes);
     if !may_write {
@@ -235,7 +247,10 @@ fn read_state(files: &mut RealFiles, path: &Path, may_write: bool, now: Wall) ->
     }
     let notice = |set_aside: &[store::SetAside], with: &str| {
         let files: Vec<_> = set_aside.iter().map(|it| format!("{} ({})", it.path, it.why)).collect();
-        format!("the state was damaged and is kept as {}; {with}. Nothing is deleted in this run.", files.join(", "))
+        format!(
+            "the state was damaged and is kept as {}; {with}. Nothing is deleted in this run.",
+            files.join(", ")
+        )
     };
     match store::run(files, Load::new(paths::text(path), Keep::Two, now, parse)) {
         Loaded::Fresh => Ok(StateFound::Fresh),
@@ -248,10 +263,12 @@ fn read_state(files: &mut RealFiles, path: &Path, may_write: bool, now: Wall) ->
             let notice = notice(&set_aside, "it is rebuilt from the workstreams' own files and the engine");
             Ok(StateFound::Recovered { state: None, notice })
         }
-        Loaded::Newer { version } => {
-            Err(unreadable(format!("written by a newer ccells (format {version}); use that one, this one touches nothing")))
+        Loaded::Newer { version } => Err(unreadable(format!(
+            "written by a newer ccells (format {version}); use that one, this one touches nothing"
+        ))),
+        Loaded::Unreadable { why } => {
+            Err(unreadable(format!("{why}; ccells does not begin, so as not to lose it")))
         }
-        Loaded::Unreadable { why } => Err(unreadable(format!("{why}; ccells does not begin, so as not to lose it"))),
     }
 }
 
@@ -260,7 +277,8 @@ fn read_previous(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId, may_wr
     let mut latest: Option<BeatRecord> = None;
     for name in list(files, &paths.runs()).iter().filter(|name| name.ends_with(".hb")) {
         let path = paths.runs().join(name);
-        let Some(beat) = read(files, &path).ok().and_then(|bytes| record::parse::<BeatRecord>(&bytes).ok()) else {
+        let Some(beat) = read(files, &path).ok().and_then(|bytes| record::parse::<BeatRecord>(&bytes).ok())
+        else {
             continue;
         };
         let lock = paths::text(&paths.run_lock(&beat.run));
@@ -280,7 +298,12 @@ fn read_previous(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId, may_wr
     latest.map_or(Previous::Clean, Previous::Crashed)
 }
 
-fn read_intents(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId, notices: &mut Vec<String>) -> Vec<Intent> {
+fn read_intents(
+    files: &mut RealFiles,
+    paths: &HomePaths,
+    repo: &RepoId,
+    notices: &mut Vec<String>,
+) -> Vec<Intent> {
     let mut intents = Vec::new();
     for name in list(files, &paths.intents()).iter().filter(|name| is_record(name)) {
         match read_record::<Intent>(files, &paths.intents().join(name)) {
@@ -292,7 +315,12 @@ fn read_intents(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId, notices
     intents
 }
 
-fn read_facts(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId, notices: &mut Vec<String>) -> Vec<Facts> {
+fn read_facts(
+    files: &mut RealFiles,
+    paths: &HomePaths,
+    repo: &RepoId,
+    notices: &mut Vec<String>,
+) -> Vec<Facts> {
     let mut all = Vec::new();
     for id in list(files, &paths.workstreams()).iter().filter_map(|name| WorkstreamId::parse(name).ok()) {
         match read_record::<FactsRecord>(files, &paths.facts(&id)) {

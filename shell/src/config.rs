@@ -145,12 +145,17 @@ impl Config {
             ("branch_prefix", Value::String(text)) => settings.branch_prefix.clone_from(text),
             ("on_quit", Value::String(text)) => self.on_quit = on_quit(text).ok_or_else(|| bad(&value))?,
             ("agent.command", Value::Array(_)) => {
-                settings.agent.argv = words(&value).filter(|words| !words.is_empty()).ok_or_else(|| bad(&value))?;
+                settings.agent.argv =
+                    words(&value).filter(|words| !words.is_empty()).ok_or_else(|| bad(&value))?;
                 // Another agent is not resumed with the default one's words.
                 settings.agent.resume_argv.clear();
             }
-            ("agent.resume", Value::Array(_)) => settings.agent.resume_argv = words(&value).ok_or_else(|| bad(&value))?,
-            ("agent.env", Value::Table(table)) => settings.agent.env = texts(table).ok_or_else(|| bad(&value))?,
+            ("agent.resume", Value::Array(_)) => {
+                settings.agent.resume_argv = words(&value).ok_or_else(|| bad(&value))?
+            }
+            ("agent.env", Value::Table(table)) => {
+                settings.agent.env = texts(table).ok_or_else(|| bad(&value))?
+            }
             ("limits.pids", Value::Integer(count)) if *count > 0 => settings.limits.pids = *count,
             ("limits.memory_mb", Value::Integer(count)) if (1..1 << 30).contains(count) => {
                 settings.limits.memory = count * 1_024 * 1_024;
@@ -240,7 +245,9 @@ mod tests {
     fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
         let home = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(home.path().join("config.toml"), text).expect("a config file");
-        let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
+        };
         Config::read(home.path(), variable)
             .map_err(|error| error.to_string().replace(&home.path().display().to_string(), "HOME"))
     }
@@ -264,9 +271,15 @@ mod tests {
     fn a_wrong_key_is_refused_with_the_nearest_right_one() {
         let refused = |text: &str| read(text, &[]).unwrap_err();
         assert_eq!(refused("imgae = 'x'"), "HOME/config.toml: unknown key `imgae`; did you mean `image`?");
-        assert_eq!(refused("[limits]\npid = 3"), "HOME/config.toml: unknown key `limits.pid`; did you mean `limits.pids`?");
+        assert_eq!(
+            refused("[limits]\npid = 3"),
+            "HOME/config.toml: unknown key `limits.pid`; did you mean `limits.pids`?"
+        );
         assert_eq!(refused("privileged = true"), "HOME/config.toml: unknown key `privileged`");
-        assert_eq!(refused("image = 3"), "HOME/config.toml: `image` must be a text: the image of new workstreams, not 3");
+        assert_eq!(
+            refused("image = 3"),
+            "HOME/config.toml: `image` must be a text: the image of new workstreams, not 3"
+        );
         assert_eq!(refused("limits.cpus = -1").contains("above 0"), true);
         assert!(refused("image = ").contains("not valid TOML"));
         let error = read("", &[("CCELLS_ON_QUIT", "die")]).unwrap_err();
@@ -275,7 +288,12 @@ mod tests {
 
     #[test]
     fn every_key_can_be_set_by_a_variable() {
-        for (key, value) in [("agent.env", "{ A = 'b' }"), ("limits.cpus", "2"), ("engine", "unix:///x"), ("branch_prefix", "me/")] {
+        for (key, value) in [
+            ("agent.env", "{ A = 'b' }"),
+            ("limits.cpus", "2"),
+            ("engine", "unix:///x"),
+            ("branch_prefix", "me/"),
+        ] {
             let name = variable_name(key);
             assert_ne!(read("", &[(&name, value)]).unwrap(), Config::default(), "{key}");
         }

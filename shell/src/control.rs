@@ -113,15 +113,25 @@ impl Request {
         Some(match self {
             Self::Show => return None,
             Self::New { id, name, prompt, branch, base, image, argv, session_id } => {
-                let wanted =
-                    ccells_core::event::NewWorkstream { id, name, prompt, branch, base, image, argv, session_id };
+                let wanted = ccells_core::event::NewWorkstream {
+                    id,
+                    name,
+                    prompt,
+                    branch,
+                    base,
+                    image,
+                    argv,
+                    session_id,
+                };
                 Ask::New(Box::new(wanted))
             }
             Self::Pause { id } => Ask::Pause(id),
             Self::Resume { id } => Ask::Resume(id),
             Self::Stop { id } => Ask::Stop(id),
             Self::Restart { id } => Ask::Restart(id),
-            Self::Remove { id, force, keep_branch } => Ask::Remove { workstream: id, is_forced: force, keep_branch },
+            Self::Remove { id, force, keep_branch } => {
+                Ask::Remove { workstream: id, is_forced: force, keep_branch }
+            }
             Self::Cancel { id } => Ask::Cancel(id),
             Self::Reconcile => Ask::Reconcile,
         })
@@ -184,7 +194,7 @@ fn card_json(snapshot: &Snapshot, card: &Card) -> Value {
         "branch": card.branch,
         "state": card.state.as_str(),
         "container_id": card.container_id.as_ref().map(ToString::to_string),
-        "container_state": card.container_state.map(|state| state.as_str()),
+        "container_state": card.container_state.map(ccells_core::container::ContainerState::as_str),
         "repo": snapshot.repo_path.as_str(),
         "worktree": card.worktree.as_str(),
         "directory": card.directory.as_str(),
@@ -241,7 +251,9 @@ async fn connect(path: &Path) -> io::Result<Option<UnixStream>> {
     let (_directory, short) = short(path)?;
     match UnixStream::connect(short).await {
         Ok(stream) => Ok(Some(stream)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -286,7 +298,8 @@ async fn answer(stream: UnixStream, mut desk: Desk) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
     let mut reader = BufReader::new(reader.take(limits::REQUEST_BYTES as u64));
-    let read = tokio::time::timeout(Duration::from_millis(limits::LIST_MS), reader.read_until(b'\n', &mut line));
+    let read =
+        tokio::time::timeout(Duration::from_millis(limits::LIST_MS), reader.read_until(b'\n', &mut line));
     read.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let outcome = match serde_json::from_slice::<Request>(&line) {
         Ok(request) => match request.ask() {

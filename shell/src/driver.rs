@@ -57,7 +57,8 @@ impl Desk {
     /// Wishes, and waits for the answer.
     pub async fn ask(&self, ask: Ask) -> Outcome {
         let (reply, answer) = oneshot::channel();
-        let ended = || Refusal { kind: RefusalKind::Failed, text: "ccells has ended".to_string(), work: None };
+        let ended =
+            || Refusal { kind: RefusalKind::Failed, text: "ccells has ended".to_string(), work: None };
         self.wishes.send(Wish { ask, reply }).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
@@ -69,7 +70,8 @@ impl Desk {
 
     /// The picture once `is_it` says so; `None` when the run ended first.
     pub async fn wait_for(&mut self, mut is_it: impl FnMut(&Snapshot) -> bool) -> Option<Arc<Snapshot>> {
-        let picture = self.snapshots.wait_for(|picture| picture.as_deref().is_some_and(&mut is_it)).await.ok()?;
+        let picture =
+            self.snapshots.wait_for(|picture| picture.as_deref().is_some_and(&mut is_it)).await.ok()?;
         picture.clone()
     }
 }
@@ -148,6 +150,7 @@ impl<E: Watch, G: Git> Driver<E, G> {
     }
 
     /// One event and its effects; the answer is there when the run is over.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are the performer's")]
     fn step(&mut self, event: Event) -> Option<bool> {
         let effects = self.machine.handle(self.clock.now(), event);
         let mut end = None;

@@ -6,7 +6,8 @@ use ccells_shell::cli::{self, Cli};
 use clap::Parser;
 
 // The simulator's planted faults must not reach anybody.
-const _: () = assert!(!ccells_core::HAS_CANARIES || cfg!(debug_assertions), "this build carries planted faults");
+const _: () =
+    assert!(!ccells_core::HAS_CANARIES || cfg!(debug_assertions), "this build carries planted faults");
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -244,21 +244,31 @@ impl<E: Engine, G: Git> Hands<E, G> {
             Effect::UploadHolder { workstream, attempt, container } => {
                 Event::HolderUploaded { workstream, attempt, outcome: engine.upload_holder(&container).await }
             }
-            Effect::StartContainer { workstream, attempt, container } => {
-                Event::ContainerStarted { workstream, attempt, outcome: engine.start_container(&container).await }
-            }
-            Effect::PauseContainer { workstream, attempt, container } => {
-                Event::ContainerPaused { workstream, attempt, outcome: engine.pause_container(&container).await }
-            }
-            Effect::UnpauseContainer { workstream, attempt, container } => {
-                Event::ContainerUnpaused { workstream, attempt, outcome: engine.unpause_container(&container).await }
-            }
-            Effect::StopContainer { workstream, attempt, container } => {
-                Event::ContainerStopped { workstream, attempt, outcome: engine.stop_container(&container).await }
-            }
-            Effect::RemoveContainer { workstream, attempt, home, name } => {
-                Event::ContainerRemoved { workstream, attempt, outcome: engine.remove_container(&home, &name).await }
-            }
+            Effect::StartContainer { workstream, attempt, container } => Event::ContainerStarted {
+                workstream,
+                attempt,
+                outcome: engine.start_container(&container).await,
+            },
+            Effect::PauseContainer { workstream, attempt, container } => Event::ContainerPaused {
+                workstream,
+                attempt,
+                outcome: engine.pause_container(&container).await,
+            },
+            Effect::UnpauseContainer { workstream, attempt, container } => Event::ContainerUnpaused {
+                workstream,
+                attempt,
+                outcome: engine.unpause_container(&container).await,
+            },
+            Effect::StopContainer { workstream, attempt, container } => Event::ContainerStopped {
+                workstream,
+                attempt,
+                outcome: engine.stop_container(&container).await,
+            },
+            Effect::RemoveContainer { workstream, attempt, home, name } => Event::ContainerRemoved {
+                workstream,
+                attempt,
+                outcome: engine.remove_container(&home, &name).await,
+            },
             effect => unreachable!("{effect:?} is not the engine's"),
         }
     }
@@ -269,8 +279,12 @@ impl Watch for DockerEngine {
         let mut watch = self.watch(home);
         loop {
             match watch.next().await {
-                Some(EngineNotice::Connected | EngineNotice::Changed { .. }) => mailbox.put(Event::EngineChanged).await,
-                Some(EngineNotice::Lost { reason }) => return mailbox.put(Event::EngineLost { reason }).await,
+                Some(EngineNotice::Connected | EngineNotice::Changed { .. }) => {
+                    mailbox.put(Event::EngineChanged).await
+                }
+                Some(EngineNotice::Lost { reason }) => {
+                    return mailbox.put(Event::EngineLost { reason }).await;
+                }
                 None => return,
             }
         }

@@ -63,16 +63,18 @@ pub struct Run {
     side_tasks: TaskTracker,
     token: CancellationToken,
     _locks: Vec<HeldLock>,
+    own_lock: std::path::PathBuf,
 }
 
 impl Run {
     /// Begins one.
     pub fn begin(ground: &Ground, wanted: Wanted, purpose: Purpose) -> Result<Self, BootError> {
-        let Boot { paths, config, found, locks } = boot::boot(&ground.repo, wanted, purpose)?;
+        let Boot { paths, config, found, locks, run_lock } = boot::boot(&ground.repo, wanted, purpose)?;
         let is_writer = found.access == Access::Write;
         let (mailbox, inbox) = mailbox();
         let repo = found.repo.id.clone();
-        let durable = is_writer.then(|| start_durable(&paths, &found.run, found.pid, &mailbox)).transpose()?;
+        let durable =
+            is_writer.then(|| start_durable(&paths, &found.run, found.pid, &mailbox)).transpose()?;
         let (damage, clock) = (Arc::new(Notify::new()), RealClock::new());
         let sessions = Sessions::new(ground.engine.clone(), !is_writer, mailbox.clone(), Arc::clone(&damage));
         let sessions = Arc::new(sessions);
@@ -103,6 +105,7 @@ impl Run {
             side_tasks: TaskTracker::new(),
             token: CancellationToken::new(),
             _locks: locks,
+            own_lock: run_lock,
         })
     }
 
@@ -141,6 +144,10 @@ impl Run {
             // The writers have little left to write, and their threads are no runtime's.
             let stopped = tokio::task::spawn_blocking(move || durable.stop()).await;
             debug_assert!(stopped.is_ok(), "stopping the writers does not panic");
+            if ended.is_complete {
+                // Made for this run alone: no other waits for it, and no run has its name again.
+                let _left = std::fs::remove_file(&self.own_lock);
+            }
         }
         ended
     }
@@ -169,6 +176,7 @@ fn start_durable(
     let mailbox = mailbox.clone();
     let saved = move |generation, outcome| mailbox.put_blocking(Event::StateSaved { generation, outcome });
     let writer = Writer { run: run.clone(), pid };
-    let failed = |error: std::io::Error| BootError::Repo(format!("a writer thread cannot be started: {error}"));
+    let failed =
+        |error: std::io::Error| BootError::Repo(format!("a writer thread cannot be started: {error}"));
     Durable::start(paths.clone(), writer, saved).map(Arc::new).map_err(failed)
 }

@@ -43,6 +43,11 @@ impl Pane {
         look(&mut self.lock().emulator)
     }
 
+    /// Whether a session ever showed anything on it.
+    pub fn was_seen(&self) -> bool {
+        self.lock().next_sequence.is_some()
+    }
+
     /// Wants this size; whether that is news.
     pub fn want_size(&self, columns: u16, rows: u16) -> bool {
         let mut screen = self.lock();
@@ -58,7 +63,11 @@ impl Pane {
 
     fn hello(&self, observe: bool) -> ToHolder {
         let screen = self.lock();
-        ToHolder::Hello { size: (!observe).then_some(screen.wanted), observe, from_sequence: screen.next_sequence }
+        ToHolder::Hello {
+            size: (!observe).then_some(screen.wanted),
+            observe,
+            from_sequence: screen.next_sequence,
+        }
     }
 }
 
@@ -165,7 +174,9 @@ impl Session {
                     tell(Told::Damage);
                     continue;
                 }
-                Err(_) if is_asked => return Err(io::Error::new(io::ErrorKind::TimedOut, "the holder is silent")),
+                Err(_) if is_asked => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the holder is silent"));
+                }
                 Err(_) => {
                     is_asked = true;
                     // A full queue means that one is under way.
@@ -243,7 +254,8 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
             Ok(Some(Told::Opened))
         }
         FromHolder::Snapshot { sequence, columns, rows, bytes, is_last } => {
-            let emulator = sketch.get_or_insert_with(|| Emulator::pane(columns, rows, limits::SCROLLBACK_LINES));
+            let emulator =
+                sketch.get_or_insert_with(|| Emulator::pane(columns, rows, limits::SCROLLBACK_LINES));
             emulator.feed(&bytes);
             if !is_last {
                 return Ok(None);

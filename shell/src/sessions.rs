@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use alacritty_terminal::grid::Scroll;
 use ccells_core::agent::AgentReport;
 use ccells_core::event::Event;
 use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
@@ -21,6 +22,7 @@ use crate::adapters::docker::DockerEngine;
 use crate::adapters::holder;
 use crate::mailbox::Mailbox;
 use crate::session::{Pane, Session, Told};
+use crate::tui::{PaneScreen, Panes, ScrollBy};
 
 /// The attached terminals of one run.
 pub struct Sessions {
@@ -195,6 +197,38 @@ impl Sessions {
     fn lock(&self) -> MutexGuard<'_, Desks> {
         // Nothing that panics runs under this lock.
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Panes for Sessions {
+    fn with_screen(&self, id: &WorkstreamId, look: &mut dyn FnMut(PaneScreen<'_>)) -> bool {
+        let Some(pane) = self.pane(id).filter(|pane| pane.was_seen()) else { return false };
+        pane.with_emulator(|emulator| {
+            let term = emulator.term();
+            look(PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape });
+        });
+        true
+    }
+
+    fn write(&self, id: &WorkstreamId, bytes: Vec<u8>) -> bool {
+        !self.observe && self.session(id).is_some_and(|session| session.write(&bytes))
+    }
+
+    fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16) {
+        Sessions::resize(self, id, columns, rows);
+    }
+
+    fn scroll(&self, id: &WorkstreamId, by: ScrollBy) {
+        let Some(pane) = self.pane(id) else { return };
+        pane.with_emulator(|emulator| match by {
+            ScrollBy::Lines(lines) => emulator.term_mut().scroll_display(Scroll::Delta(lines)),
+            ScrollBy::Bottom => emulator.term_mut().scroll_display(Scroll::Bottom),
+        });
+        self.note_damage(id);
+    }
+
+    fn take_damage(&self) -> Vec<WorkstreamId> {
+        Sessions::take_damage(self)
     }
 }
 

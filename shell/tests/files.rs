@@ -1,4 +1,5 @@
-//! The durable files against the real kernel: modes, planted names, bad files, many writers, killed writers, full disks.
+//! The durable files against the real kernel: modes, planted names, bad files, many writers, killed writers,
+//! full disks.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -314,7 +315,8 @@ fn every_bad_file_is_set_aside_and_kept() {
             assert!(!set_aside[0].why.is_empty(), "{name}");
             assert!(bad.is_at(&aside), "{name}: it is not what it was");
 
-            // Saving again works, and what was set aside outlives it. A second bad file does not replace the first.
+            // Saving again works, and what was set aside outlives it. A second bad file does not replace the
+            // first.
             run(&mut RealFiles::new(), replace(&path, GOOD.as_bytes(), 1, Keep::One)).expect("saved");
             assert_eq!(load(&path), Loaded::Read(vec!["prompt".to_owned()]), "{name}");
             fs::remove_file(&path).expect("ours");
@@ -373,7 +375,8 @@ fn unreadable_child() {
     assert_eq!(saved, Err(SaveError::NotWritten { why: FileError::Denied }));
 }
 
-/// Starts a writer that adds the entries `<who>-<first..last>` one by one and prints each that was acknowledged.
+/// Starts a writer that adds the entries `<who>-<first..last>` one by one and prints each that was
+/// acknowledged.
 fn start_writer(place: &Path, who: usize, first: usize, last: usize) -> Child {
     let place = place.to_str().expect("text");
     let (who, first, last) = (who.to_string(), first.to_string(), last.to_string());
@@ -526,7 +529,8 @@ fn a_held_lock_names_its_holder_and_dies_with_it_even_if_children_live_on() {
     assert_eq!(mode(&path), 0o600);
 }
 
-/// Holds the lock, tells which descriptors a child of ours gets, leaves that child behind, and waits to be killed.
+/// Holds the lock, tells which descriptors a child of ours gets, leaves that child behind, and waits to be
+/// killed.
 #[test]
 #[ignore = "run by its parent, which kills it"]
 fn holder_child() {

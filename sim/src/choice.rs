@@ -1,13 +1,13 @@
-//! Every random decision is a recorded choice, in a stream with a label. Zero is always the benign one, so that a failing
-//! run is made smaller by zeroing and cutting its choices.
+//! Every random decision is a recorded choice, in a stream with a label. Zero is always the benign one, so
+//! that a failing run is made smaller by zeroing and cutting its choices.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The choices of one run. Clones draw from the same streams. One stream does not shift another: what is drawn for the
-/// disk does not change what is drawn for the engine.
+/// The choices of one run. Clones draw from the same streams. One stream does not shift another: what is
+/// drawn for the disk does not change what is drawn for the engine.
 #[derive(Clone, Debug)]
 pub struct Choices {
     inner: Arc<Mutex<Inner>>,
@@ -31,8 +31,8 @@ struct Stream {
     drawn: Vec<u32>,
 }
 
-/// What was drawn, by label. Its text is one line a stream: the label, a colon, and the choices without the zeros at the
-/// end.
+/// What was drawn, by label. Its text is one line a stream: the label, a colon, and the choices without the
+/// zeros at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// The streams.

@@ -1,4 +1,16 @@
-//! The weather: a seeded world in which ccells must lose nothing.
+//! The weather: seeded worlds in which ccells must lose nothing.
 
+pub mod boot;
+pub mod calls;
+pub mod campaign;
+pub mod canary;
+pub mod checkers;
 pub mod choice;
+pub mod faults;
+pub mod oracle;
+pub mod perform;
 pub mod ports;
+pub mod process;
+pub mod trace;
+pub mod workload;
+pub mod world;

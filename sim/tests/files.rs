@@ -1,5 +1,6 @@
-//! The durable files on the simulated disk: a crash, a power cut or an error at every single operation; several writers
-//! that die at random; and the simulated disk held against the kernel, operation by operation.
+//! The durable files on the simulated disk: a crash, a power cut or an error at every single operation;
+//! several writers that die at random; and the simulated disk held against the kernel, operation by
+//! operation.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -150,6 +151,31 @@ fn an_error_at_any_operation_is_told_and_leaves_the_old_version() {
     }
 }
 
+/// The worst case for the generations: the old version is already linked when the save fails, again and
+/// again.
+#[test]
+fn saves_that_fail_late_leave_the_old_version_and_a_previous_one() {
+    for keep in [Keep::One, Keep::Two] {
+        let last_rename = operations_of_a_save(keep) - if keep == Keep::One { 3 } else { 2 };
+        let disk = disk_with_versions(&Choices::benign(), keep);
+        for failure in 1..=4 {
+            disk.fail_at(disk.operations() + last_rename, FileError::ReadOnly);
+            let why = FileError::ReadOnly;
+            assert_eq!(
+                save(&mut disk.process(), 4, keep),
+                Err(SaveError::NotWritten { why }),
+                "{keep:?} {failure}"
+            );
+            assert_eq!(read(&disk, keep, &(keep, failure)), 3);
+            assert_no_temporary(&disk, &(keep, failure));
+        }
+        save(&mut disk.process(), 4, keep).expect("nothing is wrong any more");
+        assert_no_temporary(&disk, &keep);
+        assert_eq!(read(&disk, keep, &keep), 4);
+        assert_eq!(disk.files()["/home/state.json.prev"], version(3), "{keep:?}");
+    }
+}
+
 /// Recovery is a program like any other: it may be cut off, and again, and must come to the same end.
 #[test]
 fn a_crash_while_a_corrupt_file_is_set_aside_loses_nothing() {
@@ -218,7 +244,8 @@ fn a_removal_that_was_acknowledged_stays_one() {
     }
 }
 
-// --- Several processes -------------------------------------------------------------------------------------------------
+// --- Several processes
+// -------------------------------------------------------------------------------------------------
 
 type Change = Box<dyn FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>, String>>;
 
@@ -321,7 +348,8 @@ fn writers_that_die_and_fail_at_random_lose_no_acknowledged_update() {
     assert!(deaths > 500 && updates > 1_000, "{deaths} deaths, {updates} updates: too few to mean anything");
 }
 
-// --- The simulated disk finds what is wrong ------------------------------------------------------------------------------
+// --- The simulated disk finds what is wrong
+// ------------------------------------------------------------------------------
 
 /// A file system on which one kind of operation does nothing and says that it did.
 struct Forgetting<'a> {
@@ -375,7 +403,8 @@ fn bytes_of_a_failed_sync_are_never_durable() {
     assert_eq!(disk.files()["/home/a"], [0; 4]);
 }
 
-// --- The simulated disk is like the real one -------------------------------------------------------------------------------
+// --- The simulated disk is like the real one
+// -------------------------------------------------------------------------------
 
 fn any_path() -> impl Strategy<Value = PathText> {
     let paths = ["/a", "/b", "/d", "/d/a", "/d/b", "/d/e", "/d/e/a", "/a/x", "/none/x"];

@@ -1,5 +1,5 @@
-//! The kernels under every schedule up to three preemptions: the very files the program is built from, with loom's
-//! primitives beside them. Each model is shown to fail when the bug it is about is planted.
+//! The kernels under every schedule up to three preemptions: the very files the program is built from, with
+//! loom's primitives beside them. Each model is shown to fail when the bug it is about is planted.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -58,7 +58,8 @@ fn explore(name: &str, model: impl Fn() + Send + Sync + 'static) {
     println!("{name}: {count} schedules, {} ms", started.elapsed().as_millis());
 }
 
-// --- The gate: one attached terminal ---------------------------------------------------------------------------------
+// --- The gate: one attached terminal
+// ---------------------------------------------------------------------------------
 
 trait GateKind: Send + Sync + 'static {
     type Pass<'a>;
@@ -79,7 +80,8 @@ macro_rules! gates {
 }
 gates! { gate release_while_used late_closer_leaves double_release }
 
-/// What is inside the gate: bytes to come, a way to be woken, and checks that nobody uses it once it is released.
+/// What is inside the gate: bytes to come, a way to be woken, and checks that nobody uses it once it is
+/// released.
 struct Stream {
     waiting: Mutex<(usize, bool)>,
     arrived: Condvar,
@@ -205,7 +207,8 @@ fn cancellation() {
     explore("cancellation", || close_with_a_reader::<gate::Gate>(0));
 }
 
-// --- The saver: one file ---------------------------------------------------------------------------------------------
+// --- The saver: one file
+// ---------------------------------------------------------------------------------------------
 
 trait SaverKind: Send + Sync + 'static {
     fn empty() -> Self;
@@ -234,8 +237,8 @@ macro_rules! savers {
 }
 savers! { saver ack_before_rename clear_slot_after_write stop_without_drain }
 
-/// A disk on which a file is written in two halves under temporary names and then renamed, each a step of its own.
-/// A crash is another thread looking.
+/// A disk on which a file is written in two halves under temporary names and then renamed, each a step of its
+/// own. A crash is another thread looking.
 #[derive(Default)]
 struct Disk {
     /// The file, then the temporary files, each as its first and second half.
@@ -367,7 +370,8 @@ fn failed_save() {
     });
 }
 
-// --- The models find bugs ----------------------------------------------------------------------------------------------
+// --- The models find bugs
+// ----------------------------------------------------------------------------------------------
 
 /// The user looks whether the gate is open and then reads without being inside.
 fn flag_then_read() {

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Machine;
+use crate::canary::Canary;
 use crate::container::ContainerState;
 use crate::effect::{Done, Effect, Effects, Refusal, RefusalKind};
 use crate::event::{Access, Ask, NewWorkstream, OnQuit};
@@ -19,6 +20,10 @@ use crate::workstream::{CreateStep, DestroyStep, LifeOp, Phase, Workstream};
 impl Machine {
     pub(super) fn ask(&mut self, now: Now, request: RequestId, ask: Ask) -> Effects {
         let Some(found) = &self.found else {
+            if matches!(ask, Ask::Quit { .. } | Ask::QuitNow) {
+                self.quit_asked_by.push(request);
+                return self.exit(now, true);
+            }
             return refuse(request, RefusalKind::Failed, "ccells is still starting; try again");
         };
         if let (Access::ReadOnly { holder }, true) = (&found.access, changes_something(&ask)) {
@@ -96,6 +101,13 @@ impl Machine {
     fn cancel(&mut self, now: Now, request: RequestId, id: &WorkstreamId) -> Effects {
         let Some(it) = self.workstreams.get(id) else { return refuse_unknown(request, id) };
         match &it.phase {
+            Phase::Broken { .. } if it.is_busy() => {
+                refuse(request, RefusalKind::Conflict, "its failure is being written down; try again")
+            }
+            Phase::Creating { .. } if self.planted.is(Canary::CancelForgets) => {
+                self.workstreams.remove(id);
+                done(request, "cancelled")
+            }
             Phase::Creating { .. } | Phase::Broken { .. } if !it.is_made => {
                 self.with(now, id, |it, around| it.cancel(request, around))
             }
@@ -120,11 +132,15 @@ impl Machine {
         id: &WorkstreamId,
         judge: fn(&Workstream, ContainerState) -> Result<LifeOp, Verdict>,
     ) -> Effects {
+        let silence = self.silence();
         let it = match self.ready(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
         let (Phase::Live, Some((state, _))) = (&it.phase, it.observed) else {
+            if let (Phase::Live, Some(reason)) = (&it.phase, silence) {
+                return refuse(request, RefusalKind::Failed, &reason);
+            }
             let text = format!("`{}` has no container that we see; resume it first", it.facts.name);
             return refuse(request, RefusalKind::Conflict, &text);
         };
@@ -212,15 +228,24 @@ impl Machine {
 
     /// The workstream, when it exists and nothing is being done to it.
     fn ready(&mut self, request: RequestId, id: &WorkstreamId) -> Result<&mut Workstream, Effects> {
+        let planted = self.planted;
         let Some(it) = self.workstreams.get_mut(id) else { return Err(refuse_unknown(request, id)) };
-        if it.is_busy() {
+        if it.is_busy() && !planted.is(Canary::RemoveDuringCreate) {
             let text = format!("`{}` is being changed just now; try again when that is done", it.facts.name);
             return Err(refuse(request, RefusalKind::Conflict, &text));
         }
         Ok(it)
     }
 
-    fn forget_finding(&mut self, id: &WorkstreamId) {
+    /// Why nothing can be done with the engine just now.
+    fn silence(&self) -> Option<String> {
+        match &self.engine.state {
+            EngineState::Down { reason, .. } => Some(format!("{reason}; try again when the engine answers")),
+            EngineState::Unknown | EngineState::Up => None,
+        }
+    }
+
+    pub(super) fn forget_finding(&mut self, id: &WorkstreamId) {
         self.findings.retain(|finding| finding.workstream != *id);
     }
 }
@@ -236,11 +261,18 @@ impl Machine {
         let step = CreateStep::ResolvingBase;
         let phase = Phase::Creating { step, retries: 0, is_cancelled: false };
         let mut workstream = Workstream::new(facts, phase, now.mono);
-        workstream.asked_by.push(request);
+        let is_hasty = self.planted.is(Canary::AckBeforeDurable);
+        if !is_hasty {
+            workstream.asked_by.push(request);
+        }
         workstream.is_branch_chosen = is_branch_chosen;
         self.view.order.push(id.clone());
         self.workstreams.insert(id.clone(), workstream);
-        self.with(now, &id, |workstream, around| workstream.create_from(step, around))
+        let mut effects = self.with(now, &id, |workstream, around| workstream.create_from(step, around));
+        if is_hasty {
+            effects.extend(done_with(request, &id, "running"));
+        }
+        effects
     }
 
     fn facts_of(&self, now: Now, wanted: NewWorkstream) -> Result<(Facts, bool), (RefusalKind, String)> {
@@ -298,8 +330,8 @@ impl Machine {
                 format!("nothing new is begun while the state cannot be saved: {reason}"),
             ));
         }
-        if let EngineState::Down { reason, .. } = &self.engine.state {
-            return Err((RefusalKind::Failed, reason.clone()));
+        if let Some(reason) = self.silence() {
+            return Err((RefusalKind::Failed, reason));
         }
         let is_same =
             |it: &&Workstream| Some(&it.facts.name) == wanted.name.as_ref() || it.facts.id == wanted.id;

@@ -5,10 +5,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Machine;
+use crate::canary::Canary;
 use crate::container::{ContainerLimits, Observed};
 use crate::effect::{Effect, Effects, Level};
 use crate::event::{Found, Previous, Purpose, StateFound};
 use crate::ids::WorkstreamId;
+use crate::limits::LATE_MS;
 use crate::record::{AgentCommand, Facts, Intent, Operation, StateEntry};
 use crate::recovery::{self, Evidence, Seen, Verdict};
 use crate::snapshot::Finding;
@@ -16,8 +18,12 @@ use crate::time::{Mono, Now, Wall};
 use crate::workstream::{CreateStep, DestroyStep, LifeOp, Phase, Workstream};
 
 impl Machine {
-    pub(super) fn boot(&mut self, now: Now, found: Found) -> Effects {
+    pub(super) fn boot(&mut self, now: Now, mut found: Found) -> Effects {
         assert!(self.found.is_none(), "a run boots once");
+        let is_damaged = matches!(found.state, StateFound::Recovered { .. });
+        if is_damaged && self.planted.is(Canary::CorruptIsEmpty) {
+            (found.state, found.facts, self.saving.is_wanted) = (StateFound::Fresh, Vec::new(), true);
+        }
         let state = match &found.state {
             StateFound::Read(state) => Some((**state).clone()),
             StateFound::Recovered { state, .. } => state.as_deref().cloned(),
@@ -32,7 +38,7 @@ impl Machine {
             }
         }
         for intent in &found.intents {
-            self.restore_intent(now.mono, intent);
+            self.restore_intent(now, intent);
         }
         for facts in &found.facts {
             if !self.workstreams.contains_key(&facts.id) {
@@ -73,29 +79,25 @@ impl Machine {
         self.insert(workstream);
     }
 
-    /// An operation that a crash interrupted: nothing is done about it before the engine was heard.
-    fn restore_intent(&mut self, now: Mono, intent: &Intent) {
+    /// An operation that was interrupted: nothing is done about it before the engine was heard.
+    fn restore_intent(&mut self, now: Now, intent: &Intent) {
+        let interrupted = "interrupted by a crash".to_string();
         let phase = match intent.operation {
             Operation::Create => {
-                Phase::Broken { step: CreateStep::PinningBase, reason: "interrupted by a crash".to_string() }
+                let reason = intent.reason.clone().unwrap_or(interrupted);
+                Phase::Broken { step: CreateStep::PinningBase, reason }
             }
-            Operation::Destroy { keep_branch, .. } => Phase::Destroying {
-                step: DestroyStep::Freezing,
-                keep_branch,
-                stuck: Some("interrupted by a crash".to_string()),
-            },
+            Operation::Destroy { keep_branch, is_settling, .. } => {
+                let step = if is_settling { DestroyStep::Settling } else { DestroyStep::Freezing };
+                Phase::Destroying { step, keep_branch, stuck: (!is_settling).then_some(interrupted) }
+            }
         };
         let mut workstream = match self.workstreams.remove(&intent.workstream.id) {
             Some(known) => Workstream { phase, ..known },
-            None => Workstream::new(intent.workstream.clone(), phase, now),
+            None => Workstream::new(intent.workstream.clone(), phase, now.mono),
         };
         workstream.has_intent = true;
-        // A container that the dead run asked for last may land any time soon.
-        let may_land = match intent.operation {
-            Operation::Create => true,
-            Operation::Destroy { unsettled_since, .. } => unsettled_since.is_some(),
-        };
-        workstream.unsettled_since = may_land.then_some(now);
+        workstream.unsettled_until = may_land_until(intent, now);
         self.insert(workstream);
     }
 
@@ -124,9 +126,11 @@ impl Machine {
         let found = self.found.as_ref();
         let operation = match &it.phase {
             Phase::Broken { .. } => Some(Operation::Create),
-            Phase::Destroying { keep_branch, .. } => {
-                Some(Operation::Destroy { keep_branch: *keep_branch, unsettled_since: None })
-            }
+            Phase::Destroying { keep_branch, .. } => Some(Operation::Destroy {
+                keep_branch: *keep_branch,
+                unsettled_since: None,
+                is_settling: false,
+            }),
             Phase::Creating { .. } | Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Gone => None,
         };
         recovery::decide(&Evidence {
@@ -145,12 +149,18 @@ impl Machine {
         let was_stopped = self.workstreams.get(id).is_some_and(|it| it.was_stopped_by_user);
         match verdict {
             Verdict::Wait | Verdict::Forget => false,
+            Verdict::FinishRemoval if self.is_settling(id) => false,
             Verdict::Adopt | Verdict::LetGoOn => has_crashed && !is_busy,
             Verdict::OfferResume => !was_stopped || has_crashed,
             Verdict::OfferRecreate | Verdict::OfferRetry | Verdict::RollForward | Verdict::FinishRemoval => {
                 !is_busy
             }
         }
+    }
+
+    /// Whether all is done but the wait for what may still land.
+    fn is_settling(&self, id: &WorkstreamId) -> bool {
+        self.workstreams.get(id).is_some_and(|it| it.settles_at().is_some())
     }
 
     /// Does what needs no question. Everything else waits for the user.
@@ -163,6 +173,7 @@ impl Machine {
             Verdict::RollForward => {
                 self.with(now, id, |it, around| it.create_from(CreateStep::PinningBase, around))
             }
+            Verdict::FinishRemoval if self.is_settling(id) => Effects::none(),
             Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| {
                 let keep_branch = matches!(it.phase, Phase::Destroying { keep_branch: true, .. });
                 it.destroy_from(DestroyStep::Freezing, keep_branch, around)
@@ -189,7 +200,9 @@ impl Machine {
         let mut effects = Effects::none();
         for finding in self.findings.clone() {
             let id = finding.workstream;
-            effects.extend(match finding.verdict {
+            // Much may have happened since it was found.
+            let Some(verdict) = self.workstreams.get(&id).map(|it| self.verdict(it)) else { continue };
+            let done = match verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
                     if it.is_busy() {
                         Effects::none()
@@ -206,7 +219,11 @@ impl Machine {
                 | Verdict::OfferRetry
                 | Verdict::FinishRemoval
                 | Verdict::Forget) => self.take_up(now, &id, verdict),
-            });
+            };
+            if done != Effects::none() {
+                self.forget_finding(&id);
+            }
+            effects.extend(done);
         }
         effects
     }
@@ -216,6 +233,11 @@ impl Machine {
         let was_removed_since =
             self.removed.get(&seen.labels.workstream).is_some_and(|removed_at| requested_at < *removed_at);
         let Some(found) = self.found.as_ref().filter(|_| !was_removed_since) else { return Effects::none() };
+        if self.planted.is(Canary::ReapUnknown) {
+            let (workstream, home) = (seen.labels.workstream.clone(), found.home.clone());
+            let (attempt, name) = (crate::ids::Attempt(0), seen.name.clone());
+            return Effects::from(Effect::RemoveContainer { workstream, attempt, home, name });
+        }
         let mut workstream = Workstream::new(stranger(found, seen, now.wall), Phase::Live, now.mono);
         workstream.is_recovered = true;
         workstream.is_made = true;
@@ -224,6 +246,19 @@ impl Machine {
         self.saving.is_wanted |= self.purpose() != Purpose::Verb;
         let text = format!("found container {}, which no file knows of; its workstream is back", seen.name);
         Effects::from(Effect::Notify { level: Level::Warning, text })
+    }
+}
+
+/// How long a container may still appear that the dead run asked for. A clock that jumped makes the wait too short at
+/// worst, and then what appears is adopted.
+fn may_land_until(intent: &Intent, now: Now) -> Option<Mono> {
+    match intent.operation {
+        Operation::Create => Some(now.mono.after(LATE_MS)),
+        Operation::Destroy { unsettled_since: None, .. } => None,
+        Operation::Destroy { unsettled_since: Some(since), .. } => {
+            let age = now.wall.0.saturating_sub(since.0);
+            Some(now.mono.after(LATE_MS.saturating_sub(age)))
+        }
     }
 }
 

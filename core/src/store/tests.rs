@@ -111,7 +111,25 @@ fn a_replacement_is_synced_before_it_is_renamed_and_its_directory_after() {
 }
 
 #[test]
-fn previous_generations_are_kept_and_never_missing_for_an_instant() {
+fn a_previous_generation_is_replaced_without_being_missing_for_an_instant() {
+    check(
+        replace(Keep::One),
+        "names:",
+        "list /d -> names:
+         create .a.json.7-#1.tmp
+         append .a.json.7-#1.tmp new
+         sync .a.json.7-#1.tmp
+         link a.json .a.json.7-#1.prev.tmp
+         rename .a.json.7-#1.prev.tmp a.json.prev
+         rename .a.json.7-#1.tmp a.json
+         unlink .a.json.7-#1.prev.tmp
+         syncdir /d
+         = Ok(())",
+    );
+}
+
+#[test]
+fn two_generations_move_up_and_one_of_them_is_always_there() {
     check(
         replace(Keep::Two),
         "names:",
@@ -119,11 +137,23 @@ fn previous_generations_are_kept_and_never_missing_for_an_instant() {
          create .a.json.7-#1.tmp
          append .a.json.7-#1.tmp new
          sync .a.json.7-#1.tmp
-         link a.json .a.json.7-#1.prev.tmp
          rename a.json.prev a.json.prev2
-         rename .a.json.7-#1.prev.tmp a.json.prev
+         link a.json a.json.prev
          rename .a.json.7-#1.tmp a.json
-         unlink .a.json.7-#1.prev.tmp
+         syncdir /d
+         = Ok(())",
+    );
+    // Both are one file since an earlier save failed: nothing moved.
+    check(
+        replace(Keep::Two),
+        "names: ok ok ok ok Exists",
+        "list /d -> names:
+         create .a.json.7-#1.tmp
+         append .a.json.7-#1.tmp new
+         sync .a.json.7-#1.tmp
+         rename a.json.prev a.json.prev2
+         link a.json a.json.prev -> Exists
+         rename .a.json.7-#1.tmp a.json
          syncdir /d
          = Ok(())",
     );
@@ -314,7 +344,7 @@ fn an_update_changes_what_is_on_the_disk_under_the_lock() {
 fn an_update_of_a_file_that_was_set_aside_starts_from_the_previous_generation() {
     check(
         update(Keep::Two),
-        "ok NotFound NotFound bytes:older names: ok ok ok NotFound",
+        "ok NotFound NotFound bytes:older names: ok ok ok NotFound NotFound",
         "lock locks/a.lock
          read a.json -> NotFound
          read a.json.prev -> NotFound
@@ -323,9 +353,9 @@ fn an_update_of_a_file_that_was_set_aside_starts_from_the_previous_generation() 
          create .a.json.7-#1.tmp
          append .a.json.7-#1.tmp older+
          sync .a.json.7-#1.tmp
-         link a.json .a.json.7-#1.prev.tmp -> NotFound
+         rename a.json.prev a.json.prev2 -> NotFound
+         link a.json a.json.prev -> NotFound
          rename .a.json.7-#1.tmp a.json
-         unlink .a.json.7-#1.prev.tmp
          syncdir /d
          unlock locks/a.lock
          = Ok(())",

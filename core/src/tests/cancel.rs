@@ -118,8 +118,9 @@ fn making_a_container_again_is_not_cancelled_at_the_price_of_the_work() {
             -> ListContainers
         all ok
             -> UntrackContainer fix-login
+            -> CloseSession fix-login
         show
-            = fix-login: lost (its container is gone; its worktree and branch are kept), attached
+            = fix-login: lost (its container is gone; its worktree and branch are kept)
         ask 1 resume fix-login
             -> WriteIntent fix-login create
         ask 2 cancel fix-login
@@ -129,7 +130,7 @@ fn making_a_container_again_is_not_cancelled_at_the_price_of_the_work() {
         ask 3 cancel fix-login
             -> Reply 3 conflict: it is made already; remove it instead
         show
-            = fix-login: failed (writing the intent: no space left), attached
+            = fix-login: failed (writing the intent: no space left)
         ",
     );
 }

@@ -6,6 +6,7 @@
 //! boot [verb|reconcile] [read-only] [crashed]              the run begins
 //! ask N new|pause|resume|stop|restart|remove|cancel NAME … a wish, with its number
 //! ok KIND [NAME]    fail KIND [NAME] HOW    again          an answer; the last answer once more
+//! answer last KIND                                         the newest of that kind is answered, before the others
 //! all ok                                                   everything outstanding is answered well
 //! list NAME=STATE …                                        the listing shows exactly these
 //! engine NAME STATE|gone                                   the small engine changes by itself
@@ -115,6 +116,12 @@ fn happen(world: &mut World, words: &[&str]) -> Vec<Effect> {
         ["ok", kind, name @ ..] => answer(world, kind, name.first().copied(), How::Well),
         ["fail", kind, how] => answer(world, kind, None, how_of(how)),
         ["fail", kind, name, how] => answer(world, kind, Some(name), how_of(how)),
+        ["answer", "last", kind] => {
+            world.pending.reverse();
+            let effects = answer(world, kind, None, How::Well);
+            world.pending.reverse();
+            effects
+        }
         ["all", "ok"] => all_ok(world),
         ["again"] => {
             let event = world.last_answer.clone().expect("something was answered before");
@@ -125,6 +132,11 @@ fn happen(world: &mut World, words: &[&str]) -> Vec<Effect> {
         ["lost"] => {
             world.pending.retain(|asked| !matches!(asked.effect, Effect::WatchEngine { .. }));
             world.send(Event::EngineLost { reason: "the stream ended".to_string() })
+        }
+        ["ended", name] => {
+            let ended = world.session_ended(name);
+            world.last_answer = Some(ended.clone());
+            world.send(ended)
         }
         ["wait", time] => world.wait_until(world.now + milliseconds(time)),
         _ => panic!("no such line: {}", words.join(" ")),
@@ -157,6 +169,7 @@ fn given(world: &mut World, what: &[&str]) {
             let operation = Operation::Destroy {
                 keep_branch: words.contains(&"keep-branch"),
                 unsettled_since: words.contains(&"unsettled").then_some(Wall(1)),
+                is_settling: words.contains(&"settling"),
             };
             world.leave_intent(name, operation);
         }
@@ -362,10 +375,11 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
 fn operation(operation: &Operation) -> String {
     match operation {
         Operation::Create => "create".to_string(),
-        Operation::Destroy { keep_branch, unsettled_since } => {
+        Operation::Destroy { keep_branch, unsettled_since, is_settling } => {
             let kept = if *keep_branch { " keep-branch" } else { "" };
             let unsettled = if unsettled_since.is_some() { " unsettled" } else { "" };
-            format!("destroy{kept}{unsettled}")
+            let settling = if *is_settling { " settling" } else { "" };
+            format!("destroy{kept}{unsettled}{settling}")
         }
     }
 }

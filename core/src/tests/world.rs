@@ -10,7 +10,7 @@ use std::vec::Vec;
 use crate::container::{ContainerLimits, ContainerState, Labels, Observed};
 use crate::effect::Effect;
 use crate::event::{Access, Ask, Event, Found, NewWorkstream, Previous, Purpose, Repo, Settings, StateFound};
-use crate::ids::{Commit, ContainerId, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId};
+use crate::ids::{Attempt, Commit, ContainerId, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId};
 use crate::machine::Machine;
 use crate::naming;
 use crate::ports::{EngineError, GitError, WorkReport};
@@ -70,6 +70,8 @@ pub(super) struct World {
     names: Vec<String>,
     containers: BTreeMap<WorkstreamId, Held>,
     made: u32,
+    /// The try that opened the last session of each.
+    sessions: BTreeMap<WorkstreamId, Attempt>,
     intents: BTreeMap<WorkstreamId, Intent>,
     state: Option<StateRecord>,
     asked: BTreeSet<u64>,
@@ -88,6 +90,7 @@ impl World {
             names: Vec::new(),
             containers: BTreeMap::new(),
             made: 0,
+            sessions: BTreeMap::new(),
             intents: BTreeMap::new(),
             state: None,
             asked: BTreeSet::new(),
@@ -179,7 +182,14 @@ impl World {
         self.send(event)
     }
 
-    /// Every request the user made is answered, once.
+    /// The session that was opened last for that name ends by itself.
+    pub(super) fn session_ended(&mut self, name: &str) -> Event {
+        let workstream = self.id(name);
+        let attempt = self.sessions[&workstream];
+        Event::SessionEnded { workstream, attempt, reason: "end of file".to_string() }
+    }
+
+    /// The wishes that nobody has answered yet.
     pub(super) fn unanswered(&self) -> Vec<u64> {
         self.asked.difference(&self.answered).copied().collect()
     }
@@ -286,7 +296,8 @@ impl World {
         let workstream = self.facts(name);
         let id = workstream.id.clone();
         let (run, written_at) = (run(), Wall(EPOCH));
-        self.intents.insert(id, Intent { version: VERSION, operation, run, workstream, written_at });
+        self.intents
+            .insert(id, Intent { version: VERSION, operation, run, workstream, written_at, reason: None });
     }
 
     /// The facts of a workstream as the machine would have fixed them.
@@ -365,6 +376,9 @@ impl World {
             }
             Effect::StartContainer { workstream, .. } | Effect::UnpauseContainer { workstream, .. } => {
                 self.set(workstream, ContainerState::Running);
+            }
+            Effect::OpenSession { workstream, attempt, .. } => {
+                self.sessions.insert(workstream.clone(), *attempt);
             }
             Effect::PauseContainer { workstream, .. } => self.set(workstream, ContainerState::Paused),
             Effect::StopContainer { workstream, .. } => self.set(workstream, ContainerState::Exited),

@@ -4,9 +4,11 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{Answer, Phase, Surroundings, Trouble, Workstream};
+use crate::canary::{Canary, Planted};
 use crate::container::ContainerState;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, ContainerId, Generation, RequestId};
+use crate::limits::LATE_MS;
 use crate::record::Operation;
 use crate::tracking::{self, Delta};
 use crate::workstream::destroy::DestroyStep;
@@ -98,6 +100,9 @@ impl Workstream {
     }
 
     fn create_container(&mut self, attempt: Attempt, around: &Surroundings<'_>) -> Effect {
+        if around.planted.is(Canary::FreshNameEachTry) {
+            self.facts.container_name = alloc::format!("{}-{}", self.facts.container_name, attempt.0);
+        }
         assert!(self.has_intent, "R9: no container is asked for before its intent is durable");
         self.phase = Phase::Creating {
             step: CreateStep::CreatingContainer,
@@ -179,14 +184,28 @@ impl Workstream {
         }
         let Some(next) = step.next() else {
             self.phase = Phase::Live;
-            self.settled_at = around.now.mono;
+            self.settled_at = around.settled_at();
             return self.reply_all(&Ok("running".to_string()));
         };
         if around.is_ending && next < CreateStep::SavingState {
             return self.break_off(next, "ccells ended before it was finished", around);
         }
+        let next = self.skip_as_planted(next, around.planted);
         self.phase = Phase::Creating { step: next, retries: 0, is_cancelled: false };
         self.issue_create(next, around)
+    }
+
+    /// Leaves out a step where that is the mistake to make.
+    fn skip_as_planted(&mut self, next: CreateStep, planted: Planted) -> CreateStep {
+        let is_tracking = matches!(next, CreateStep::Tracking | CreateStep::TrackingStart);
+        if is_tracking && planted.is(Canary::TrackAtExit) {
+            return next.next().unwrap_or(next);
+        }
+        if next == CreateStep::WritingIntent && planted.is(Canary::CreateWithoutIntent) {
+            self.has_intent = true;
+            return CreateStep::PinningBase;
+        }
+        next
     }
 
     fn trouble_in_create(
@@ -198,8 +217,8 @@ impl Workstream {
         around: &mut Surroundings<'_>,
     ) -> Effects {
         let is_unknown = matches!(trouble, Trouble::Unknown(_));
-        if is_unknown && step == CreateStep::CreatingContainer {
-            self.unsettled_since = Some(around.now.mono);
+        if is_unknown && step == CreateStep::CreatingContainer && !around.planted.is(Canary::ForgetUnknown) {
+            self.unsettled_until = Some(around.now.mono.after(LATE_MS));
         }
         if is_cancelled {
             return self.roll_back(around);
@@ -239,11 +258,18 @@ impl Workstream {
         self.issue_create(step, around)
     }
 
-    fn break_off(&mut self, step: CreateStep, reason: &str, around: &Surroundings<'_>) -> Effects {
+    /// Stops here. The reason is written into the intent, for whoever takes it up later; nothing hangs on that.
+    fn break_off(&mut self, step: CreateStep, reason: &str, around: &mut Surroundings<'_>) -> Effects {
         self.phase = Phase::Broken { step, reason: reason.to_string() };
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         let text = alloc::format!("`{}`: {reason}", self.facts.name);
-        self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }))
+        let mut effects = self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }));
+        if self.has_intent {
+            let workstream = self.facts.id.clone();
+            let intent = self.intent(Operation::Create, around);
+            effects.push(Effect::WriteIntent { workstream, attempt: self.wait(around), intent });
+        }
+        effects
     }
 
     /// The user takes back a making that is not finished. What is in flight is waited for: dropping it undoes nothing.

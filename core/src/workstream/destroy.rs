@@ -4,12 +4,13 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{Answer, Phase, SessionState, Surroundings, Trouble, Workstream};
+use crate::canary::Canary;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
 use crate::limits::LATE_MS;
 use crate::ports::WorkReport;
-use crate::record::Operation;
-use crate::time::Mono;
+use crate::record::{Intent, Operation};
+use crate::time::{Mono, Wall};
 use crate::tracking::Delta;
 use crate::workstream::create::CreateStep;
 
@@ -70,8 +71,7 @@ impl Workstream {
         let keep_branch = self.keep_branch();
         match (step, self.container.clone()) {
             (DestroyStep::WritingIntent, _) => {
-                let unsettled_since = self.unsettled_since.map(|_| around.now.wall);
-                let intent = self.intent(Operation::Destroy { keep_branch, unsettled_since }, around);
+                let intent = self.removal(keep_branch, false, around);
                 Effects::from(Effect::WriteIntent { workstream, attempt: self.wait(around), intent })
             }
             (DestroyStep::Freezing, Some(container)) if self.is_running() => {
@@ -96,9 +96,13 @@ impl Workstream {
                 self.waiting_save = Some(Generation(u64::MAX));
                 Effects::none()
             }
-            (DestroyStep::Settling, _) if self.unsettled_since.is_some() => self.reply_all(&Ok(
-                "removed; what the engine may still make of it will be taken away".to_string(),
-            )),
+            (DestroyStep::Settling, _) if self.unsettled_until.is_some() => {
+                let note = "removed; what the engine may still make of it will be taken away";
+                let mut effects = self.reply_all(&Ok(note.to_string()));
+                let intent = self.removal(keep_branch, true, around);
+                effects.push(Effect::WriteIntent { workstream, attempt: self.wait(around), intent });
+                effects
+            }
             (DestroyStep::ClearingIntent, _) => {
                 Effects::from(Effect::ClearIntent { workstream, attempt: self.wait(around) })
             }
@@ -112,6 +116,14 @@ impl Workstream {
                 _,
             ) => self.destroy_next(step, keep_branch, around),
         }
+    }
+
+    /// What the intent says of a removal. The time since which it is unsettled stays what it was.
+    fn removal(&self, keep_branch: bool, is_settling: bool, around: &Surroundings<'_>) -> Box<Intent> {
+        let age = |until: Mono| LATE_MS.saturating_sub(until.since(around.now.mono));
+        let unsettled_since =
+            self.unsettled_until.map(|until| Wall(around.now.wall.0.saturating_sub(age(until))));
+        self.intent(Operation::Destroy { keep_branch, unsettled_since, is_settling }, around)
     }
 
     fn keep_branch(&self) -> bool {
@@ -130,10 +142,14 @@ impl Workstream {
             Answer::Trouble(_) if step == DestroyStep::Freezing => {
                 self.destroy_next(step, keep_branch, around)
             }
-            Answer::Trouble(Trouble::Absent(_)) if step == DestroyStep::RemovingContainer => {
+            Answer::Trouble(Trouble::Absent(_))
+                if step == DestroyStep::RemovingContainer && !around.planted.is(Canary::GoneIsAnError) =>
+            {
                 self.forget_container();
                 self.destroy_next(step, keep_branch, around)
             }
+            // The intent stands as it was, and settling goes on.
+            Answer::Trouble(_) | Answer::Done if step == DestroyStep::Settling => Effects::none(),
             Answer::Trouble(trouble) => self.stuck_in_destroy(step, keep_branch, &trouble, around),
             Answer::Done | Answer::Base(_) | Answer::Container(_) | Answer::Work(_) => {
                 if step == DestroyStep::WritingIntent {
@@ -148,7 +164,7 @@ impl Workstream {
     }
 
     fn refuse_to_lose(&mut self, report: WorkReport, around: &Surroundings<'_>) -> Effects {
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         self.phase = if self.has_intent {
             Phase::Broken {
                 step: CreateStep::PinningBase,
@@ -168,7 +184,7 @@ impl Workstream {
         trouble: &Trouble,
         around: &Surroundings<'_>,
     ) -> Effects {
-        self.settled_at = around.now.mono;
+        self.settled_at = around.settled_at();
         self.phase = if step <= DestroyStep::WritingIntent && !self.has_intent {
             self.last_trouble = Some(trouble.reason().to_string());
             Phase::Live
@@ -197,9 +213,7 @@ impl Workstream {
     /// When a removal stops waiting for what may still land.
     pub fn settles_at(&self) -> Option<Mono> {
         match self.phase {
-            Phase::Destroying { step: DestroyStep::Settling, .. } => {
-                Some(self.unsettled_since?.after(LATE_MS))
-            }
+            Phase::Destroying { step: DestroyStep::Settling, .. } => self.unsettled_until,
             Phase::Destroying { .. }
             | Phase::Creating { .. }
             | Phase::Broken { .. }
@@ -212,14 +226,14 @@ impl Workstream {
 
     /// A listing that was asked for at `requested_at` shows, or does not show, a container of one that settles.
     pub fn settle(&mut self, is_seen: bool, requested_at: Mono, around: &mut Surroundings<'_>) -> Effects {
-        let Some(at) = self.settles_at() else { return Effects::none() };
+        let Some(at) = self.settles_at().filter(|_| !self.is_busy()) else { return Effects::none() };
         if is_seen {
             return self.destroy_from(DestroyStep::RemovingContainer, self.keep_branch(), around);
         }
         if requested_at < at {
             return Effects::none();
         }
-        self.unsettled_since = None;
+        self.unsettled_until = None;
         self.destroy_next(DestroyStep::Settling, self.keep_branch(), around)
     }
 }

@@ -1,7 +1,7 @@
 //! Touches the world: the durable records of a run. One thread writes intents and the index in the order they are
 //! asked for; another writes the state, of which only the newest version counts.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -56,7 +56,13 @@ impl Durable {
                 outcome
             });
         })?;
-        Ok(Self { paths, writer, jobs: Mutex::new(Some(jobs)), states, threads: Mutex::new(vec![records, state]) })
+        Ok(Self {
+            paths,
+            writer,
+            jobs: Mutex::new(Some(jobs)),
+            states,
+            threads: Mutex::new(vec![records, state]),
+        })
     }
 
     /// Makes an intent durable.
@@ -64,7 +70,10 @@ impl Durable {
         let (path, pid) = (self.paths.intent(&intent.workstream.id), self.writer.pid);
         self.job(move |files| {
             let bytes = record::print(&intent);
-            said(store::run(files, Replace::new(paths::text(&path), bytes, entropy::nonce(), pid, Keep::None)))
+            said(store::run(
+                files,
+                Replace::new(paths::text(&path), bytes, entropy::nonce(), pid, Keep::None),
+            ))
         })
         .await
     }
@@ -94,7 +103,8 @@ impl Durable {
         self.begin(Box::new(move |files| {
             for path in [own, any] {
                 let bytes = record::print(&beat);
-                let _lost = store::run(files, Replace::fleeting(paths::text(&path), bytes, entropy::nonce(), pid));
+                let _lost =
+                    store::run(files, Replace::fleeting(paths::text(&path), bytes, entropy::nonce(), pid));
             }
         }));
     }
@@ -118,7 +128,10 @@ impl Durable {
         }
     }
 
-    async fn job(&self, work: impl FnOnce(&mut RealFiles) -> Result<(), String> + Send + 'static) -> Result<(), String> {
+    async fn job(
+        &self,
+        work: impl FnOnce(&mut RealFiles) -> Result<(), String> + Send + 'static,
+    ) -> Result<(), String> {
         let (answer, wait) = oneshot::channel();
         self.begin(Box::new(move |files| {
             // Nobody waits any more when the run ended meanwhile.
@@ -150,8 +163,8 @@ fn said(outcome: Result<(), SaveError>) -> Result<(), String> {
 
 fn update_index(
     files: &mut RealFiles,
-    lock: &PathBuf,
-    target: &PathBuf,
+    lock: &Path,
+    target: &Path,
     delta: &Delta,
     writer: &Writer,
     at: Wall,
@@ -165,5 +178,6 @@ fn update_index(
     };
     let (lock, target) = (paths::text(lock), paths::text(target));
     let update = Update::new(lock, target, entropy::nonce(), writer.pid, Keep::One, apply);
-    store::run_patiently(files, update, locks::patience(limits::INDEX_WAIT_MS)).map_err(|error| error.to_string())
+    store::run_patiently(files, update, locks::patience(limits::INDEX_WAIT_MS))
+        .map_err(|error| error.to_string())
 }

@@ -9,7 +9,7 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// A fresh ULID in lower case: 48 bits of milliseconds, 80 random bits.
 pub fn ulid() -> String {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let ms = u128::try_from(since_epoch.as_millis() & 0xffff_ffff_ffff).unwrap_or(0);
+    let ms = since_epoch.as_millis() & 0xffff_ffff_ffff;
     encode((ms << 80) | (random_bits() & ((1 << 80) - 1)))
 }
 
@@ -36,7 +36,10 @@ fn random_bits() -> u128 {
 }
 
 fn encode(bits: u128) -> String {
-    (0..26).rev().map(|place| char::from(ALPHABET[usize::try_from(bits >> (place * 5) & 31).unwrap_or(0)])).collect()
+    (0..26)
+        .rev()
+        .map(|place| char::from(ALPHABET[usize::try_from(bits >> (place * 5) & 31).unwrap_or(0)]))
+        .collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,11 @@ use super::dial::Io;
 use super::docker::DockerEngine;
 
 /// Opens a stream to the holder of `container`, whose workstream's own directory is `directory`.
-pub async fn connect(engine: &DockerEngine, container: &ContainerId, directory: &Path) -> io::Result<Box<dyn Io>> {
+pub async fn connect(
+    engine: &DockerEngine,
+    container: &ContainerId,
+    directory: &Path,
+) -> io::Result<Box<dyn Io>> {
     if engine.is_local() {
         match direct(&directory.join("run").join("holder.sock")).await {
             Ok(stream) => return Ok(Box::new(stream)),
@@ -39,7 +43,10 @@ pub async fn direct(path: &Path) -> io::Result<UnixStream> {
     let file = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
     if kind != FileType::Socket {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} is not a socket", path.display())));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{} is not a socket", path.display()),
+        ));
     }
     UnixStream::connect(format!("/proc/self/fd/{}", file.as_raw_fd())).await
 }

@@ -1,5 +1,5 @@
-//! The checks on our home directory before anything in it is believed: it must be ours alone, and it should be on a disk
-//! that keeps what it was given.
+//! The checks on our home directory before anything in it is believed: it must be ours alone, and it should
+//! be on a disk that keeps what it was given.
 
 use std::fmt;
 use std::io;
@@ -84,7 +84,8 @@ pub enum HomeError {
     },
 }
 
-/// Makes the home at `path` when it is missing and checks that it is a directory of ours that nobody else can use.
+/// Makes the home at `path` when it is missing and checks that it is a directory of ours that nobody else can
+/// use.
 pub fn check_home(path: &Path) -> Result<Home, HomeError> {
     let unusable = |why: String| HomeError::Unusable { path: path.to_owned(), why };
     files::make_dir(path)
@@ -106,8 +107,9 @@ pub fn check_home(path: &Path) -> Result<Home, HomeError> {
     Ok(Home { path, warnings })
 }
 
-/// A file that is a link (as tools for dotfiles make them) is followed once, so that replacing it replaces what it points
-/// at and not the link. It must point at a place in `home` or in the user's own home directory.
+/// A file that is a link (as tools for dotfiles make them) is followed once, so that replacing it replaces
+/// what it points at and not the link. It must point at a place in `home` or in the user's own home
+/// directory.
 pub fn resolve_link(path: &Path, allowed: &[&Path]) -> Result<PathBuf, HomeError> {
     match rustix::fs::lstat(path) {
         Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::Symlink => {}

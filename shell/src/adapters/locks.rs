@@ -1,5 +1,5 @@
-//! Locks that are held for life: the kernel lets them go when their process ends, however it ends, so holding one is
-//! proof of life and getting one is proof of death. The file says who holds it; it is never removed.
+//! Locks that are held for life: the kernel lets them go when their process ends, however it ends, so holding
+//! one is proof of life and getting one is proof of death. The file says who holds it; it is never removed.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -58,7 +58,8 @@ pub fn hold(path: &Path, holder: &Holder) -> Result<HeldLock, LockError> {
     match files::lock_file(path) {
         Ok(file) => {
             let lock = HeldLock { file };
-            // The lock is what counts. On a full disk its body stays empty, and others cannot tell who we are.
+            // The lock is what counts. On a full disk its body stays empty, and others cannot tell who we
+            // are.
             let _ = lock.write_body(holder);
             Ok(lock)
         }
@@ -68,7 +69,8 @@ pub fn hold(path: &Path, holder: &Holder) -> Result<HeldLock, LockError> {
 }
 
 impl HeldLock {
-    /// In place: a lock file that is replaced is another lock. Emptied first: better no name than a dead one's.
+    /// In place: a lock file that is replaced is another lock. Emptied first: better no name than a dead
+    /// one's.
     fn write_body(&self, holder: &Holder) -> io::Result<()> {
         let mut body = serde_json::to_vec(holder)?;
         body.push(b'\n');
@@ -92,8 +94,8 @@ fn read_body(path: &Path) -> Option<Holder> {
     serde_json::from_slice(&body).ok()
 }
 
-/// How a writer waits for a lock of another: looks again every few milliseconds, until `wait_ms` have passed. It blocks,
-/// so it belongs on a thread of its own. For [`run_patiently`](ccells_core::store::run_patiently).
+/// How a writer waits for a lock of another: looks again every few milliseconds, until `wait_ms` have passed.
+/// It blocks, so it belongs on a thread of its own. For [`run_patiently`](ccells_core::store::run_patiently).
 pub fn patience(wait_ms: u64) -> impl FnMut() -> bool {
     let end = Instant::now() + Duration::from_millis(wait_ms);
     move || {

@@ -1,4 +1,5 @@
-//! Who this process is and whether another one lives, from `/proc`: a pid alone proves nothing, since pids are used again.
+//! Who this process is and whether another one lives, from `/proc`: a pid alone proves nothing, since pids
+//! are used again.
 
 use std::fs;
 use std::io;
@@ -73,13 +74,18 @@ fn read_stat(pid: u32) -> io::Result<Option<Stat>> {
     Ok(parse_stat(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat"))?)))
 }
 
-/// The fields after the program's name, which may itself hold blanks and brackets: state is field 3, start is field 22.
+/// The fields after the program's name, which may itself hold blanks and brackets: state is field 3, start is
+/// field 22.
 fn parse_stat(text: &str) -> Option<Stat> {
     let (_, fields) = text.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
     let state = fields.next()?;
     let start_ticks = fields.nth(18)?.parse().ok()?;
-    Some(Stat { start_ticks, has_ended: matches!(state, "Z" | "X" | "x"), is_stopped: matches!(state, "T" | "t") })
+    Some(Stat {
+        start_ticks,
+        has_ended: matches!(state, "Z" | "X" | "x"),
+        is_stopped: matches!(state, "T" | "t"),
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,223 @@
-//! stub
-use std::path::Path;
-use super::Failure;
-#[derive(Debug, clap::Args)]
-pub(super) struct Attach { id: String }
-pub(super) async fn run(_d: &Path, _v: &Attach) -> Result<u8, Failure> { Err(Failure::new(1, "stub")) }
+//! `ccells attach`: one workstream's terminal on the whole of ours. Only cells are drawn, as in the panes.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use alacritty_terminal::grid::Scroll;
+use ccells_core::ids::ContainerId;
+use ccells_core::limits;
+use ccells_core::wire::ToHolder;
+use clap::Args;
+use crossterm::event::{Event, KeyEventKind};
+use futures_util::StreamExt;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::link::{Link, exit_code, resolve};
+use super::{Failure, print};
+use crate::adapters::docker::DockerEngine;
+use crate::adapters::holder;
+use crate::adapters::signals::{Asked, Signals};
+use crate::session::{Pane, Session, Told};
+use crate::terminal::input::{self, PaneMouse};
+use crate::terminal::paint::paint;
+use crate::tui::screen::{Input, inputs};
+use crate::tui::{Leader, PaneScreen, Screen};
+
+/// Whose.
+#[derive(Debug, Args)]
+pub(super) struct Attach {
+    /// Id, unique prefix of an id, or name.
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// Does it.
+pub(super) async fn run(directory: &Path, verb: &Attach) -> Result<u8, Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        let text = format!("attach needs a terminal; `ccells logs {}` and `ccells send` do not", verb.id);
+        return Err(Failure::new(1, text));
+    }
+    let (mut link, ground) = Link::to_look(directory).await?;
+    let picture = link.show().await;
+    link.end().await;
+    let picture = picture?;
+    let (_, card) = resolve(&picture, &verb.id)?;
+    let mut view = View::open(&ground.engine, card).await?;
+    let ended = view.show().await;
+    view.session.close();
+    ground.engine.close().await;
+    ended
+}
+
+/// The terminal as it is shown.
+struct View {
+    name: String,
+    pane: Arc<Pane>,
+    session: Arc<Session>,
+    carried: tokio::task::JoinHandle<String>,
+    damage: Arc<Notify>,
+    screen: Screen,
+    /// A change came while the frame before was still on its way out.
+    is_late: bool,
+}
+
+impl View {
+    async fn open(engine: &DockerEngine, card: &Value) -> Result<Self, Failure> {
+        let text = |key: &str| card[key].as_str().unwrap_or_default();
+        let name = print::clean(text("name"));
+        if text("state") != "running" {
+            return Err(Failure::new(
+                4,
+                format!("`{name}` is {}; run `ccells resume {name}` first", text("state")),
+            ));
+        }
+        let container =
+            ContainerId::parse(text("container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
+        let directory = PathBuf::from(text("directory"));
+        let deadline = Duration::from_millis(limits::ATTACH_MS);
+        let stream = tokio::time::timeout(deadline, holder::connect(engine, &container, &directory)).await;
+        let stream = stream
+            .map_err(|_| Failure::new(5, format!("the holder of `{name}` did not answer in time")))??;
+        let mut screen = Screen::enter()?;
+        let (pane, damage) = (Arc::new(Pane::new()), Arc::new(Notify::new()));
+        let (columns, rows) = room(&mut screen);
+        pane.want_size(columns, rows);
+        let (session, queue) = Session::new(&CancellationToken::new());
+        let (own, shown, bell) = (Arc::clone(&session), Arc::clone(&pane), Arc::clone(&damage));
+        let carried = tokio::spawn(async move {
+            let tell = move |told| {
+                if matches!(told, Told::Damage | Told::Opened) {
+                    bell.notify_one();
+                }
+            };
+            own.run(stream, &shown, false, queue, &tell).await
+        });
+        Ok(Self { name, pane, session, carried, damage, screen, is_late: false })
+    }
+
+    async fn show(&mut self) -> Result<u8, Failure> {
+        let mut signals = Signals::listen()?;
+        let mut inputs = inputs();
+        let frame = Duration::from_millis(1_000 / limits::FRAMES_PER_S);
+        let mut next_frame = Instant::now();
+        self.draw();
+        loop {
+            let (damage, drained) = (Arc::clone(&self.damage), self.screen.drained());
+            tokio::select! {
+                input = inputs.next() => match input {
+                    Some(input) => if self.take(input) { return Ok(self.detached()) },
+                    None => return Ok(0),
+                },
+                reason = &mut self.carried => {
+                    let reason = reason.unwrap_or_else(|panic| panic.to_string());
+                    self.screen.leave();
+                    return Err(Failure::new(1, format!("detached from `{}`: {}", self.name, print::clean(&reason))));
+                }
+                asked = signals.next() => match asked {
+                    Asked::Suspend => self.screen.suspend()?,
+                    Asked::Continue => self.screen.resume()?,
+                    Asked::Terminate(_) => return Ok(exit_code(asked)),
+                    Asked::Hangup => {
+                        self.screen.give_up();
+                        return Ok(exit_code(asked));
+                    }
+                },
+                () = async { tokio::time::sleep_until(next_frame).await; damage.notified().await } => {
+                    next_frame = Instant::now() + frame;
+                    if self.screen.is_idle() { self.draw() } else { self.is_late = true }
+                }
+                () = drained.notified() => if std::mem::take(&mut self.is_late) { self.draw() },
+            }
+        }
+    }
+
+    /// Takes what the terminal tells; true when it is the key that detaches.
+    fn take(&mut self, input: Input) -> bool {
+        match input {
+            Input::Gone => return true,
+            Input::KnowsKittyKeys(true) => self.screen.use_kitty_keys(),
+            Input::KnowsKittyKeys(false) => {}
+            Input::Event(Event::Key(key)) if Leader::default().is(&key) => {
+                return key.kind == KeyEventKind::Press;
+            }
+            Input::Event(Event::Key(key)) => self.send(|mode| input::key(&key, mode)),
+            Input::Event(Event::Paste(text)) => self.send(|mode| input::paste(&text, mode)),
+            Input::Event(Event::FocusGained) => self.send(|mode| input::focus(true, mode)),
+            Input::Event(Event::FocusLost) => self.send(|mode| input::focus(false, mode)),
+            Input::Event(Event::Mouse(event)) => {
+                let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
+                match input::mouse(&event, mode) {
+                    PaneMouse::Send(bytes) => self.send(|_| bytes),
+                    PaneMouse::Scroll(lines) => {
+                        self.pane.with_emulator(|emulator| {
+                            emulator.term_mut().scroll_display(Scroll::Delta(lines))
+                        });
+                        self.damage.notify_one();
+                    }
+                    PaneMouse::Ignore => {}
+                }
+            }
+            Input::Event(Event::Resize(columns, rows)) => {
+                self.screen.resize(columns, rows);
+                let (columns, rows) = room(&mut self.screen);
+                if self.pane.want_size(columns, rows) {
+                    // A session that is ending needs no size.
+                    let _ending = self.session.send(ToHolder::Resize { columns, rows });
+                    self.pane.with_emulator(|emulator| emulator.resize(columns, rows));
+                }
+                self.draw();
+            }
+        }
+        false
+    }
+
+    fn send(&self, encode: impl FnOnce(alacritty_terminal::term::TermMode) -> Vec<u8>) {
+        let bytes = encode(self.pane.with_emulator(|emulator| *emulator.term().mode()));
+        if !bytes.is_empty() {
+            // A full queue means an agent that does not read: what is typed now would come much too late.
+            let _full = self.session.write(&bytes);
+        }
+    }
+
+    fn draw(&mut self) {
+        let (pane, name) = (&self.pane, &self.name);
+        self.screen.draw(|frame| {
+            let area = frame.area();
+            let inside = Rect { height: area.height.saturating_sub(1), ..area };
+            let painted = pane.with_emulator(|emulator| {
+                let term = emulator.term();
+                let screen =
+                    PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape };
+                paint(screen, inside, false, frame.buffer_mut())
+            });
+            if let Some(cursor) = painted.cursor {
+                frame.set_cursor_position(cursor);
+            }
+            let line = format!(" attached to {name}   Ctrl+] detaches, the agent works on ");
+            let line = format!("{line:<width$}", width = usize::from(area.width));
+            let style = Style::default().add_modifier(Modifier::REVERSED);
+            frame.buffer_mut().set_stringn(area.x, inside.height, line, usize::from(area.width), style);
+        });
+    }
+
+    fn detached(&mut self) -> u8 {
+        // The holder knows from the closed stream too; a word is politer.
+        let _ending = self.session.send(ToHolder::Detach);
+        self.screen.leave();
+        print::tell(&format!("detached from {}; the agent works on", self.name));
+        0
+    }
+}
+
+/// The screen without the line at the bottom.
+fn room(screen: &mut Screen) -> (u16, u16) {
+    let (columns, rows) = screen.size();
+    (columns.max(*limits::COLUMNS.start()), rows.saturating_sub(1).max(*limits::ROWS.start()))
+}

@@ -62,7 +62,7 @@ pub(super) async fn run(_directory: &Path, verb: &Doctor) -> Result<u8, Failure>
         }
         Err(failure) => look.note("engine", Grade::Failure, failure.text),
     }
-    look.report(verb)
+    Ok(look.report(verb))
 }
 
 /// Everything that was read, and what was found.
@@ -149,7 +149,11 @@ impl Look {
         self.index = self.record(&self.paths.index());
         let _heartbeat: Option<BeatRecord> = self.record(&self.paths.heartbeat());
         let count = self.states.len();
-        self.note("files", Grade::Ok, format!("{count} state files, {} intents, {} workstreams", self.intents.len(), self.facts.len()));
+        self.note(
+            "files",
+            Grade::Ok,
+            format!("{count} state files, {} intents, {} workstreams", self.intents.len(), self.facts.len()),
+        );
     }
 
     /// Whether some run is alive: then things may be under way.
@@ -164,7 +168,8 @@ impl Look {
             self.check_mode(room, 0o700);
         }
         let files = [self.paths.index(), self.paths.heartbeat()];
-        let states: Vec<PathBuf> = self.states.values().map(|state| self.paths.state(&state.repo_id)).collect();
+        let states: Vec<PathBuf> =
+            self.states.values().map(|state| self.paths.state(&state.repo_id)).collect();
         let intents: Vec<PathBuf> = self.intents.keys().map(|id| self.paths.intent(id)).collect();
         for file in files.into_iter().chain(states).chain(intents) {
             self.check_mode(&file, 0o600);
@@ -175,7 +180,11 @@ impl Look {
         let Ok(metadata) = path.symlink_metadata() else { return };
         let mode = metadata.permissions().mode() & 0o777;
         if mode & !wanted != 0 && !metadata.is_symlink() {
-            let text = format!("{} has mode {mode:04o}; fix it with: chmod {wanted:o} '{}'", path.display(), path.display());
+            let text = format!(
+                "{} has mode {mode:04o}; fix it with: chmod {wanted:o} '{}'",
+                path.display(),
+                path.display()
+            );
             self.note("modes", Grade::Failure, text);
         }
     }
@@ -187,9 +196,14 @@ impl Look {
         rooms.extend(self.states.values().map(|state| self.paths.repo(&state.repo_id)));
         for room in rooms {
             for name in self.names(&room) {
-                let is_temporary = name.starts_with('.') && (name.ends_with(".tmp") || name.ends_with(".new"));
+                let is_temporary =
+                    name.starts_with('.') && (name.ends_with(".tmp") || name.ends_with(".new"));
                 if is_temporary && !self.is_busy() {
-                    self.note("strays", Grade::Failure, format!("{} is left over", room.join(name).display()));
+                    self.note(
+                        "strays",
+                        Grade::Failure,
+                        format!("{} is left over", room.join(name).display()),
+                    );
                 }
             }
         }
@@ -203,7 +217,10 @@ impl Look {
             let lock = paths::text(&self.paths.run_lock(&beat.run));
             if self.files.apply(&FileOp::TryLock(lock.clone())).is_ok() {
                 drop(self.files.apply(&FileOp::Unlock(lock)));
-                let text = format!("run {} (pid {}) ended without a word; start ccells or run `ccells reconcile --apply`", beat.run, beat.pid);
+                let text = format!(
+                    "run {} (pid {}) ended without a word; start ccells or run `ccells reconcile --apply`",
+                    beat.run, beat.pid
+                );
                 self.note("runs", Grade::Failure, text);
             }
         }
@@ -224,16 +241,30 @@ impl Look {
             }
             let (grade, what) = match intent.operation {
                 Operation::Create => (Grade::Failure, "its creation was interrupted"),
-                Operation::Destroy { unsettled_since: Some(_), .. } => (Grade::Warning, "its removal waits for what may still land"),
+                Operation::Destroy { unsettled_since: Some(_), .. } => {
+                    (Grade::Warning, "its removal waits for what may still land")
+                }
                 Operation::Destroy { .. } => (Grade::Failure, "its removal was interrupted"),
             };
-            let text = format!("`{}` ({}): {what}; run `ccells reconcile --apply`", intent.workstream.name, intent.workstream.id);
+            let text = format!(
+                "`{}` ({}): {what}; run `ccells reconcile --apply`",
+                intent.workstream.name, intent.workstream.id
+            );
             self.note("intents", grade, text);
         }
-        let unlisted: Vec<_> = self.facts.iter().filter(|(id, _)| !self.is_known(id)).map(|(id, it)| (id.clone(), it.facts.repo_id.clone())).collect();
+        let unlisted: Vec<_> = self
+            .facts
+            .iter()
+            .filter(|(id, _)| !self.is_known(id))
+            .map(|(id, it)| (id.clone(), it.facts.repo_id.clone()))
+            .collect();
         for (id, repo) in unlisted {
             if !self.held.contains(repo.as_str()) {
-                self.note("records", Grade::Failure, format!("workstream {id} is in no state file; start ccells in its repository"));
+                self.note(
+                    "records",
+                    Grade::Failure,
+                    format!("workstream {id} is in no state file; start ccells in its repository"),
+                );
             }
         }
     }
@@ -241,10 +272,16 @@ impl Look {
     fn check_worktrees(&mut self) {
         let worktrees = self.paths.root().join("worktrees");
         for repo in self.names(&worktrees) {
-            for id in self.names(&worktrees.join(&repo)).iter().filter_map(|name| WorkstreamId::parse(name).ok()) {
+            for id in
+                self.names(&worktrees.join(&repo)).iter().filter_map(|name| WorkstreamId::parse(name).ok())
+            {
                 if !self.is_known(&id) && !self.facts.contains_key(&id) && !self.held.contains(&repo) {
                     let path = worktrees.join(&repo).join(id.as_str());
-                    self.note("worktrees", Grade::Failure, format!("{} belongs to no workstream", path.display()));
+                    self.note(
+                        "worktrees",
+                        Grade::Failure,
+                        format!("{} belongs to no workstream", path.display()),
+                    );
                 }
             }
         }
@@ -275,7 +312,14 @@ impl Look {
             for id in self.names(&registered).iter().filter_map(|name| WorkstreamId::parse(name).ok()) {
                 let worktree = self.paths.root().join("worktrees").join(&repo).join(id.as_str());
                 if !worktree.exists() && !self.intents.contains_key(&id) && !self.held.contains(&repo) {
-                    self.note("git", Grade::Warning, format!("{} is registered for a worktree that is gone", registered.join(id.as_str()).display()));
+                    self.note(
+                        "git",
+                        Grade::Warning,
+                        format!(
+                            "{} is registered for a worktree that is gone",
+                            registered.join(id.as_str()).display()
+                        ),
+                    );
                 }
             }
         }
@@ -283,33 +327,63 @@ impl Look {
 
     async fn check_engine(&mut self, engine: &DockerEngine) {
         match engine.ping_engine().await {
-            Ok(facts) => self.note("engine", Grade::Ok, format!("{} (API {}) at {}", facts.version, facts.api, engine.endpoint())),
+            Ok(facts) => self.note(
+                "engine",
+                Grade::Ok,
+                format!("{} (API {}) at {}", facts.version, facts.api, engine.endpoint()),
+            ),
             Err(error) => return self.note("engine", Grade::Failure, error.to_string()),
         }
         if engine.endpoint().starts_with("tcp://") {
-            self.note("engine", Grade::Warning, format!("{} is not encrypted: whoever can reach it is root on its machine", engine.endpoint()));
+            self.note(
+                "engine",
+                Grade::Warning,
+                format!(
+                    "{} is not encrypted: whoever can reach it is root on its machine",
+                    engine.endpoint()
+                ),
+            );
         }
         let home = boot::home_id(&self.paths);
         let containers = match engine.list_containers(&home).await {
             Ok(containers) => containers,
             Err(error) => return self.note("containers", Grade::Failure, error.to_string()),
         };
-        let tracked: BTreeSet<String> = self.index.iter().flat_map(|index| &index.containers).map(|it| it.container_id.to_string()).collect();
+        let tracked: BTreeSet<String> = self
+            .index
+            .iter()
+            .flat_map(|index| &index.containers)
+            .map(|it| it.container_id.to_string())
+            .collect();
         let mut seen: BTreeMap<WorkstreamId, usize> = BTreeMap::new();
         for container in &containers {
             let id = &container.labels.workstream;
             *seen.entry(id.clone()).or_default() += 1;
             let is_tracked = tracked.contains(container.id.as_str()) || self.intents.contains_key(id);
             if (!is_tracked || !self.is_known(id)) && !self.held.contains(container.labels.repo.as_str()) {
-                self.note("containers", Grade::Failure, format!("{} is known to no file; start ccells in its repository", container.name));
+                self.note(
+                    "containers",
+                    Grade::Failure,
+                    format!("{} is known to no file; start ccells in its repository", container.name),
+                );
             }
         }
         for (id, count) in seen.iter().filter(|(_, count)| **count > 1) {
             self.note("containers", Grade::Failure, format!("workstream {id} has {count} containers"));
         }
-        let gone: Vec<_> = self.index.iter().flat_map(|index| &index.containers).filter(|it| !containers.iter().any(|seen| seen.id == it.container_id)).map(|it| it.name.clone()).collect();
+        let gone: Vec<_> = self
+            .index
+            .iter()
+            .flat_map(|index| &index.containers)
+            .filter(|it| !containers.iter().any(|seen| seen.id == it.container_id))
+            .map(|it| it.name.clone())
+            .collect();
         for name in gone {
-            self.note("containers", Grade::Warning, format!("{name} is in the index, but gone from the engine"));
+            self.note(
+                "containers",
+                Grade::Warning,
+                format!("{name} is in the index, but gone from the engine"),
+            );
         }
         self.note("containers", Grade::Ok, format!("{} of this home", containers.len()));
         self.check_volumes(engine).await;
@@ -320,7 +394,10 @@ impl Look {
         match engine.list_volumes(&boot::home_id(&self.paths)).await {
             Ok(volumes) if !self.is_busy() => {
                 for volume in volumes {
-                    let text = format!("volume {} is used by no container; run `ccells reconcile --apply`", volume.name);
+                    let text = format!(
+                        "volume {} is used by no container; run `ccells reconcile --apply`",
+                        volume.name
+                    );
                     self.note("volumes", Grade::Failure, text);
                 }
             }
@@ -329,17 +406,28 @@ impl Look {
         }
     }
 
-    fn report(&self, verb: &Doctor) -> Result<u8, Failure> {
+    fn report(&self, verb: &Doctor) -> u8 {
         let worst = self.findings.iter().map(|finding| finding.grade).max().unwrap_or(Grade::Ok);
         if verb.json {
-            let findings: Vec<Value> = self.findings.iter().map(|it| json!({ "check": it.check, "grade": it.grade.as_str(), "text": it.text })).collect();
-            print::json(&json!({ "ok": worst < Grade::Failure, "home": self.paths.root().display().to_string(), "findings": findings }));
+            let findings: Vec<Value> = self
+                .findings
+                .iter()
+                .map(|it| json!({ "check": it.check, "grade": it.grade.as_str(), "text": it.text }))
+                .collect();
+            print::json(
+                &json!({ "ok": worst < Grade::Failure, "home": self.paths.root().display().to_string(), "findings": findings }),
+            );
         } else {
             for finding in self.findings.iter().filter(|it| !verb.check || it.grade == Grade::Failure) {
-                print::say(&format!("{:<8}{:<12}{}", finding.grade.as_str(), finding.check, print::clean(&finding.text)));
+                print::say(&format!(
+                    "{:<8}{:<12}{}",
+                    finding.grade.as_str(),
+                    finding.check,
+                    print::clean(&finding.text)
+                ));
             }
         }
-        Ok(u8::from(worst == Grade::Failure))
+        u8::from(worst == Grade::Failure)
     }
 }
 

@@ -64,7 +64,9 @@ pub(super) async fn each(
             Err(failure) => {
                 code = if code == 0 { failure.code } else { code };
                 if is_json {
-                    results.push(json!({ "id": wanted, "ok": false, "code": failure.code, "error": failure.text }));
+                    results.push(
+                        json!({ "id": wanted, "ok": false, "code": failure.code, "error": failure.text }),
+                    );
                 } else {
                     print::complain(&failure.text);
                 }
@@ -77,7 +79,11 @@ pub(super) async fn each(
     Ok(code)
 }
 
-async fn one(link: &mut Link, request: Request, card: &Value) -> Result<Result<(Value, String), Failure>, Failure> {
+async fn one(
+    link: &mut Link,
+    request: Request,
+    card: &Value,
+) -> Result<Result<(Value, String), Failure>, Failure> {
     let answer = link.call(request).await?;
     Ok(match answer.refusal {
         Some(refusal) => Err(refusal.into()),

@@ -62,10 +62,7 @@ impl Link {
 
     /// Asks. A signal ends the wait: a creation is taken back, everything else is left to be taken up again.
     pub(super) async fn call(&mut self, request: Request) -> Result<Answer, Failure> {
-        let cancel = match &request {
-            Request::New { id, .. } => Some(id.clone()),
-            _ => None,
-        };
+        let cancel = if let Request::New { id, .. } = &request { Some(id.clone()) } else { None };
         match self {
             Self::Other(socket, signals) => {
                 let call = control::call(socket, &request);
@@ -108,7 +105,10 @@ async fn own_call(
     cancel: Option<WorkstreamId>,
 ) -> Result<Answer, Failure> {
     let Some(ask) = request.ask() else {
-        return Ok(control::into_answer(Ok(ccells_core::effect::Done { workstream: None, note: String::new() }), &mut run.desk));
+        return Ok(control::into_answer(
+            Ok(ccells_core::effect::Done { workstream: None, note: String::new() }),
+            &mut run.desk,
+        ));
     };
     let desk = run.desk.clone();
     let wish = desk.ask(ask);
@@ -126,7 +126,10 @@ async fn own_call(
                 return Err(ended_by(asked));
             }
             tokio::select! {
-                _taken_back = &mut wish => return Err(ended_by(asked)),
+                outcome = &mut wish => {
+                    let text = outcome.map_or_else(|refusal| refusal.text, |done| done.note);
+                    return Err(Failure::new(exit_code(asked), text));
+                }
                 again = signals.next() => std::process::exit(i32::from(exit_code(again))),
             }
         }
@@ -153,7 +156,10 @@ pub(super) fn exit_code(asked: Asked) -> u8 {
 }
 
 fn ended_by(asked: Asked) -> Failure {
-    Failure::new(exit_code(asked), "ended by a signal; what was in flight is taken up by the next `ccells reconcile`")
+    Failure::new(
+        exit_code(asked),
+        "ended by a signal; what was in flight is taken up by the next `ccells reconcile`",
+    )
 }
 
 fn socket(ground: &Ground) -> Result<std::path::PathBuf, Failure> {
@@ -167,20 +173,28 @@ fn socket(ground: &Ground) -> Result<std::path::PathBuf, Failure> {
 /// The workstream that the user means: by id, by name, or by the unique beginning (or end) of an id.
 pub(super) fn resolve<'a>(picture: &'a Value, wanted: &str) -> Result<(WorkstreamId, &'a Value), Failure> {
     let all = picture["workstreams"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let exact: Vec<_> = all.iter().filter(|card| text(card, "id") == wanted || text(card, "name") == wanted).collect();
+    let exact: Vec<_> =
+        all.iter().filter(|card| text(card, "id") == wanted || text(card, "name") == wanted).collect();
     let near = |card: &Value| {
         let id = text(card, "id");
-        id.starts_with(wanted) || (wanted.len() >= 4 && id.ends_with(wanted)) || text(card, "name").starts_with(wanted)
+        id.starts_with(wanted)
+            || (wanted.len() >= 4 && id.ends_with(wanted))
+            || text(card, "name").starts_with(wanted)
     };
     let found = if exact.is_empty() { all.iter().filter(|card| near(card)).collect() } else { exact };
     match found[..] {
         [card] => {
-            let id = WorkstreamId::parse(text(card, "id")).map_err(|error| Failure::new(1, error.to_string()))?;
+            let id =
+                WorkstreamId::parse(text(card, "id")).map_err(|error| Failure::new(1, error.to_string()))?;
             Ok((id, card))
         }
-        [] => Err(Failure::new(3, format!("there is no workstream `{wanted}`; `ccells ls` shows those there are"))),
+        [] => Err(Failure::new(
+            3,
+            format!("there is no workstream `{wanted}`; `ccells ls` shows those there are"),
+        )),
         _ => {
-            let names: Vec<_> = found.iter().map(|card| format!("{} ({})", text(card, "name"), text(card, "id"))).collect();
+            let names: Vec<_> =
+                found.iter().map(|card| format!("{} ({})", text(card, "name"), text(card, "id"))).collect();
             Err(Failure::new(4, format!("`{wanted}` is not unique: {}", names.join(", "))))
         }
     }
@@ -203,7 +217,9 @@ mod tests {
             { "id": "01jd8z5q0v3x7k2m9n4p6r8s2v", "name": "login-2" },
             { "id": "01kd8z5q0v3x7k2m9n4p6r8s3w", "name": "docs" },
         ]});
-        let found = |wanted: &str| resolve(&picture, wanted).map(|(_, card)| card["name"].clone()).map_err(|failure| failure.code);
+        let found = |wanted: &str| {
+            resolve(&picture, wanted).map(|(_, card)| card["name"].clone()).map_err(|failure| failure.code)
+        };
         assert_eq!(found("login"), Ok(json!("login")), "an exact name wins over a beginning");
         assert_eq!(found("01k"), Ok(json!("docs")));
         assert_eq!(found("r8s2v"), Ok(json!("login-2")));

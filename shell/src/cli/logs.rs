@@ -70,7 +70,8 @@ impl Printer {
         let grid = emulator.term().grid();
         let history = grid.history_size();
         // A full scrollback forgets from its top: then the count stands still, and the newest lines are new.
-        let fresh = if history >= limits::SCROLLBACK_LINES { 1 } else { history.saturating_sub(self.printed) };
+        let fresh =
+            if history >= limits::SCROLLBACK_LINES { 1 } else { history.saturating_sub(self.printed) };
         for back in (1..=fresh.min(history)).rev() {
             print::say(&text(emulator, -i32::try_from(back).unwrap_or(0)));
         }

@@ -42,7 +42,8 @@ pub(super) async fn run(directory: &Path, verb: &Ls) -> Result<u8, Failure> {
 }
 
 fn print_table(workstreams: &[Value], all: bool) {
-    let mut rows = vec![vec!["ID".to_string(), "NAME".into(), "STATE".into(), "AGENT".into(), "BRANCH".into()]];
+    let mut rows =
+        vec![vec!["ID".to_string(), "NAME".into(), "STATE".into(), "AGENT".into(), "BRANCH".into()]];
     if all {
         rows[0].extend(["CONTAINER".into(), "CREATED".into(), "WORKTREE".into()]);
     }
@@ -50,7 +51,8 @@ fn print_table(workstreams: &[Value], all: bool) {
         let text = |key: &str| print::clean(card[key].as_str().unwrap_or("-"));
         let agent = &card["agent"];
         let status = agent["exit"].as_str().or(agent["status"].as_str()).unwrap_or("-");
-        let mut row = vec![short(&text("id")), text("name"), state(card), print::clean(status), text("branch")];
+        let mut row =
+            vec![short(&text("id")), text("name"), state(card), print::clean(status), text("branch")];
         if all {
             let container: String = text("container_id").chars().take(12).collect();
             row.extend([container, text("created_at"), text("worktree")]);

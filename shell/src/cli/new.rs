@@ -88,7 +88,8 @@ fn watch(link: &Link, id: &WorkstreamId) -> Option<tokio::task::JoinHandle<()>> 
     Some(tokio::spawn(async move {
         let mut last = 0;
         while desk.snapshots.changed().await.is_ok() {
-            let progress = desk.snapshots.borrow_and_update().as_deref().and_then(|picture| picture.card(&id)?.progress);
+            let progress =
+                desk.snapshots.borrow_and_update().as_deref().and_then(|picture| picture.card(&id)?.progress);
             if let Some(progress) = progress.filter(|progress| progress.index > last) {
                 last = progress.index;
                 print::tell(&format!("[{:>2}/{}] {}", progress.index, progress.of, progress.step));
@@ -107,4 +108,3 @@ fn read_prompt() -> Result<String, Failure> {
     }
     Ok(text.trim_end().to_string())
 }
-

@@ -9,12 +9,6 @@ pub(super) fn say(text: &str) {
     let _reader_gone = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// Bytes for the user, as they are.
-pub(super) fn say_raw(bytes: &[u8]) {
-    let mut out = std::io::stdout().lock();
-    let _reader_gone = out.write_all(bytes).and_then(|()| out.flush());
-}
-
 /// One JSON document.
 pub(super) fn json(value: &Value) {
     say(&serde_json::to_string_pretty(value).unwrap_or_default());

@@ -48,7 +48,7 @@ pub(super) async fn run(directory: &Path, verb: &Reconcile) -> Result<u8, Failur
     } else {
         show(&before, verb.apply);
     }
-    Ok(if is_heard { 0 } else { 1 })
+    Ok(u8::from(!is_heard))
 }
 
 async fn apply(link: &mut Link, ground: &Ground) -> Result<Value, Failure> {
@@ -78,10 +78,16 @@ fn show(picture: &Value, is_applied: bool) {
     for finding in &findings {
         let id = finding["id"].as_str().unwrap_or_default();
         let cards = picture["workstreams"].as_array().into_iter().flatten();
-        let name = cards.filter(|card| card["id"] == id).find_map(|card| card["name"].as_str()).unwrap_or("?");
+        let name =
+            cards.filter(|card| card["id"] == id).find_map(|card| card["name"].as_str()).unwrap_or("?");
         let text = |key: &str| finding[key].as_str().unwrap_or_default().to_string();
         let verb = if is_applied { "did" } else { "would" };
-        print::say(&format!("{id}  {}: {} ({verb}: {})", print::clean(name), text("verdict"), text("default")));
+        print::say(&format!(
+            "{id}  {}: {} ({verb}: {})",
+            print::clean(name),
+            text("verdict"),
+            text("default")
+        ));
     }
     if !is_applied && !findings.is_empty() {
         print::say("run `ccells reconcile --apply` to do it");

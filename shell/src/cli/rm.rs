@@ -32,7 +32,8 @@ pub(super) async fn run(directory: &Path, verb: &Rm) -> Result<u8, Failure> {
     let ground = ground(directory).await?;
     let mut link = Link::to_change(&ground, Purpose::Verb).await?;
     let (force, keep_branch) = (verb.force, verb.keep_branch);
-    let outcome = each(&mut link, &verb.ids, verb.json, |id| Request::Remove { id, force, keep_branch }).await;
+    let outcome =
+        each(&mut link, &verb.ids, verb.json, |id| Request::Remove { id, force, keep_branch }).await;
     link.end().await;
     let code = outcome?;
     if code == 4 && !force {

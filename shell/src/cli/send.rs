@@ -43,7 +43,10 @@ pub(super) async fn run(directory: &Path, verb: &Send) -> Result<u8, Failure> {
     let (_, card) = resolve(&picture, &verb.id)?;
     let mut line = Line::open(&ground.engine, card, false).await?;
     if !line.is_agent_running {
-        return Err(Failure::new(4, format!("the agent of `{}` has ended; run `ccells restart {}`", verb.id, verb.id)));
+        return Err(Failure::new(
+            4,
+            format!("the agent of `{}` has ended; run `ccells restart {}`", verb.id, verb.id),
+        ));
     }
     let text = verb.text.join(" ");
     let is_bracketed = line.emulator().term().mode().contains(TermMode::BRACKETED_PASTE);
@@ -55,7 +58,11 @@ pub(super) async fn run(directory: &Path, verb: &Send) -> Result<u8, Failure> {
         line.send(&ToHolder::Input(b"\r".to_vec())).await?;
         line.settle().await?;
     }
-    print::tell(&format!("sent {} bytes to {}", text.len(), print::clean(card["name"].as_str().unwrap_or_default())));
+    print::tell(&format!(
+        "sent {} bytes to {}",
+        text.len(),
+        print::clean(card["name"].as_str().unwrap_or_default())
+    ));
     Ok(0)
 }
 
@@ -64,7 +71,11 @@ const ENTER_AFTER: Duration = Duration::from_millis(150);
 /// The text as a paste, without anything that could end the paste early.
 fn pasted(text: &str, is_bracketed: bool) -> Vec<u8> {
     let text: String = text.chars().filter(|it| *it == '\n' || *it == '\t' || !it.is_control()).collect();
-    if is_bracketed { format!("\x1b[200~{text}\x1b[201~").into_bytes() } else { text.replace('\n', "\r").into_bytes() }
+    if is_bracketed {
+        format!("\x1b[200~{text}\x1b[201~").into_bytes()
+    } else {
+        text.replace('\n', "\r").into_bytes()
+    }
 }
 
 /// A verb's own line to a holder.
@@ -83,13 +94,19 @@ impl Line {
         let text = |key: &str| card[key].as_str().unwrap_or_default();
         let name = print::clean(text("name"));
         if text("state") != "running" {
-            return Err(Failure::new(4, format!("`{name}` is {}; run `ccells resume {name}` first", text("state"))));
+            return Err(Failure::new(
+                4,
+                format!("`{name}` is {}; run `ccells resume {name}` first", text("state")),
+            ));
         }
-        let container = ContainerId::parse(text("container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
+        let container =
+            ContainerId::parse(text("container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
         let directory = PathBuf::from(text("directory"));
         let deadline = Duration::from_millis(limits::ATTACH_MS);
         let late = || Failure::new(5, format!("the holder of `{name}` did not answer in time"));
-        let stream = timeout(deadline, holder::connect(engine, &container, &directory)).await.map_err(|_| late())??;
+        let stream = timeout(deadline, holder::connect(engine, &container, &directory))
+            .await
+            .map_err(|_| late())??;
         let emulator = Emulator::pane(80, 24, limits::SCROLLBACK_LINES);
         let decoder = Decoder::new();
         let mut line = Self { stream, decoder, emulator, pings: 0, ponged: 0, is_agent_running: false };
@@ -134,7 +151,9 @@ impl Line {
                 FromHolder::Welcome { columns, rows, .. } | FromHolder::Resized { columns, rows } => {
                     self.emulator.resize(columns, rows);
                 }
-                FromHolder::Snapshot { bytes, .. } | FromHolder::Output { bytes, .. } => self.emulator.feed(&bytes),
+                FromHolder::Snapshot { bytes, .. } | FromHolder::Output { bytes, .. } => {
+                    self.emulator.feed(&bytes)
+                }
                 FromHolder::Agent(report) => self.is_agent_running = report.life == AgentLife::Running,
                 FromHolder::Pong(number) => self.ponged = number,
                 FromHolder::Refused { reason } => return Err(Failure::new(4, print::clean(&reason))),

@@ -1,4 +1,165 @@
-//! stub
+//! `ccells` without a verb: the screen.
+
+use std::io::IsTerminal;
 use std::path::Path;
-use super::Failure;
-pub(super) async fn run(_d: &Path) -> Result<u8, Failure> { Err(Failure::new(1, "stub")) }
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccells_core::event::Purpose;
+use ccells_core::ids::WorkstreamId;
+use ccells_core::snapshot::{ShutdownOutcome, Snapshot};
+use tokio::sync::{mpsc, watch};
+
+use super::{Failure, ground, link, print};
+use crate::adapters::entropy;
+use crate::adapters::signals::{Asked, Signals};
+use crate::boot::Wanted;
+use crate::driver::{Ended, Notice, Wish};
+use crate::runs::{Run, sweep_volumes};
+use crate::tui::screen::{inputs, watch_hangup};
+use crate::tui::{self, Interrupt, Leader, Screen, Theme, TuiAsk, TuiPorts};
+
+/// How long the engine's endpoint may take to be found missing before the screen opens all the same.
+const KNOCK: Duration = Duration::from_millis(300);
+
+/// Does it.
+pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        let text = "the screen needs a terminal on standard input and output; the verbs do not (see `ccells --help`)";
+        return Err(Failure::new(1, text));
+    }
+    let ground = ground(directory).await?;
+    knock(&ground.engine).await?;
+    let mut signals = Signals::listen()?;
+    let run = Run::begin(&ground, Wanted::WriteOrLook, Purpose::Interactive)?;
+    if run.is_writer {
+        run.serve()?;
+        let (engine, paths) = (ground.engine.clone(), run.paths.clone());
+        tokio::spawn(async move { sweep_volumes(&engine, &paths).await });
+    }
+    let (interrupts, interrupted) = mpsc::channel(8);
+    watch_hangup(interrupts.clone())?;
+    let (desk, on_quit) = (run.desk.clone(), run.config.on_quit);
+    let (ports, mut run) = into_ports(run, interrupted);
+    let screen = Screen::enter()?;
+    let mut ending = run.desk.clone();
+    tokio::spawn(async move {
+        if ending.wait_for(|picture| picture.shutdown.is_some()).await.is_some() {
+            link::watchdog(1);
+        }
+    });
+    let (signalled, code) = watch::channel(0);
+    let forward = tokio::spawn(async move {
+        let mut code = 0;
+        loop {
+            let asked = signals.next().await;
+            let interrupt = match asked {
+                Asked::Terminate(_) => Interrupt::Terminate,
+                Asked::Hangup => Interrupt::Hangup,
+                Asked::Suspend => Interrupt::Suspend,
+                Asked::Continue => Interrupt::Continue,
+            };
+            if matches!(interrupt, Interrupt::Terminate | Interrupt::Hangup) {
+                if code != 0 {
+                    // The second signal: everything that counts is durable already.
+                    tui::screen::restore_now();
+                    std::process::exit(i32::from(link::exit_code(asked)));
+                }
+                code = link::exit_code(asked);
+                signalled.send_replace(code);
+                let desk = desk.clone();
+                tokio::spawn(
+                    async move { desk.ask(ccells_core::event::Ask::Quit { policy: on_quit }).await },
+                );
+            }
+            if interrupts.send(interrupt).await.is_err() {
+                return;
+            }
+        }
+    });
+    let shown = tui::run(ports, screen, inputs()).await;
+    if shown == tui::Ended::TerminalGone {
+        let desk = run.desk.clone();
+        tokio::spawn(async move { desk.ask(ccells_core::event::Ask::Quit { policy: on_quit }).await });
+    }
+    run.notices.close();
+    let ended = run.wait().await;
+    ground.engine.close().await;
+    forward.abort();
+    if shown != tui::Ended::TerminalGone {
+        report(&ended);
+    }
+    let code = *code.borrow();
+    Ok(if code == 0 { u8::from(!ended.is_complete) } else { code })
+}
+
+/// An endpoint that nobody listens at is told before the screen opens; one that only hangs is not waited for.
+async fn knock(engine: &crate::adapters::docker::DockerEngine) -> Result<(), Failure> {
+    use ccells_core::ports::{Engine, EngineError};
+    match tokio::time::timeout(KNOCK, engine.ping_engine()).await {
+        Ok(Err(error @ EngineError::Unreachable { .. })) => Err(Failure::new(1, error.to_string())),
+        Ok(Ok(_) | Err(_)) | Err(_) => Ok(()),
+    }
+}
+
+/// What the screen needs of the run, and the run without it.
+fn into_ports(mut run: Run, interrupts: mpsc::Receiver<Interrupt>) -> (TuiPorts, Run) {
+    let (asks, mut asked) = mpsc::channel::<TuiAsk>(16);
+    let wishes = run.desk.wishes();
+    tokio::spawn(async move {
+        while let Some(TuiAsk { ask, reply }) = asked.recv().await {
+            if wishes.send(Wish { ask, reply }).await.is_err() {
+                return;
+            }
+        }
+    });
+    let (told, notices) = mpsc::channel(64);
+    let (_, silent) = mpsc::unbounded_channel();
+    let mut heard = std::mem::replace(&mut run.notices, silent);
+    tokio::spawn(async move {
+        while let Some(Notice { level, text }) = heard.recv().await {
+            if told.send(tui::Notice { level, text }).await.is_err() {
+                return;
+            }
+        }
+    });
+    let no_color = std::env::var_os("NO_COLOR");
+    let ports = TuiPorts {
+        snapshots: run.desk.snapshots.clone(),
+        panes: Arc::clone(&run.sessions) as Arc<dyn tui::Panes>,
+        asks,
+        notices,
+        damage: Arc::clone(&run.damage),
+        interrupts,
+        on_quit: run.config.on_quit,
+        clock: Arc::new(run.clock),
+        draw_identity: Box::new(draw_identity),
+        leader: Leader::default(),
+        theme: Theme::from_no_color(no_color.as_deref()),
+    };
+    (ports, run)
+}
+
+fn draw_identity() -> (WorkstreamId, String) {
+    let id = WorkstreamId::parse(&entropy::ulid()).expect("a ULID is a workstream id");
+    (id, entropy::uuid())
+}
+
+/// What became of each agent, for the shell's scrollback.
+fn report(ended: &Ended) {
+    let Some(picture) = ended.snapshot.as_deref() else { return };
+    let outcomes = picture.shutdown.iter().flat_map(|shutdown| &shutdown.outcomes);
+    for (id, outcome) in outcomes {
+        let outcome = match outcome {
+            ShutdownOutcome::Paused => "paused; the next start resumes it".to_string(),
+            ShutdownOutcome::KeptRunning => "still running".to_string(),
+            ShutdownOutcome::Waiting => "not paused: the engine did not answer in time".to_string(),
+            ShutdownOutcome::Failed(reason) => format!("not paused: {}", print::clean(reason)),
+        };
+        print::tell(&format!("{}: {outcome}", name(picture, id)));
+    }
+}
+
+fn name(picture: &Snapshot, id: &WorkstreamId) -> String {
+    picture.card(id).map_or_else(|| id.to_string(), |card| print::clean(&card.name))
+}

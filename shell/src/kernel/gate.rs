@@ -1,5 +1,5 @@
-//! Close against use: whoever is inside a resource keeps it open, exactly one closer releases it, and after any `close`
-//! returned nobody is inside and nobody gets in.
+//! Close against use: whoever is inside a resource keeps it open, exactly one closer releases it, and after
+//! any `close` returned nobody is inside and nobody gets in.
 
 use std::marker::PhantomData;
 use std::sync::PoisonError;
@@ -28,8 +28,9 @@ pub struct Gate {
     changed: Condvar,
 }
 
-/// The right to use the resource until this is dropped. Hold it for bounded work only, never while waiting for something
-/// that `close`'s `wake` does not end. It cannot leave its thread, so no task can keep it over an await:
+/// The right to use the resource until this is dropped. Hold it for bounded work only, never while waiting
+/// for something that `close`'s `wake` does not end. It cannot leave its thread, so no task can keep it over
+/// an await:
 ///
 /// ```compile_fail
 /// fn is_send<T: Send>() {}
@@ -63,9 +64,10 @@ impl Gate {
         Some(Pass { gate: self, stays_here: PhantomData })
     }
 
-    /// Closes: lets nobody in, calls `wake` so that those inside come out, waits for them, and calls `release`, once for
-    /// all closers. Returns when the resource is released, whoever did it; `true` when it was us. Must not be called
-    /// with a [`Pass`] in hand. It waits no longer than the work inside takes, so async code may call it.
+    /// Closes: lets nobody in, calls `wake` so that those inside come out, waits for them, and calls
+    /// `release`, once for all closers. Returns when the resource is released, whoever did it; `true` when it
+    /// was us. Must not be called with a [`Pass`] in hand. It waits no longer than the work inside takes, so
+    /// async code may call it.
     pub fn close(&self, wake: impl FnOnce(), release: impl FnOnce()) -> bool {
         let mut state = whole(self.state.lock());
         if state.phase != Phase::Open {

@@ -1,5 +1,5 @@
-//! Coalescing single writer: any thread saves, one thread writes, the newest value wins, and a ticket is answered only
-//! when its value (or a newer one) is durable or its write has failed.
+//! Coalescing single writer: any thread saves, one thread writes, the newest value wins, and a ticket is
+//! answered only when its value (or a newer one) is durable or its write has failed.
 
 use std::sync::PoisonError;
 
@@ -50,7 +50,8 @@ impl<T, E: Clone> Saver<T, E> {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Hands a value over and returns the ticket to wait for; `None` once stopped. It replaces a value that waits.
+    /// Hands a value over and returns the ticket to wait for; `None` once stopped. It replaces a value that
+    /// waits.
     pub fn save(&self, value: T) -> Option<u64> {
         let mut state = whole(self.state.lock());
         if state.is_stopping || state.is_over {

@@ -1,5 +1,5 @@
-//! A simulated disk: what processes see, what would survive a power cut, and everything that may lie between the two.
-//! Several processes share a disk; each has its own handle, its own locks and its own end.
+//! A simulated disk: what processes see, what would survive a power cut, and everything that may lie between
+//! the two. Several processes share a disk; each has its own handle, its own locks and its own end.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,7 +68,8 @@ struct State {
 struct ProcessState {
     is_dead: bool,
     dies_at: Option<u64>,
-    /// The files it has open to write, by the path it used: a descriptor stays with its file, whatever becomes of the name.
+    /// The files it has open to write, by the path it used: a descriptor stays with its file, whatever
+    /// becomes of the name.
     open: BTreeMap<String, u64>,
     /// The files it has locked, by the path it used.
     locks: BTreeMap<String, u64>,
@@ -97,7 +98,8 @@ struct Content {
     bytes: Vec<u8>,
     /// What is on the platter; `bytes` begins with it unless a sync failed.
     durable: Vec<u8>,
-    /// Ranges whose bytes were thrown away when a sync failed: the kernel shows them and will never write them.
+    /// Ranges whose bytes were thrown away when a sync failed: the kernel shows them and will never write
+    /// them.
     dropped: Vec<(usize, usize)>,
     has_failed_sync: bool,
 }
@@ -161,6 +163,25 @@ impl Disk {
         let mut files = BTreeMap::new();
         self.lock().walk(ROOT, "", &mut files);
         files
+    }
+
+    /// Shows a file to `look`: as processes see it, or as a power cut that loses everything unsynced would leave it.
+    pub fn look<T>(&self, path: &PathText, is_durable: bool, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let state = self.lock();
+        let mut node = ROOT;
+        for name in path.as_str().split('/').filter(|name| !name.is_empty()) {
+            let Node::Directory(listing) = &state.nodes[&node] else { return None };
+            node = *if is_durable { &listing.durable } else { &listing.names }.get(name)?;
+        }
+        match &state.nodes[&node] {
+            Node::Directory(_) => None,
+            Node::File(content) => Some(look(if is_durable { &content.durable } else { &content.bytes })),
+        }
+    }
+
+    /// The names in a directory, if it is there.
+    pub fn names(&self, path: &PathText) -> Option<Vec<String>> {
+        self.lock().list(path).ok()
     }
 
     /// Puts bytes where nobody wrote them: a rotten sector, a hand edit. Durable at once. The directory must be there.
@@ -252,7 +273,8 @@ impl State {
         Ok(FileOk::Done)
     }
 
-    // --- What goes wrong -------------------------------------------------------------------------------------------
+    // --- What goes wrong
+    // -------------------------------------------------------------------------------------------
 
     /// The error this operation is to have, if any, among those its kind can have.
     fn fault(&mut self, number: u64, op: &FileOp) -> Option<FileError> {
@@ -335,9 +357,11 @@ impl State {
         }
     }
 
-    // --- What each operation does ------------------------------------------------------------------------------------
+    // --- What each operation does
+    // ------------------------------------------------------------------------------------
 
-    /// The directory a path is in, and the path's last name. Every directory on the way must be there and be one.
+    /// The directory a path is in, and the path's last name. Every directory on the way must be there and be
+    /// one.
     fn find_parent(&self, path: &str) -> Result<(u64, String), FileError> {
         let (directories, name) = path.rsplit_once('/').ok_or(FileError::NotFound)?;
         let mut node = ROOT;
@@ -433,7 +457,8 @@ impl State {
         Ok(self.listing(node)?.names.keys().cloned().collect())
     }
 
-    /// Durable at once, and all that happened in the directory above with it: the real adapter syncs that one.
+    /// Durable at once, and all that happened in the directory above with it: the real adapter syncs that
+    /// one.
     fn make_dir(&mut self, path: &str) -> Result<(), FileError> {
         let (directory, name) = match self.find_parent(path) {
             Ok(found) => found,
@@ -619,8 +644,8 @@ impl Change {
 }
 
 impl Content {
-    /// Of the bytes beyond the last sync any prefix survives; the rest is missing, or is zeros as of a block that was
-    /// allocated and never written.
+    /// Of the bytes beyond the last sync any prefix survives; the rest is missing, or is zeros as of a block
+    /// that was allocated and never written.
     fn lose_power(&mut self, choices: &Choices) {
         let mut bytes = self.bytes.clone();
         for (from, to) in &self.dropped {

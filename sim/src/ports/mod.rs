@@ -1,3 +1,5 @@
 //! The simulated side of each port.
 
+pub mod engine;
 pub mod files;
+pub mod git;

@@ -1,0 +1,289 @@
+//! What the engine does by itself, and what becomes of everything when it does not answer: nothing is lost.
+
+use super::conversation::{check, check_in};
+use super::world::World;
+
+fn made() -> World {
+    check("quietly boot\nquietly all ok\nmade fix-login")
+}
+
+#[test]
+fn an_engine_that_is_lost_changes_nothing_and_is_asked_until_it_answers() {
+    check_in(
+        &mut made(),
+        "
+        lost
+            -> Notify error: the stream ended. Nothing is lost or deleted; ccells keeps asking.
+        show
+            = the engine is down: the stream ended
+            = fix-login: unknown, attached
+        wait 500ms
+            -> WatchEngine
+            -> ListContainers
+        fail ListContainers unreachable
+        ask 1 new another
+            -> Reply 1 failed: the engine at the socket does not answer: refused; try again when the engine answers
+        wait 1500ms
+            -> ListContainers
+        fail ListContainers unreachable
+        wait 4s
+            -> ListContainers
+            -> Beat 2
+        show
+            = the engine is down: the engine at the socket does not answer: refused
+            = fix-login: unknown, attached
+        ok ListContainers
+            -> Notify info: the engine answers again
+        show
+            = fix-login: running, attached
+        ",
+    );
+}
+
+#[test]
+fn a_silent_engine_at_the_start_is_told_once_and_judged_when_it_answers() {
+    check(
+        "
+        given state fix-login
+        engine fix-login running
+        boot
+            -> Beat 1
+            -> WatchEngine
+            -> ListContainers
+        ask 1 pause fix-login
+        show
+            = fix-login: unknown
+        fail ListContainers unreachable
+            -> Reply 1 failed: the engine at the socket does not answer: refused; try again when the engine answers
+        show
+            = the engine is down: the engine at the socket does not answer: refused
+            = fix-login: unknown
+        wait 500ms
+            -> ListContainers
+        ok ListContainers
+            -> Notify info: the engine answers again
+            -> TrackContainer fix-login running
+            -> OpenSession fix-login c1
+        show
+            = fix-login: running
+        ",
+    );
+}
+
+#[test]
+fn a_container_that_died_or_was_changed_by_others_is_shown_as_it_is() {
+    check_in(
+        &mut made(),
+        "
+        engine fix-login exited
+        changed
+            -> ListContainers
+        ok ListContainers
+        show
+            = fix-login: stopped, attached
+        engine fix-login running
+        changed
+            -> ListContainers
+        ok ListContainers
+        engine fix-login paused
+        changed
+            -> ListContainers
+        ok ListContainers
+        show
+            = fix-login: paused, attached
+        ask 1 resume fix-login
+            -> UnpauseContainer fix-login c1
+        ",
+    );
+}
+
+#[test]
+fn a_container_that_was_removed_by_others_can_be_made_again_around_its_work() {
+    check_in(
+        &mut made(),
+        "
+        engine fix-login gone
+        changed
+            -> ListContainers
+        ok ListContainers
+            -> UntrackContainer fix-login
+            -> CloseSession fix-login
+        show
+            = fix-login: lost (its container is gone; its worktree and branch are kept)
+        ask 1 pause fix-login
+            -> Reply 1 conflict: `fix-login` has no container that we see; resume it first
+        ask 2 resume fix-login
+            -> WriteIntent fix-login create
+        all ok
+            -> PinBase fix-login
+            -> AddWorktree fix-login
+            -> BuildHome fix-login
+            -> CreateContainer fix-login ccells-web-00000000000000000000000001
+            -> TrackContainer fix-login created
+            -> UploadHolder fix-login c2
+            -> StartContainer fix-login c2
+            -> TrackContainer fix-login running
+            -> SaveState of fix-login
+            -> ClearIntent fix-login
+            -> Reply 2 ok running
+            -> OpenSession fix-login c2
+        show
+            = fix-login: running, attached
+        ",
+    );
+}
+
+#[test]
+fn a_lost_container_that_comes_back_is_taken_as_it_is() {
+    check_in(
+        &mut made(),
+        "
+        engine fix-login gone
+        changed
+            -> ListContainers
+        quietly all ok
+        engine fix-login paused
+        changed
+            -> ListContainers
+        all ok
+            -> TrackContainer fix-login paused
+        show
+            = fix-login: paused
+        ",
+    );
+}
+
+#[test]
+fn a_container_that_is_gone_when_a_making_is_taken_up_again_is_made_anew() {
+    check_in(
+        &mut super::create::creating_at(8),
+        "
+        engine fix-login gone
+        fail StartContainer absent
+            -> Reply 1 failed: `fix-login`: the engine's words
+            -> ListContainers
+        ok ListContainers
+        ask 2 resume fix-login
+            -> CreateContainer fix-login ccells-web-00000000000000000000000001
+        all ok
+            -> TrackContainer fix-login created
+            -> UploadHolder fix-login c2
+            -> StartContainer fix-login c2
+            -> TrackContainer fix-login running
+            -> SaveState of fix-login
+            -> ClearIntent fix-login
+            -> Reply 2 ok running
+            -> OpenSession fix-login c2
+        ",
+    );
+}
+
+#[test]
+fn changes_during_a_listing_are_looked_at_again() {
+    check_in(
+        &mut made(),
+        "
+        changed
+            -> ListContainers
+        changed
+        changed
+        ok ListContainers
+            -> ListContainers
+        ok ListContainers
+        ",
+    );
+}
+
+#[test]
+fn the_containers_are_listed_now_and_then_without_any_change() {
+    check_in(
+        &mut made(),
+        "
+        quietly wait 44s
+        wait 1s
+            -> Beat 10
+            -> ListContainers
+        ",
+    );
+}
+
+#[test]
+fn a_listing_that_was_asked_for_before_a_change_does_not_undo_it() {
+    check_in(
+        &mut made(),
+        "
+        changed
+            -> ListContainers
+        ask 1 pause fix-login
+            -> PauseContainer fix-login c1
+        quietly ok PauseContainer
+        quietly ok TrackContainer
+        quietly ok SaveState
+        list fix-login=running
+        show
+            = fix-login: paused, attached
+        ",
+    );
+    check_in(
+        &mut made(),
+        "
+        changed
+            -> ListContainers
+        quietly ask 1 remove fix-login
+        quietly ok InspectWork
+        quietly ok WriteIntent
+        quietly ok PauseContainer
+        quietly ok SnapshotWork
+        quietly ok RemoveContainer
+        quietly ok UntrackContainer
+        quietly ok RemoveWorktree
+        quietly ok RetireHome
+        quietly ok SaveState
+        ok ClearIntent
+            -> Reply 1 ok removed
+        list fix-login=running
+        show
+        ",
+    );
+    check(
+        "
+        quietly boot
+        quietly all ok
+        changed
+            -> ListContainers
+        quietly ask 1 new fix-login
+        quietly ok ResolveBase
+        quietly ok WriteIntent
+        quietly ok PinBase
+        quietly ok AddWorktree
+        quietly ok BuildHome
+        quietly ok CreateContainer
+        quietly ok TrackContainer
+        quietly ok UploadHolder
+        quietly ok StartContainer
+        quietly ok TrackContainer
+        quietly ok SaveState
+        quietly ok ClearIntent
+        list
+        show
+            = fix-login: running
+        ",
+    );
+}
+
+#[test]
+fn a_container_of_ours_that_no_file_knows_of_is_adopted_and_one_of_others_is_not() {
+    check(
+        "
+        quietly boot
+        engine stray running
+        engine foreign theirs running
+        ok ListContainers
+            -> Notify warning: found container ccells-web-00000000000000000000000001, which no file knows of; its workstream is back
+            -> OpenSession stray c1
+            -> SaveState of stray
+        show
+            = recovered-000001: running
+        ",
+    );
+}

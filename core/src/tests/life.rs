@@ -1,0 +1,170 @@
+//! Pause, resume, stop, restart: each does what it says, says so when there is nothing to do, and is refused where it
+//! makes no sense.
+
+use super::conversation::{check, check_in};
+use super::world::World;
+
+fn made() -> World {
+    check("quietly boot\nquietly all ok\nmade fix-login")
+}
+
+#[test]
+fn a_running_workstream_is_paused_and_resumed() {
+    check_in(
+        &mut made(),
+        "
+        ask 1 pause fix-login
+            -> PauseContainer fix-login c1
+        ok PauseContainer
+            -> TrackContainer fix-login paused
+            -> SaveState of fix-login
+        ok SaveState
+        ok TrackContainer
+            -> Reply 1 ok paused
+        show
+            = fix-login: paused, attached
+        ask 2 pause fix-login
+            -> Reply 2 ok paused already
+        ask 3 resume fix-login
+            -> UnpauseContainer fix-login c1
+        ok UnpauseContainer
+            -> TrackContainer fix-login running
+            -> SaveState of fix-login
+        all ok
+            -> Reply 3 ok running
+        ask 4 resume fix-login
+            -> Reply 4 ok running already
+        ",
+    );
+}
+
+#[test]
+fn a_stopped_workstream_keeps_everything_and_is_started_again() {
+    check_in(
+        &mut made(),
+        "
+        ask 1 stop fix-login
+            -> StopContainer fix-login c1
+        all ok
+            -> TrackContainer fix-login exited
+            -> SaveState of fix-login (stopped by user)
+            -> Reply 1 ok stopped
+        show
+            = fix-login: stopped, attached
+        ask 2 stop fix-login
+            -> Reply 2 ok stopped already
+        ask 3 pause fix-login
+            -> Reply 3 conflict: `fix-login` is exited; it cannot be paused
+        ask 4 resume fix-login
+            -> StartContainer fix-login c1
+        all ok
+            -> TrackContainer fix-login running
+            -> SaveState of fix-login
+            -> Reply 4 ok running
+        show
+            = fix-login: running, attached
+        ",
+    );
+}
+
+#[test]
+fn a_restart_starts_the_agent_again_or_the_container_where_it_does_not_run() {
+    check_in(
+        &mut made(),
+        "
+        ask 1 restart fix-login
+            -> RestartAgent fix-login c1
+        ok RestartAgent
+            -> Reply 1 ok agent restarted
+        ask 2 restart fix-login
+            -> RestartAgent fix-login c1
+        fail RestartAgent failed
+            -> Reply 2 failed: no space left
+        quietly ask 3 pause fix-login
+        quietly all ok
+        ask 4 restart fix-login
+            -> Reply 4 conflict: `fix-login` is paused; it cannot be restarted before it is resumed
+        quietly ask 5 stop fix-login
+        quietly all ok
+        ask 6 restart fix-login
+            -> StartContainer fix-login c1
+        all ok
+            -> TrackContainer fix-login running
+            -> SaveState of fix-login
+            -> Reply 6 ok running
+        ",
+    );
+}
+
+#[test]
+fn a_change_that_fails_is_told_and_the_engine_is_looked_at() {
+    check_in(
+        &mut made(),
+        "
+        ask 1 pause fix-login
+            -> PauseContainer fix-login c1
+        fail PauseContainer unknown
+            -> Reply 1 timeout: the engine did not answer in time: a deadline passed
+            -> ListContainers
+        show
+            = fix-login: running (the engine did not answer in time: a deadline passed), attached
+        ok ListContainers
+        ask 2 pause fix-login
+            -> PauseContainer fix-login c1
+        fail PauseContainer landed
+            -> Reply 2 timeout: the engine did not answer in time: a deadline passed
+            -> ListContainers
+        ok ListContainers
+        show
+            = fix-login: paused (the engine did not answer in time: a deadline passed), attached
+        ask 3 stop fix-login
+            -> StopContainer fix-login c1
+        fail StopContainer conflict
+            -> Reply 3 conflict: the engine's words
+            -> ListContainers
+        show
+            = fix-login: paused (the engine's words), attached
+        ",
+    );
+}
+
+#[test]
+fn a_change_that_cannot_be_written_down_has_happened_all_the_same() {
+    check_in(
+        &mut made(),
+        "
+        quietly ask 1 pause fix-login
+        ok PauseContainer
+            -> TrackContainer fix-login paused
+            -> SaveState of fix-login
+        fail TrackContainer failed
+            -> Reply 1 failed: no space left
+        quietly ok SaveState
+        show
+            = fix-login: paused (no space left), attached
+        ",
+    );
+}
+
+#[test]
+fn a_workstream_without_a_container_that_is_seen_cannot_be_changed() {
+    check(
+        "
+        given state fix-login
+        boot
+            -> Beat 1
+            -> WatchEngine
+            -> ListContainers
+        ask 1 pause fix-login
+        fail ListContainers unreachable
+            -> Reply 1 failed: the engine at the socket does not answer: refused; try again when the engine answers
+        ask 2 restart fix-login
+            -> Reply 2 failed: the engine at the socket does not answer: refused; try again when the engine answers
+        ask 3 resume fix-login
+            -> Reply 3 failed: the engine at the socket does not answer: refused; try again when the engine answers
+        show
+            = the engine is down: the engine at the socket does not answer: refused
+            = fix-login: unknown
+        ",
+    );
+}

@@ -1,0 +1,109 @@
+//! A disk that takes no writes: nothing new is begun, nothing is given up, and it is tried again until it succeeds.
+
+use super::conversation::{check, check_in};
+use super::world::World;
+
+fn made() -> World {
+    check("quietly boot\nquietly all ok\nmade fix-login")
+}
+
+#[test]
+fn a_state_that_cannot_be_saved_is_told_once_and_saved_later() {
+    check_in(
+        &mut made(),
+        "
+        ask 1 view fix-login
+            -> Reply 1 ok
+            -> SaveState of fix-login
+        fail SaveState failed
+            -> Notify error: the state cannot be saved: no space left. Free some space; ccells tries again.
+        show
+            = degraded: no space left
+            = fix-login: running, attached
+        ask 2 new another
+            -> Reply 2 failed: nothing new is begun while the state cannot be saved: no space left
+        quietly wait 4s
+        wait 1s
+            -> Beat 2
+            -> SaveState of fix-login
+        fail SaveState failed
+        wait 5s
+            -> Beat 3
+            -> SaveState of fix-login
+        ok SaveState
+            -> Notify info: the disk takes writes again
+        show
+            = fix-login: running, attached
+        ask 3 new another
+            -> ResolveBase another for ccells/another
+        ",
+    );
+}
+
+#[test]
+fn a_making_waits_for_its_state_to_be_durable() {
+    check_in(
+        &mut super::create::creating_at(9),
+        "
+        ok TrackContainer
+            -> SaveState of fix-login
+        fail SaveState failed
+            -> Notify error: the state cannot be saved: no space left. Free some space; ccells tries again.
+        show
+            = degraded: no space left
+            = fix-login: creating, saving the state
+        wait 5s
+            -> Beat 2
+            -> SaveState of fix-login
+        ok SaveState
+            -> Notify info: the disk takes writes again
+            -> ClearIntent fix-login
+        ",
+    );
+}
+
+#[test]
+fn a_removal_waits_for_its_state_to_be_durable() {
+    check_in(
+        &mut made(),
+        "
+        quietly ask 1 remove fix-login
+        quietly ok InspectWork
+        quietly ok WriteIntent
+        quietly ok PauseContainer
+        quietly ok SnapshotWork
+        quietly ok RemoveContainer
+        quietly ok UntrackContainer
+        quietly ok RemoveWorktree
+        ok RetireHome
+            -> SaveState of nothing
+        fail SaveState failed
+            -> Notify error: the state cannot be saved: no space left. Free some space; ccells tries again.
+        ask 2 view fix-login
+            -> Reply 2 ok
+            -> SaveState of nothing
+        ok SaveState
+            -> Notify info: the disk takes writes again
+            -> ClearIntent fix-login
+        ",
+    );
+}
+
+#[test]
+fn a_save_that_was_overtaken_counts_neither_way() {
+    check_in(
+        &mut made(),
+        "
+        ask 1 view fix-login
+            -> Reply 1 ok
+            -> SaveState of fix-login
+        ask 2 view tidy-up
+            -> Reply 2 ok
+            -> SaveState of fix-login
+        quietly answer last SaveState
+        fail SaveState failed
+        show
+            = fix-login: running, attached
+        ",
+    );
+}

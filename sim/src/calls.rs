@@ -1,0 +1,233 @@
+//! A request's way to the engine and back: it may be slow, lost before or after it lands, and it may land long after
+//! its client stopped waiting or died.
+
+use ccells_core::event::Event;
+use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
+use ccells_core::ports::EngineError;
+
+use crate::ports::engine::{EngineOk, EngineOp};
+use crate::trace::Who;
+use crate::world::{Call, EngineAnswer, Item, World};
+
+/// The longest a request is under way before it lands or never does; the core allows for a little more.
+const LONGEST_WAY_MS: u64 = 120_000;
+const _: () = assert!(LONGEST_WAY_MS < ccells_core::limits::LATE_MS);
+
+impl World {
+    /// Sends a request.
+    pub fn send(&mut self, process: usize, op: EngineOp, patience_ms: u64, answer: EngineAnswer) {
+        let number = self.number();
+        self.trace.note(self.now, Who::Process(process), "send", || format!("#{number} {}", op.word()));
+        if self.weather.engine_down_until > self.now {
+            let error = EngineError::Unreachable {
+                endpoint: "unix:///var/run/docker.sock".to_string(),
+                reason: "connection refused".to_string(),
+            };
+            self.later(1, Item::Tell(process, answer(Err(error))));
+            return;
+        }
+        let way = self.way();
+        self.later(patience_ms, Item::Impatience(number));
+        let rate = self.weather.request_lost;
+        if !(self.chance("call.lost", rate)) {
+            self.later(way, Item::Arrive(number));
+        }
+        let call = Call { process, op, sent_at: self.now, answer, is_waited_for: true };
+        self.calls.insert(number, call);
+    }
+
+    fn way(&mut self) -> u64 {
+        if !self.is_storm {
+            return 2;
+        }
+        let rate = self.weather.slow_engine;
+        if self.chance("call.slow", rate) {
+            self.saw("slow engine");
+            100 + self.draw("call.way", 60_000)
+        } else {
+            2 + self.draw("call.delay", 12)
+        }
+    }
+
+    /// A request reaches the engine, if that lives and listens.
+    pub fn arrive(&mut self, number: u64) {
+        let Some(call) = self.calls.get(&number) else { return };
+        let (process, sent_at) = (call.process, call.sent_at);
+        let busy_until = self.weather.engine_hung_until.max(self.weather.asleep_until);
+        if busy_until > self.now {
+            let delay = busy_until - self.now;
+            if busy_until <= sent_at + LONGEST_WAY_MS {
+                self.later(delay, Item::Arrive(number));
+            }
+            return;
+        }
+        if self.weather.engine_down_until > self.now {
+            let reason = "connection reset".to_string();
+            self.later(1, Item::Answer(number, Err(EngineError::Unknown { reason })));
+            return;
+        }
+        if self.is_alive(process) && self.crash_point(process) && !self.calls.contains_key(&number) {
+            return;
+        }
+        self.land(number);
+        if self.is_alive(process) {
+            let _ = self.crash_point(process);
+        }
+    }
+
+    /// The engine does it.
+    fn land(&mut self, number: u64) {
+        let Some(call) = self.calls.get(&number) else { return };
+        let (process, op, is_late) = (call.process, call.op.clone(), !call.is_waited_for);
+        self.trace.note(self.now, Who::Engine, "land", || format!("#{number} {} for p{process}", op.word()));
+        let outcome = match self.refusal(&op) {
+            Some(error) => Err(error),
+            None => self.engine.land(&op),
+        };
+        self.after_landing(process, &op, &outcome, is_late);
+        let outcome = match outcome {
+            // The adapter takes what is gone already as done; raw or not, the machine must cope.
+            Err(EngineError::NotFound { .. })
+                if matches!(op, EngineOp::Remove(..)) && self.draw("remove.gone", 2) == 0 =>
+            {
+                Ok(EngineOk::Done)
+            }
+            Ok(_) | Err(_) => outcome,
+        };
+        if !matches!(op, EngineOp::List | EngineOp::Ping) {
+            self.engine_changed();
+        }
+        let rate = self.weather.reply_lost;
+        if self.chance("call.reply", rate) {
+            self.saw("lost reply");
+            return;
+        }
+        let delay = 1 + if self.is_storm { self.draw("call.back", 8) } else { 0 };
+        self.later(delay, Item::Answer(number, outcome));
+    }
+
+    /// The engine fails: before it did anything, or, making a container, after.
+    fn refusal(&mut self, op: &EngineOp) -> Option<EngineError> {
+        let rate = self.weather.engine_error;
+        if !self.is_storm || !self.chance("engine.error", rate) {
+            return None;
+        }
+        self.saw("engine error");
+        if matches!(op, EngineOp::Create(_)) && self.draw("engine.half", 2) == 1 {
+            let _ = self.engine.land(op).map(|_| self.note_created(op));
+        }
+        let what = "internal error".to_string();
+        Some(match op {
+            EngineOp::Create(_) | EngineOp::Remove(..) => EngineError::Unknown { reason: what },
+            EngineOp::Ping
+            | EngineOp::List
+            | EngineOp::Upload(_)
+            | EngineOp::Start(_)
+            | EngineOp::Pause(_)
+            | EngineOp::Unpause(_)
+            | EngineOp::Stop(_) => EngineError::Refused { status: 500, what },
+        })
+    }
+
+    /// The answer reaches its client, if that still waits.
+    pub fn answer_call(&mut self, number: u64, outcome: Result<EngineOk, EngineError>) {
+        let Some(call) = self.calls.remove(&number) else { return };
+        if call.is_waited_for {
+            let event = (call.answer)(outcome);
+            self.trace.note(self.now, Who::Process(call.process), "answer", || format!("#{number}"));
+            self.tell_soon(call.process, 0, event);
+        }
+    }
+
+    /// The client waited long enough. The request goes its way all the same.
+    pub fn impatience(&mut self, number: u64) {
+        let Some(call) = self.calls.get_mut(&number).filter(|call| call.is_waited_for) else { return };
+        call.is_waited_for = false;
+        let process = call.process;
+        let event = (call.answer)(Err(EngineError::Unknown { reason: "timed out".to_string() }));
+        self.trace.note(self.now, Who::Process(process), "timeout", || format!("#{number}"));
+        self.tell_soon(process, 0, event);
+    }
+
+    /// Everything under way to the engine is lost; those who wait hear of it.
+    pub fn drop_calls(&mut self) {
+        for call in std::mem::take(&mut self.calls).into_values().filter(|call| call.is_waited_for) {
+            let event = (call.answer)(Err(EngineError::Unknown { reason: "the stream broke".to_string() }));
+            self.tell_soon(call.process, 1, event);
+        }
+    }
+
+    /// The engine's events are heard from now on.
+    pub fn watch(&mut self, process: usize) {
+        if self.weather.engine_down_until > self.now {
+            let reason = "connection refused".to_string();
+            self.later(1, Item::Tell(process, Event::EngineLost { reason }));
+        } else {
+            self.processes[process].is_watching = true;
+        }
+    }
+
+    /// Something changed: those who watch hear of it, mostly.
+    pub fn engine_changed(&mut self) {
+        for process in 0..self.processes.len() {
+            if !self.is_alive(process) || !self.processes[process].is_watching {
+                continue;
+            }
+            let rate = self.weather.event_lost;
+            if !(self.chance("engine.event", rate)) {
+                self.later(1, Item::Tell(process, Event::EngineChanged));
+            }
+        }
+        self.break_sessions();
+    }
+
+    /// All streams break.
+    pub fn lose_engine(&mut self, reason: &str) {
+        for process in 0..self.processes.len() {
+            if self.is_alive(process) && std::mem::take(&mut self.processes[process].is_watching) {
+                let reason = reason.to_string();
+                self.later(1, Item::Tell(process, Event::EngineLost { reason }));
+            }
+        }
+        self.break_sessions();
+    }
+
+    /// Attaches to an agent, if there is one.
+    pub fn open_session(
+        &mut self,
+        process: usize,
+        workstream: WorkstreamId,
+        attempt: Attempt,
+        container: &ContainerId,
+    ) {
+        let has_agent = self.engine.by_id(container).is_some_and(|it| it.state.has_processes());
+        let event = if has_agent {
+            self.processes[process].sessions.insert(workstream.clone(), attempt);
+            Event::SessionOpened { workstream, attempt }
+        } else {
+            Event::SessionEnded { workstream, attempt, reason: "nobody answers".to_string() }
+        };
+        self.tell_soon(process, 5, event);
+    }
+
+    /// Sessions of agents that are gone end.
+    fn break_sessions(&mut self) {
+        let living: Vec<WorkstreamId> = self
+            .engine
+            .containers
+            .values()
+            .filter(|it| it.state.has_processes())
+            .filter_map(|it| it.labels.as_ref().map(|labels| labels.workstream.clone()))
+            .collect();
+        for process in 0..self.processes.len() {
+            let sessions = &mut self.processes[process].sessions;
+            let gone: Vec<_> =
+                sessions.iter().filter(|(id, _)| !living.contains(id)).map(|(id, at)| (id.clone(), *at)).collect();
+            sessions.retain(|id, _| living.contains(id));
+            for (workstream, attempt) in gone {
+                let reason = "the stream ended".to_string();
+                self.later(1, Item::Tell(process, Event::SessionEnded { workstream, attempt, reason }));
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What must be, whatever happens: one small file a promise, each naming its invariant.
+
+pub mod converge;
+pub mod durable;
+pub mod exit;
+pub mod known;
+pub mod locks;
+pub mod promises;
+pub mod single;
+pub mod strangers;
+pub mod truth;
+pub mod work;

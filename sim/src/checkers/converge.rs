@@ -1,0 +1,204 @@
+//! The end of every world: with nothing striking any more and one healthy run at each seat, everything has come to
+//! rest, and what is there is what was promised.
+
+use ccells_core::container::ContainerState;
+use ccells_core::ids::WorkstreamId;
+use ccells_core::record::{self, StateRecord, TrackingRecord};
+use ccells_core::snapshot::{Card, CardState, Snapshot};
+
+use super::known::contains;
+use crate::ports::git::Made;
+use crate::world::World;
+
+/// Checks everything.
+pub fn check(world: &mut World) {
+    for seat in 0..world.seats.len() {
+        let Some(process) = world.writer_at(seat) else {
+            world.fail("L6", format!("nobody serves seat {seat}"));
+            return;
+        };
+        let Some(snapshot) = world.processes[process].machine.snapshot() else {
+            world.fail("L6", format!("p{process} did not boot"));
+            return;
+        };
+        at_rest(world, process, &snapshot);
+        containers(world, seat, &snapshot);
+        promised(world, seat, &snapshot);
+        gone(world, seat, &snapshot);
+    }
+    litter(world);
+    relisted(world);
+}
+
+/// L1: nothing is on its way any more.
+fn at_rest(world: &mut World, process: usize, snapshot: &Snapshot) {
+    for card in &snapshot.workstreams {
+        let is_stuck = card.progress.is_some()
+            || matches!(card.state, CardState::Creating | CardState::Removing | CardState::Unknown);
+        if is_stuck {
+            let text = format!("p{process}: {} is still {:?} {:?} {:?}", card.id, card.state, card.progress, card.reason);
+            world.fail("L1", text);
+        }
+    }
+    if !world.processes[process].open.is_empty() {
+        let open = format!("{:?}", world.processes[process].open);
+        world.fail("Q1", format!("p{process} never answered {open}"));
+    }
+    let places = world.processes[process].places.clone();
+    let repo = world.processes[process].start.repo.id.clone();
+    for name in world.disk.names(&places.intents()).unwrap_or_default() {
+        let of_repo = format!("\"repo_id\": \"{repo}\"");
+        let look = |bytes: &[u8]| contains(bytes, of_repo.as_bytes());
+        let is_ours = world.disk.look(&places.intents().join(&name), false, look).unwrap_or(false);
+        let is_accounted_for = snapshot
+            .workstreams
+            .iter()
+            .any(|card| name.starts_with(card.id.as_str()) && card.state == CardState::Failed);
+        if is_ours && !is_accounted_for {
+            world.fail("L1", format!("the intent {name} is still open"));
+        }
+    }
+}
+
+/// R14: the containers of this seat are those of its workstreams, and are what they are shown as.
+fn containers(world: &mut World, seat: usize, snapshot: &Snapshot) {
+    let place = world.seats[seat].clone();
+    let all: Vec<_> = world
+        .engine
+        .containers
+        .values()
+        .filter_map(|it| Some((it.clone(), it.labels.clone()?)))
+        .filter(|(_, labels)| labels.home == place.home && labels.repo == place.repo.id)
+        .collect();
+    for (container, labels) in &all {
+        let Some(card) = snapshot.card(&labels.workstream) else {
+            world.fail("R14", format!("{} is nobody's", container.name));
+            return;
+        };
+        if world.oracle.planted.contains(&labels.workstream) {
+            world.saw("adopted stranger");
+        }
+        if card.state != CardState::Failed && card.container_state != Some(container.state) {
+            let text = format!("{} is {}, and shown as {:?}", container.name, container.state, card.container_state);
+            world.fail("R14", text);
+        }
+        let is_acknowledged =
+            world.oracle.promises.get(&labels.workstream).is_some_and(|promise| promise.is_acknowledged);
+        let is_in = world
+            .disk
+            .look(&place.places.index(), false, |bytes| contains(bytes, labels.workstream.as_str().as_bytes()))
+            .unwrap_or(false);
+        if is_acknowledged && !is_in && !world.oracle.damaged_homes.contains(&place.home) {
+            world.fail("R6", format!("the index does not know {}", container.name));
+        }
+    }
+    for card in &snapshot.workstreams {
+        let has_one = all.iter().any(|(_, labels)| labels.workstream == card.id);
+        if !has_one && matches!(card.state, CardState::Running | CardState::Paused | CardState::Stopped) {
+            world.fail("R14", format!("{} is shown as {:?} and has no container", card.id, card.state));
+        }
+        if !card.id.as_str().is_empty() && is_of_other_seat(world, seat, &card.id) {
+            world.fail("R14", format!("{} is shown at seat {seat}, where it does not belong", card.id));
+        }
+    }
+}
+
+fn is_of_other_seat(world: &World, seat: usize, id: &WorkstreamId) -> bool {
+    world.oracle.promises.get(id).is_some_and(|promise| promise.seat != seat)
+}
+
+/// P1: what was acknowledged and nobody took away is there, with what it was asked to do.
+fn promised(world: &mut World, seat: usize, snapshot: &Snapshot) {
+    let home = world.seats[seat].home.clone();
+    let is_damaged = world.oracle.damaged_homes.contains(&home);
+    let due: Vec<_> = world
+        .oracle
+        .promises
+        .iter()
+        .filter(|(_, promise)| promise.seat == seat && promise.is_acknowledged && !promise.may_go)
+        .map(|(id, promise)| (id.clone(), promise.clone()))
+        .collect();
+    for (id, promise) in due {
+        let Some(card) = snapshot.card(&id) else {
+            world.fail("P1", format!("{id} was acknowledged and is not there any more"));
+            return;
+        };
+        if card.prompt != promise.prompt && !is_damaged {
+            world.fail("P1", format!("{id} is there, but what it was asked to do is lost"));
+        }
+        let has_worktree = world.git.trees.get(&id).is_some_and(|tree| tree.worktree == Made::Whole);
+        if !has_worktree {
+            world.fail("P1", format!("{id} was acknowledged and its worktree is gone"));
+        }
+        if !promise.was_meddled_with && card.state == CardState::Lost {
+            world.fail("P1", format!("{id} lost its container, and nobody took it"));
+        }
+        if let Some(ContainerState::Running) = card.container_state {
+            world.saw("survivor");
+        }
+    }
+}
+
+/// R13: what was acknowledged as removed is fully gone.
+fn gone(world: &mut World, seat: usize, snapshot: &Snapshot) {
+    let due: Vec<_> = world
+        .oracle
+        .promises
+        .iter()
+        .filter(|(_, promise)| promise.seat == seat && promise.is_gone)
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in due {
+        let trace = gone_but(world, seat, snapshot.card(&id), &id);
+        if let Some(what) = trace {
+            world.fail("R13", format!("{id} was removed, but its {what} is there"));
+        }
+    }
+}
+
+fn gone_but(world: &World, seat: usize, card: Option<&Card>, id: &WorkstreamId) -> Option<&'static str> {
+    let places = &world.seats[seat].places;
+    let tree = world.git.trees.get(id);
+    if card.is_some() {
+        return Some("card");
+    }
+    if tree.is_some_and(|tree| tree.worktree != Made::Absent) {
+        return Some("worktree");
+    }
+    if tree.is_some_and(|tree| tree.is_pinned) {
+        return Some("pinned base");
+    }
+    if world.disk.names(&places.workstreams().join(id.as_str())).is_some() {
+        return Some("directory");
+    }
+    let index = world.disk.look(&places.index(), false, record::parse::<TrackingRecord>).and_then(Result::ok);
+    let state = world.disk.look(&places.state(), false, record::parse::<StateRecord>).and_then(Result::ok);
+    if index.is_some_and(|index| index.containers.iter().any(|it| it.workstream_id == *id)) {
+        return Some("entry in the index");
+    }
+    let is_in_state = state.is_some_and(|state| state.workstreams.iter().any(|it| it.facts.id == *id));
+    is_in_state.then_some("entry in the state")
+}
+
+/// R4: no temporary file outlives the next write of its file. Beats are not waited for.
+fn litter(world: &mut World) {
+    let litter: Vec<String> = world
+        .disk
+        .files()
+        .into_keys()
+        .filter(|path| path.ends_with(".tmp") && !path.contains("/runs/") && !path.contains("/.heartbeat."))
+        .collect();
+    if !litter.is_empty() {
+        world.fail("R4", format!("left lying about: {litter:?}"));
+    }
+}
+
+/// R30: whoever looks at the engine looks again, whether or not it was told to.
+fn relisted(world: &mut World) {
+    for process in 0..world.processes.len() {
+        let since = world.now - world.processes[process].listed_at;
+        if world.is_alive(process) && since > 2 * ccells_core::limits::RELIST_MS {
+            world.fail("R30", format!("p{process} has not looked at the engine for {since} ms"));
+        }
+    }
+}

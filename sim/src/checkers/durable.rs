@@ -1,0 +1,75 @@
+//! R1, R2: what is acknowledged survives a power cut at this very instant, and at every start every file is the old or
+//! the new version, never older than what was acknowledged.
+
+use ccells_core::event::{Access, Event, Found, StateFound};
+use ccells_core::ids::Generation;
+use ccells_core::record::{self, StateRecord};
+
+use super::known::contains;
+use crate::world::World;
+
+/// Checks that what the machine is about to be told is so.
+pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
+    let places = world.processes[process].places.clone();
+    let durable = |path| world.disk.look(&path, true, <[u8]>::to_vec);
+    let wrong = match event {
+        Event::IntentWritten { workstream, outcome: Ok(()), .. } => {
+            let is_there = durable(places.intent(workstream)).is_some_and(|bytes| bytes.ends_with(b"}\n"));
+            (!is_there).then(|| format!("the intent of {workstream} is not durable"))
+        }
+        Event::IntentCleared { workstream, outcome: Ok(()), .. } => {
+            durable(places.intent(workstream)).map(|_| format!("the intent of {workstream} may come back"))
+        }
+        Event::ContainerTracked { workstream, outcome: Ok(()), .. } => {
+            let id = workstream.as_str().as_bytes();
+            let is_in = durable(places.index()).is_some_and(|bytes| contains(&bytes, id));
+            (!is_in).then(|| format!("{workstream} is not durably in the index"))
+        }
+        Event::ContainerUntracked { workstream, outcome: Ok(()), .. } => {
+            let id = workstream.as_str().as_bytes();
+            let is_in = durable(places.index()).is_some_and(|bytes| contains(&bytes, id));
+            is_in.then(|| format!("{workstream} may come back into the index"))
+        }
+        Event::StateSaved { generation, outcome: Ok(()) } => {
+            let state = durable(places.state()).and_then(|bytes| record::parse::<StateRecord>(&bytes).ok());
+            let seat = world.processes[process].seat;
+            let generation = *generation;
+            let newest = world.oracle.acknowledged_state.entry(seat).or_default();
+            *newest = generation.max(*newest);
+            state
+                .is_none_or(|state| state.generation < generation)
+                .then(|| format!("generation {} of the state is not durable", generation.0))
+        }
+        _ => None,
+    };
+    let is_damaged = world.processes[process].is_damaged(&world.oracle);
+    if let Some(text) = wrong.filter(|_| !is_damaged) {
+        world.fail("R2", text);
+    }
+}
+
+/// Checks what a start found.
+pub fn booted(world: &mut World, process: usize, found: &Found) {
+    let run = &world.processes[process];
+    if run.is_damaged(&world.oracle) {
+        return;
+    }
+    let seat = run.seat;
+    let notices = found.notices.join("; ");
+    if !notices.is_empty() {
+        world.fail("R1", format!("p{process} found: {notices}"));
+    }
+    let generation = match &found.state {
+        StateFound::Fresh => Generation(0),
+        StateFound::Read(state) => state.generation,
+        StateFound::Recovered { notice, .. } => {
+            world.fail("R1", format!("p{process} found: {notice}"));
+            return;
+        }
+    };
+    let newest = world.oracle.acknowledged_state.get(&seat).copied().unwrap_or_default();
+    if generation < newest && found.access == Access::Write {
+        let text = format!("p{process} found generation {} of the state, {} was acknowledged", generation.0, newest.0);
+        world.fail("R2", text);
+    }
+}

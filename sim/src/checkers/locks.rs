@@ -1,0 +1,70 @@
+//! R18, R19: nobody takes over while another run holds the repository, however its beat and the clocks look; and once
+//! that run is dead, the next one does, at once. Whoever only looks changes nothing.
+
+use ccells_core::effect::Effect;
+use ccells_core::event::{Access, Found};
+
+use crate::world::World;
+
+/// Nothing to hold against yet; the run's locks are taken next.
+pub fn before_boot(_world: &mut World, _process: usize) {}
+
+/// Checks what a run was given.
+pub fn booted(world: &mut World, process: usize, found: &Found) {
+    let seat = world.processes[process].seat;
+    let writer = world
+        .runs_at(seat)
+        .into_iter()
+        .find(|other| *other != process && world.processes[*other].access == Access::Write);
+    match (writer, &found.access) {
+        (Some(other), Access::Write) => {
+            world.fail("R18", format!("p{process} may write while p{other} does"));
+        }
+        (None, Access::ReadOnly { .. }) => {
+            world.fail("R19", format!("p{process} may not write though nobody else does"));
+        }
+        (Some(_), Access::ReadOnly { .. }) | (None, Access::Write) => {}
+    }
+}
+
+/// Checks that a run that only looks asks for nothing that changes anything.
+pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
+    if world.processes[process].access == Access::Write {
+        return;
+    }
+    let changes = match effect {
+        Effect::PingEngine
+        | Effect::ListContainers { .. }
+        | Effect::WatchEngine { .. }
+        | Effect::OpenSession { .. }
+        | Effect::CloseSession { .. }
+        | Effect::Reply { .. }
+        | Effect::Notify { .. }
+        | Effect::Exit { .. } => false,
+        Effect::WriteIntent { .. }
+        | Effect::ClearIntent { .. }
+        | Effect::TrackContainer { .. }
+        | Effect::UntrackContainer { .. }
+        | Effect::SaveState { .. }
+        | Effect::ResolveBase { .. }
+        | Effect::PinBase { .. }
+        | Effect::AddWorktree { .. }
+        | Effect::BuildHome { .. }
+        | Effect::InspectWork { .. }
+        | Effect::SnapshotWork { .. }
+        | Effect::RemoveWorktree { .. }
+        | Effect::RetireHome { .. }
+        | Effect::CreateContainer { .. }
+        | Effect::UploadHolder { .. }
+        | Effect::StartContainer { .. }
+        | Effect::PauseContainer { .. }
+        | Effect::UnpauseContainer { .. }
+        | Effect::StopContainer { .. }
+        | Effect::RemoveContainer { .. }
+        | Effect::RestartAgent { .. }
+        | Effect::Beat { .. } => true,
+    };
+    if changes {
+        world.fail("R18", format!("p{process} only looks, and yet asks for {effect:?}"));
+    }
+}

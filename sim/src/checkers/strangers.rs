@@ -1,0 +1,57 @@
+//! R14: nothing of another home or without our label is touched, and no container of ours is removed unless somebody
+//! asked for it or its making was never acknowledged.
+
+use ccells_core::ids::{ContainerId, WorkstreamId};
+use ccells_core::ports::EngineError;
+
+use crate::ports::engine::{EngineOk, EngineOp};
+use crate::world::World;
+
+/// Checks what a run just had the engine do.
+pub fn after_landing(
+    world: &mut World,
+    process: usize,
+    op: &EngineOp,
+    outcome: &Result<EngineOk, EngineError>,
+) {
+    match op {
+        EngineOp::Ping | EngineOp::List | EngineOp::Create(_) => {}
+        EngineOp::Upload(id)
+        | EngineOp::Start(id)
+        | EngineOp::Pause(id)
+        | EngineOp::Unpause(id)
+        | EngineOp::Stop(id) => touched(world, process, id),
+        EngineOp::Remove(home, name) => {
+            if *home != world.processes[process].start.home {
+                world.fail("R14", format!("p{process} removes {name} of another home"));
+            }
+            if outcome.is_ok() {
+                removed(world, process, name);
+            }
+        }
+    }
+}
+
+fn touched(world: &mut World, process: usize, id: &ContainerId) {
+    let Some(container) = world.engine.by_id(id) else { return };
+    let start = &world.processes[process].start;
+    let is_ours =
+        container.labels.as_ref().is_some_and(|it| it.home == start.home && it.repo == start.repo.id);
+    if !is_ours {
+        let text = format!("p{process} touched {}, which is not of its home and repository", container.name);
+        world.fail("R14", text);
+    }
+}
+
+fn removed(world: &mut World, process: usize, name: &str) {
+    let Some(id) = name.get(name.len().saturating_sub(26)..).and_then(|id| WorkstreamId::parse(id).ok()) else {
+        return;
+    };
+    let is_wanted = match world.oracle.promises.get(&id) {
+        Some(promise) => !promise.is_acknowledged || promise.may_go,
+        None => !world.oracle.planted.contains(&id),
+    };
+    if !is_wanted {
+        world.fail("R14", format!("p{process} removed {name}, and nobody had asked for it"));
+    }
+}

@@ -1,0 +1,298 @@
+//! What was promised to whom: the oracle hears every wish, every answer and every step, and the checkers hold the
+//! world against it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ccells_core::effect::{Done, Effect, Refusal};
+use ccells_core::event::{Access, Ask, Event, Found, OnQuit, Previous, Purpose};
+use ccells_core::ids::{Generation, HomeId, RequestId, WorkstreamId};
+use ccells_core::limits::SHUTDOWN_MS;
+use ccells_core::ports::{EngineError, FileOp};
+
+use crate::canary::Planted;
+use crate::checkers::{durable, exit, known, locks, promises, single, strangers, truth, work};
+use crate::ports::engine::{EngineOk, EngineOp, Meddling};
+use crate::ports::git::GitOp;
+use crate::process::{Life, Process};
+use crate::world::{Item, World};
+
+/// How long the second signal may take.
+const HURRY_MS: u64 = 200;
+/// A crash so soon after a start that took over from a crash hits the recovery itself.
+const RECOVERY_MS: u64 = 5_000;
+
+/// A broken invariant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Its number.
+    pub invariant: &'static str,
+    /// What is wrong.
+    pub text: String,
+}
+
+/// What is known of one workstream's fate.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// Whose.
+    pub seat: usize,
+    /// What was asked of it.
+    pub prompt: String,
+    /// Whether its making was acknowledged.
+    pub is_acknowledged: bool,
+    /// Whether somebody asked to take it away.
+    pub may_go: bool,
+    /// Whether its removal was acknowledged.
+    pub is_gone: bool,
+    /// Whether people did something to its container behind our back.
+    pub was_meddled_with: bool,
+}
+
+/// The memory of the world.
+#[derive(Clone, Debug, Default)]
+pub struct Oracle {
+    /// The first broken invariant.
+    pub violation: Option<Violation>,
+    /// Every workstream anybody wished for.
+    pub promises: BTreeMap<WorkstreamId, Promise>,
+    /// What each open request was.
+    pub asked: BTreeMap<RequestId, (usize, Ask)>,
+    /// Containers of ours that no file knows of.
+    pub planted: BTreeSet<WorkstreamId>,
+    /// Homes in which a file was damaged.
+    pub damaged_homes: BTreeSet<HomeId>,
+    /// The newest generation of the state that was acknowledged, by seat.
+    pub acknowledged_state: BTreeMap<usize, Generation>,
+    /// Starts that took over from a crash: run and time.
+    pub took_over: BTreeMap<usize, u64>,
+    /// Every file of others before a run's own exit.
+    pub before_exit: Option<exit::Belongings>,
+}
+
+/// What the oracle hears.
+impl World {
+    /// A wish.
+    pub fn note_ask(&mut self, process: usize, request: RequestId, ask: &Ask) {
+        if self.planted == Planted::Always {
+            self.fail("C0", "the canary sings".to_string());
+        }
+        let run = &mut self.processes[process];
+        run.open.insert(request, ask.clone());
+        let (seat, now) = (run.seat, self.now);
+        self.oracle.asked.insert(request, (process, ask.clone()));
+        match ask {
+            Ask::New(wanted) => {
+                let promise = Promise {
+                    seat,
+                    prompt: wanted.prompt.clone(),
+                    is_acknowledged: false,
+                    may_go: false,
+                    is_gone: false,
+                    was_meddled_with: false,
+                };
+                self.oracle.promises.insert(wanted.id.clone(), promise);
+            }
+            Ask::Remove { workstream, .. } => {
+                if let Some(promise) = self.oracle.promises.get_mut(workstream) {
+                    promise.may_go = true;
+                }
+            }
+            Ask::Cancel(workstream) => {
+                if let Some(promise) = self.oracle.promises.get_mut(workstream) {
+                    promise.may_go |= !promise.is_acknowledged;
+                }
+            }
+            Ask::Quit { .. } => {
+                let run = &mut self.processes[process];
+                if run.quit_since.is_none() {
+                    let is_stopped = matches!(run.life, Life::Stopped { until } if until > now);
+                    (run.quit_since, run.was_stopped) = (Some(now), is_stopped);
+                    let is_hung = self.weather.engine_hung_until > now;
+                    self.later(SHUTDOWN_MS + 1, Item::MustHaveEnded(process));
+                    if is_hung {
+                        self.saw("quit with a hung engine");
+                    }
+                }
+            }
+            Ask::QuitNow => {
+                let run = &mut self.processes[process];
+                run.was_stopped = matches!(run.life, Life::Stopped { until } if until > now);
+                self.later(HURRY_MS, Item::MustHaveEnded(process));
+            }
+            Ask::Pause(_)
+            | Ask::Resume(_)
+            | Ask::Stop(_)
+            | Ask::Restart(_)
+            | Ask::Reconcile
+            | Ask::View(_) => {}
+        }
+    }
+
+    /// The deadline of an end has come.
+    pub fn must_have_ended(&mut self, process: usize) {
+        let run = &self.processes[process];
+        if self.is_alive(process) && !run.was_stopped {
+            let shutdown = run.machine.snapshot().and_then(|it| it.shutdown);
+            self.fail("R23", format!("p{process} was asked to end and has not: {shutdown:?}"));
+        }
+    }
+
+    /// An answer to a wish.
+    pub fn replied(&mut self, process: usize, request: RequestId, outcome: &Result<Done, Refusal>) {
+        self.trace.note(self.now, crate::trace::Who::Process(process), "reply", || format!("{outcome:?}"));
+        if self.processes[process].open.remove(&request).is_none() {
+            self.fail("Q1", format!("p{process} answered {request:?} which is not open: {outcome:?}"));
+            return;
+        }
+        let Some((_, ask)) = self.oracle.asked.get(&request).cloned() else { return };
+        promises::replied(self, process, &ask, outcome);
+        let run = &self.processes[process];
+        if run.errand.is_some() && run.quit_since.is_none() && !matches!(ask, Ask::Quit { .. } | Ask::QuitNow) {
+            self.ask(process, Ask::Quit { policy: OnQuit::KeepRunning });
+        }
+    }
+
+    /// A machine asks for something.
+    pub fn before_effect(&mut self, process: usize, effect: &Effect) {
+        truth::before_effect(self, effect);
+        let is_clearing = matches!(effect, Effect::ClearIntent { .. });
+        if is_clearing && self.processes[process].open.is_empty() {
+            self.saw("cleared with nobody waiting");
+        }
+        locks::before_effect(self, process, effect);
+    }
+
+    /// A file operation was done, or failed.
+    pub fn after_file_op(&mut self, op: &FileOp) {
+        match op {
+            FileOp::Rename(..) | FileOp::Unlink(_) | FileOp::SyncDir(_) => known::check(self),
+            FileOp::MakeDir(_)
+            | FileOp::Read(_)
+            | FileOp::List(_)
+            | FileOp::CreateNew(_)
+            | FileOp::Append(..)
+            | FileOp::SyncFile(_)
+            | FileOp::Link(..)
+            | FileOp::TryLock(_)
+            | FileOp::Unlock(_) => {}
+        }
+    }
+
+    /// A step of git was done.
+    pub fn after_git_step(&mut self, op: &GitOp) {
+        work::check(self, op);
+    }
+
+    /// The engine did what a run asked for.
+    pub fn after_landing(
+        &mut self,
+        process: usize,
+        op: &EngineOp,
+        outcome: &Result<EngineOk, EngineError>,
+        is_late: bool,
+    ) {
+        if let EngineOp::Create(_) = op {
+            self.note_created(op);
+            if is_late {
+                self.saw("late landing");
+            }
+            if matches!(outcome, Ok(EngineOk::Created(_, true))) {
+                self.saw("adopted by name and labels");
+            }
+        }
+        strangers::after_landing(self, process, op, outcome);
+    }
+
+    /// A container may have been made.
+    pub fn note_created(&mut self, op: &EngineOp) {
+        if let EngineOp::Create(spec) = op {
+            single::check(self, &spec.labels.home, &spec.labels.workstream);
+        }
+        known::check(self);
+    }
+
+    /// People did something to a container of ours.
+    pub fn note_meddling(&mut self, name: &str, what: Meddling) {
+        let labels = self.engine.containers.get(name).and_then(|it| it.labels.clone());
+        let Some(labels) = labels else { return };
+        if let Some(promise) = self.oracle.promises.get_mut(&labels.workstream) {
+            promise.was_meddled_with = true;
+        }
+        if what == Meddling::Remove {
+            self.oracle.planted.remove(&labels.workstream);
+        }
+    }
+
+    /// Something is durable, or so the machine is about to be told.
+    pub fn acknowledged(&mut self, process: usize, event: &Event) {
+        durable::acknowledged(self, process, event);
+    }
+
+    /// A run begins.
+    pub fn before_boot(&mut self, process: usize) {
+        locks::before_boot(self, process);
+    }
+
+    /// A run found this.
+    pub fn booted(&mut self, process: usize, found: &Found) {
+        locks::booted(self, process, found);
+        durable::booted(self, process, found);
+        if found.access != Access::Write {
+            self.saw("second run refused");
+        } else if matches!(found.previous, Previous::Crashed(_)) {
+            self.saw("takeover after a crash");
+            self.oracle.took_over.insert(process, self.now);
+        }
+        match found.purpose {
+            Purpose::Interactive => {}
+            Purpose::Verb => self.saw("verb"),
+            Purpose::Reconcile => self.saw("reconcile"),
+        }
+    }
+
+    /// A run ends of its own will.
+    pub fn before_exit(&mut self, process: usize) {
+        self.oracle.before_exit = Some(exit::Belongings::of_others(self, process));
+    }
+
+    /// It ended.
+    pub fn after_exit(&mut self, process: usize) {
+        exit::check(self, process);
+    }
+
+    /// A run dies.
+    pub fn note_crash(&mut self, process: usize) {
+        if self.processes[process].saver.running.is_some() {
+            self.saw("crash during a save");
+        }
+        if self.oracle.took_over.get(&process).is_some_and(|at| self.now < at + RECOVERY_MS) {
+            self.saw("crash during recovery");
+        }
+        let in_flight: Vec<_> = self
+            .calls
+            .values()
+            .filter(|call| call.process == process && call.is_waited_for)
+            .filter_map(|call| match &call.op {
+                EngineOp::Create(spec) => Some(self.engine.containers.contains_key(&spec.name)),
+                _ => None,
+            })
+            .collect();
+        for is_there in in_flight {
+            self.saw(if is_there { "crash after create, before its reply" } else { "crash before create lands" });
+        }
+        if self.processes[process].quit_since.is_some() {
+            self.saw("crash during the end");
+        }
+    }
+
+    /// The power is back.
+    pub fn after_power_cut(&mut self) {
+        known::check(self);
+    }
+}
+
+impl Process {
+    /// Whether its home had a file damaged: then less can be promised.
+    pub fn is_damaged(&self, oracle: &Oracle) -> bool {
+        oracle.damaged_homes.contains(&self.start.home)
+    }
+}

@@ -1,0 +1,293 @@
+//! A model of the container engine, with the measured behaviours that matter: it outlives its clients, lands requests
+//! whose clients are gone, gives a name once, and is used by strangers as well.
+
+use std::collections::BTreeMap;
+
+use ccells_core::container::{ContainerExit, ContainerSpec, ContainerState, Labels, Observed};
+use ccells_core::ids::{ContainerId, HomeId};
+use ccells_core::ports::EngineError;
+
+/// What is asked of the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EngineOp {
+    /// Whether it is there.
+    Ping,
+    /// All containers that ccells made, of every home.
+    List,
+    /// Make one.
+    Create(Box<ContainerSpec>),
+    /// Put the holder in.
+    Upload(ContainerId),
+    /// Start one.
+    Start(ContainerId),
+    /// Freeze one.
+    Pause(ContainerId),
+    /// Let one go on.
+    Unpause(ContainerId),
+    /// End one's processes.
+    Stop(ContainerId),
+    /// Take one away, by name, when it carries this home's label.
+    Remove(HomeId, String),
+}
+
+impl EngineOp {
+    /// A short word for the trace.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::List => "list",
+            Self::Create(_) => "create",
+            Self::Upload(_) => "upload",
+            Self::Start(_) => "start",
+            Self::Pause(_) => "pause",
+            Self::Unpause(_) => "unpause",
+            Self::Stop(_) => "stop",
+            Self::Remove(..) => "remove",
+        }
+    }
+}
+
+/// What the engine gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EngineOk {
+    /// It is done.
+    Done,
+    /// It was made, or was there already (`true`).
+    Created(ContainerId, bool),
+    /// The listing.
+    Listed(Vec<Observed>),
+}
+
+/// One container.
+#[derive(Clone, Debug)]
+pub struct Container {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: String,
+    /// Its labels; `None` for one that ccells did not make.
+    pub labels: Option<Labels>,
+    /// Its state.
+    pub state: ContainerState,
+    /// How it ended.
+    pub exit: Option<ContainerExit>,
+    /// Whether the holder is in its place.
+    pub has_holder: bool,
+    /// Every state it was ever in.
+    pub past: Vec<ContainerState>,
+}
+
+impl Container {
+    /// Whether its agent does something.
+    pub fn is_working(&self) -> bool {
+        self.state == ContainerState::Running
+    }
+
+    fn turn(&mut self, state: ContainerState) {
+        self.state = state;
+        self.past.push(state);
+        let is_ended = state == ContainerState::Exited;
+        self.exit = is_ended.then_some(ContainerExit { code: 137, was_out_of_memory: false });
+    }
+}
+
+/// The engine.
+#[derive(Clone, Debug, Default)]
+pub struct SimEngine {
+    /// By name.
+    pub containers: BTreeMap<String, Container>,
+    made: u64,
+}
+
+impl SimEngine {
+    /// Does what is asked, now and at once.
+    pub fn land(&mut self, op: &EngineOp) -> Result<EngineOk, EngineError> {
+        match op {
+            EngineOp::Ping => Ok(EngineOk::Done),
+            EngineOp::List => Ok(EngineOk::Listed(self.list())),
+            EngineOp::Create(spec) => self.create(spec),
+            EngineOp::Upload(id) => {
+                self.get(id)?.has_holder = true;
+                Ok(EngineOk::Done)
+            }
+            EngineOp::Start(id) => start(self.get(id)?),
+            EngineOp::Pause(id) => pause(self.get(id)?),
+            EngineOp::Unpause(id) => unpause(self.get(id)?),
+            EngineOp::Stop(id) => Ok(stop(self.get(id)?)),
+            EngineOp::Remove(home, name) => self.remove(home, name),
+        }
+    }
+
+    /// The container of that id.
+    pub fn by_id(&self, id: &ContainerId) -> Option<&Container> {
+        self.containers.values().find(|container| container.id == *id)
+    }
+
+    /// Somebody runs a container that ccells has nothing to do with, or that a lost home once made.
+    pub fn plant(&mut self, name: &str, labels: Option<Labels>) {
+        let id = self.fresh_id();
+        let mut container = blank(id, name.to_string(), labels);
+        container.has_holder = true;
+        container.turn(ContainerState::Running);
+        self.containers.insert(name.to_string(), container);
+    }
+
+    /// The engine ends every container's processes: it was restarted, or the machine was.
+    pub fn end_all(&mut self) {
+        for container in self.containers.values_mut().filter(|it| it.state.has_processes()) {
+            container.turn(ContainerState::Exited);
+        }
+    }
+
+    /// Somebody does this to a container behind our back.
+    pub fn meddle(&mut self, name: &str, what: Meddling) {
+        let Some(container) = self.containers.get_mut(name) else { return };
+        let _ = match what {
+            Meddling::Remove => {
+                self.containers.remove(name);
+                return;
+            }
+            Meddling::Stop => Ok(stop(container)),
+            Meddling::Pause => pause(container),
+            Meddling::Unpause => unpause(container),
+            Meddling::Start => start(container),
+        };
+    }
+
+    fn fresh_id(&mut self) -> ContainerId {
+        self.made += 1;
+        ContainerId::parse(&format!("{:064x}", self.made)).expect("hexadecimal digits are a container id")
+    }
+
+    fn get(&mut self, id: &ContainerId) -> Result<&mut Container, EngineError> {
+        let found = self.containers.values_mut().find(|container| container.id == *id);
+        found.ok_or_else(|| EngineError::NotFound { what: format!("no such container: {}", id.short()) })
+    }
+
+    fn list(&self) -> Vec<Observed> {
+        let seen = |it: &Container| {
+            Some(Observed {
+                id: it.id.clone(),
+                name: it.name.clone(),
+                labels: it.labels.clone()?,
+                state: it.state,
+                exit: it.exit,
+            })
+        };
+        self.containers.values().filter_map(seen).collect()
+    }
+
+    /// The name is given once; one of the same home, workstream and fingerprint is taken as the answer.
+    fn create(&mut self, spec: &ContainerSpec) -> Result<EngineOk, EngineError> {
+        if let Some(there) = self.containers.get(&spec.name) {
+            let is_same = there.labels.as_ref().is_some_and(|labels| {
+                labels.home == spec.labels.home
+                    && labels.workstream == spec.labels.workstream
+                    && labels.config_hash == spec.labels.config_hash
+            });
+            let what = format!("the name `{}` is in use by {}", spec.name, there.id.short());
+            return if is_same {
+                Ok(EngineOk::Created(there.id.clone(), true))
+            } else {
+                Err(EngineError::Conflict { what })
+            };
+        }
+        let id = self.fresh_id();
+        let mut container = blank(id.clone(), spec.name.clone(), Some(spec.labels.clone()));
+        container.past.push(ContainerState::Created);
+        self.containers.insert(spec.name.clone(), container);
+        Ok(EngineOk::Created(id, false))
+    }
+
+    fn remove(&mut self, home: &HomeId, name: &str) -> Result<EngineOk, EngineError> {
+        let Some(there) = self.containers.get(name) else {
+            return Err(EngineError::NotFound { what: format!("no such container: {name}") });
+        };
+        if there.labels.as_ref().is_none_or(|labels| labels.home != *home) {
+            return Err(EngineError::Conflict { what: format!("`{name}` is not of this home") });
+        }
+        self.containers.remove(name);
+        Ok(EngineOk::Done)
+    }
+}
+
+/// What people do to containers without telling us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meddling {
+    /// `rm -f`.
+    Remove,
+    /// `stop`.
+    Stop,
+    /// `pause`.
+    Pause,
+    /// `unpause`.
+    Unpause,
+    /// `start`.
+    Start,
+}
+
+fn blank(id: ContainerId, name: String, labels: Option<Labels>) -> Container {
+    Container {
+        id,
+        name,
+        labels,
+        state: ContainerState::Created,
+        exit: None,
+        has_holder: false,
+        past: Vec::new(),
+    }
+}
+
+fn conflict(container: &Container, what: &str) -> Result<EngineOk, EngineError> {
+    Err(EngineError::Conflict { what: format!("{} is {}; it cannot be {what}", container.name, container.state) })
+}
+
+fn start(container: &mut Container) -> Result<EngineOk, EngineError> {
+    match container.state {
+        ContainerState::Running | ContainerState::Restarting => Ok(EngineOk::Done),
+        ContainerState::Paused | ContainerState::Removing => conflict(container, "started"),
+        ContainerState::Created | ContainerState::Exited | ContainerState::Dead if !container.has_holder => {
+            Err(EngineError::Refused { status: 400, what: "no such file: the holder".to_string() })
+        }
+        ContainerState::Created | ContainerState::Exited | ContainerState::Dead => {
+            container.turn(ContainerState::Running);
+            Ok(EngineOk::Done)
+        }
+    }
+}
+
+fn pause(container: &mut Container) -> Result<EngineOk, EngineError> {
+    match container.state {
+        ContainerState::Paused => Ok(EngineOk::Done),
+        ContainerState::Running => {
+            container.turn(ContainerState::Paused);
+            Ok(EngineOk::Done)
+        }
+        ContainerState::Created
+        | ContainerState::Restarting
+        | ContainerState::Removing
+        | ContainerState::Exited
+        | ContainerState::Dead => conflict(container, "paused"),
+    }
+}
+
+fn unpause(container: &mut Container) -> Result<EngineOk, EngineError> {
+    match container.state {
+        ContainerState::Running | ContainerState::Restarting => Ok(EngineOk::Done),
+        ContainerState::Paused => {
+            container.turn(ContainerState::Running);
+            Ok(EngineOk::Done)
+        }
+        ContainerState::Created
+        | ContainerState::Removing
+        | ContainerState::Exited
+        | ContainerState::Dead => conflict(container, "unpaused"),
+    }
+}
+
+fn stop(container: &mut Container) -> EngineOk {
+    if container.state.has_processes() {
+        container.turn(ContainerState::Exited);
+    }
+    EngineOk::Done
+}

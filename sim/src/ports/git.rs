@@ -1,0 +1,218 @@
+//! A model of git and of what agents do to worktrees: every operation is a row of small steps, and a crash between two
+//! leaves what the first ones made. Agents write while their containers run; work counts, so that losing it shows.
+
+use std::collections::BTreeMap;
+
+use ccells_core::ids::{Commit, PathText, WorkstreamId};
+use ccells_core::ports::{GitError, WorkReport, WorktreePlan};
+
+/// How far something is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Made {
+    /// Not there.
+    #[default]
+    Absent,
+    /// Begun, and left so by a crash, while nobody is at it.
+    Partly,
+    /// There.
+    Whole,
+}
+
+/// What git has of one workstream.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// The worktree.
+    pub worktree: Made,
+    /// Whether `refs/ccells/<id>/base` is there.
+    pub is_pinned: bool,
+    /// How often the agent wrote something.
+    pub written: u64,
+    /// What of it is in commits, which its own directory holds.
+    pub committed: u64,
+    /// What of it is in the trash.
+    pub snapshotted: u64,
+    /// What of it a removed worktree took with it, if that was more than what is kept.
+    pub lost: u64,
+    /// Whether it held uncommitted work when its worktree was removed.
+    pub had_work: bool,
+}
+
+impl Tree {
+    /// Whether its worktree holds what exists nowhere else.
+    pub fn has_uncommitted(&self) -> bool {
+        self.worktree != Made::Absent && self.written > self.committed
+    }
+}
+
+/// All repositories. Workstream ids are unique over all of them, branches within each.
+#[derive(Clone, Debug, Default)]
+pub struct SimGit {
+    /// By workstream.
+    pub trees: BTreeMap<WorkstreamId, Tree>,
+    /// By repository and branch: whose it is (`None`: the user's).
+    pub branches: BTreeMap<(PathText, String), Option<WorkstreamId>>,
+}
+
+/// An operation, as asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GitOp {
+    /// See [`ccells_core::ports::Git::resolve_base`].
+    Resolve {
+        /// Where.
+        repo: PathText,
+        /// What for.
+        branch: String,
+    },
+    /// See [`ccells_core::ports::Git::pin_base`].
+    Pin(Box<WorktreePlan>),
+    /// See [`ccells_core::ports::Git::add_worktree`].
+    Add(Box<WorktreePlan>),
+    /// See [`ccells_core::ports::Git::inspect_work`].
+    Inspect(Box<WorktreePlan>),
+    /// See [`ccells_core::ports::Git::snapshot_work`].
+    Snapshot(Box<WorktreePlan>),
+    /// See [`ccells_core::ports::Git::remove_worktree`].
+    Remove(Box<WorktreePlan>, bool),
+    /// Lets the base go: the last part of [`ccells_core::ports::Git::retire_home`].
+    Unpin(Box<WorktreePlan>),
+}
+
+/// What an operation gave at its end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GitOk {
+    /// It is done.
+    Done,
+    /// The base.
+    Base(Commit),
+    /// What would be lost.
+    Work(WorkReport),
+    /// What was kept.
+    Kept(Option<Commit>),
+}
+
+impl SimGit {
+    /// Does step `number` of `op`; `None` when another follows.
+    pub fn step(&mut self, op: &GitOp, number: u32) -> Option<Result<GitOk, GitError>> {
+        match op {
+            GitOp::Resolve { repo, branch } => Some(self.resolve(repo, branch)),
+            GitOp::Pin(plan) => {
+                self.tree(plan).is_pinned = true;
+                Some(Ok(GitOk::Done))
+            }
+            GitOp::Add(plan) => self.add(plan, number),
+            GitOp::Inspect(plan) => Some(Ok(GitOk::Work(self.inspect(plan)))),
+            GitOp::Snapshot(plan) => Some(Ok(GitOk::Kept(self.snapshot(plan)))),
+            GitOp::Remove(plan, keep_branch) => self.remove(plan, *keep_branch, number),
+            GitOp::Unpin(plan) => {
+                self.tree(plan).is_pinned = false;
+                Some(Ok(GitOk::Done))
+            }
+        }
+    }
+
+    /// The agent of `workstream` writes, or commits what it wrote.
+    pub fn work(&mut self, workstream: &WorkstreamId, is_commit: bool) {
+        let Some(tree) = self.trees.get_mut(workstream).filter(|tree| tree.worktree == Made::Whole) else {
+            return;
+        };
+        if is_commit {
+            tree.committed = tree.written;
+        } else {
+            tree.written += 1;
+        }
+    }
+
+    fn tree(&mut self, plan: &WorktreePlan) -> &mut Tree {
+        self.trees.entry(plan.workstream.clone()).or_default()
+    }
+
+    fn resolve(&self, repo: &PathText, branch: &str) -> Result<GitOk, GitError> {
+        if self.branches.contains_key(&(repo.clone(), branch.to_string())) {
+            return Err(GitError::BranchExists { branch: branch.to_string() });
+        }
+        Ok(GitOk::Base(Commit::parse(&"a".repeat(40)).expect("forty hexadecimal digits")))
+    }
+
+    /// Clears away what an interrupted try left, makes the branch, then the worktree. One that is whole is kept.
+    fn add(&mut self, plan: &WorktreePlan, number: u32) -> Option<Result<GitOk, GitError>> {
+        let place = (plan.repo.clone(), plan.branch.clone());
+        match (number, self.tree(plan).worktree) {
+            (0, Made::Whole) => Some(Ok(GitOk::Done)),
+            (0, Made::Absent) => None,
+            (0, Made::Partly) => {
+                self.tree(plan).worktree = Made::Absent;
+                None
+            }
+            (1, _) => match self.branches.get(&place) {
+                Some(owner) if owner.as_ref() != Some(&plan.workstream) => {
+                    Some(Err(GitError::BranchExists { branch: plan.branch.clone() }))
+                }
+                Some(_) | None => {
+                    self.branches.insert(place, Some(plan.workstream.clone()));
+                    None
+                }
+            },
+            (2, _) => {
+                self.tree(plan).worktree = Made::Partly;
+                None
+            }
+            (_, _) => {
+                self.tree(plan).worktree = Made::Whole;
+                Some(Ok(GitOk::Done))
+            }
+        }
+    }
+
+    fn inspect(&self, plan: &WorktreePlan) -> WorkReport {
+        let Some(tree) = self.trees.get(&plan.workstream) else { return WorkReport::default() };
+        WorkReport {
+            modified: if tree.has_uncommitted() { vec!["src/main.rs".to_string()] } else { Vec::new() },
+            untracked: Vec::new(),
+            has_commits: tree.committed > 0,
+            has_worktree: tree.worktree != Made::Absent,
+            unknown: None,
+        }
+    }
+
+    fn snapshot(&mut self, plan: &WorktreePlan) -> Option<Commit> {
+        let tree = self.tree(plan);
+        if !tree.has_uncommitted() {
+            return None;
+        }
+        tree.snapshotted = tree.written;
+        Commit::parse(&format!("{:040x}", tree.written)).ok()
+    }
+
+    /// The files go first, the registration and the branch after them.
+    fn remove(
+        &mut self,
+        plan: &WorktreePlan,
+        keep_branch: bool,
+        number: u32,
+    ) -> Option<Result<GitOk, GitError>> {
+        let tree = self.tree(plan);
+        match number {
+            0 => {
+                if tree.worktree != Made::Absent {
+                    tree.had_work |= tree.has_uncommitted();
+                    tree.lost = tree.written.saturating_sub(tree.committed.max(tree.snapshotted));
+                    tree.worktree = Made::Partly;
+                }
+                None
+            }
+            1 => {
+                tree.worktree = Made::Absent;
+                None
+            }
+            _ => {
+                let place = (plan.repo.clone(), plan.branch.clone());
+                let is_ours =
+                    self.branches.get(&place).is_some_and(|owner| owner.as_ref() == Some(&plan.workstream));
+                if is_ours && !keep_branch {
+                    self.branches.remove(&place);
+                }
+                Some(Ok(GitOk::Done))
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! One run of ccells in the simulated world: a machine, and what it has asked for that is not done yet.
+
+use std::collections::BTreeMap;
+
+use ccells_core::event::{Access, Ask, Event};
+use ccells_core::ids::{Attempt, Generation, PathText, RequestId, WorkstreamId};
+use ccells_core::machine::Machine;
+use ccells_core::ports::{FileError, FileOk, FileOp, GitError};
+use ccells_core::record::StateRecord;
+use ccells_core::store::{Protocol, Step};
+
+use crate::boot::{Places, Start};
+use crate::ports::files::SimFiles;
+use crate::ports::git::{GitOk, GitOp};
+use crate::world::Item;
+
+/// Whether a run still runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It does.
+    Runs,
+    /// It is stopped, by a signal or with the whole machine, until then.
+    Stopped {
+        /// When it goes on.
+        until: u64,
+    },
+    /// It ended.
+    Ended,
+}
+
+/// One run.
+pub struct Process {
+    /// Which of the world's seats (home and repository) it serves.
+    pub seat: usize,
+    /// What it was started with.
+    pub start: Start,
+    /// Where its files are.
+    pub places: Places,
+    /// How it may act.
+    pub access: Access,
+    /// Its view of the disk.
+    pub files: SimFiles,
+    /// Whether it runs.
+    pub life: Life,
+    /// The machine; taken out while it handles an event.
+    pub machine: Machine,
+    /// What is under way.
+    pub jobs: BTreeMap<u64, Job>,
+    /// The one writer of the state file.
+    pub saver: Saver,
+    /// Open sessions.
+    pub sessions: BTreeMap<WorkstreamId, Attempt>,
+    /// Whether the engine's events are heard.
+    pub is_watching: bool,
+    /// When the timer that is set goes off.
+    pub wake_at: Option<u64>,
+    /// Wishes that are not answered.
+    pub open: BTreeMap<RequestId, Ask>,
+    /// For a run of one wish: that wish.
+    pub errand: Option<Ask>,
+    /// Since when it was asked to end.
+    pub quit_since: Option<u64>,
+    /// What reached it while it was stopped.
+    pub deferred: Vec<Item>,
+    /// Whether it was stopped at any time since: then its deadlines mean nothing.
+    pub was_stopped: bool,
+    /// When it last asked for a listing.
+    pub listed_at: u64,
+    /// How often it was woken at one instant.
+    pub spins: (u64, u32),
+}
+
+/// The coalescing single writer of the state file.
+#[derive(Default)]
+pub struct Saver {
+    /// The generation being written.
+    pub running: Option<Generation>,
+    /// The newest that waits.
+    pub next: Option<(Generation, Box<StateRecord>)>,
+}
+
+/// What a file protocol of ours ends with: the event that tells the machine.
+pub type FileJob = Box<dyn Protocol<Output = Option<Event>>>;
+/// What a git operation ends with.
+pub type GitAnswer = Box<dyn FnOnce(Result<GitOk, GitError>) -> Event>;
+
+/// Something under way, one small step at a time.
+pub enum Job {
+    /// A protocol over files.
+    Files {
+        /// The protocol.
+        protocol: FileJob,
+        /// What the last operation gave.
+        last: Option<Result<FileOk, FileError>>,
+        /// How long a lock is waited for.
+        patience_until: u64,
+        /// A git operation that follows.
+        then: Option<Box<Job>>,
+    },
+    /// A git operation.
+    Git {
+        /// Which.
+        op: GitOp,
+        /// How many steps of it are done.
+        done: u32,
+        /// What is told at its end.
+        answer: GitAnswer,
+    },
+}
+
+/// A protocol with its outcome turned into an event.
+pub struct Mapped<P, F> {
+    protocol: P,
+    map: Option<F>,
+}
+
+impl<P, F> Mapped<P, F> {
+    /// `map` makes the event.
+    pub fn new(protocol: P, map: F) -> Self {
+        Self { protocol, map: Some(map) }
+    }
+}
+
+impl<P: Protocol, F: FnOnce(P::Output) -> Option<Event>> Protocol for Mapped<P, F> {
+    type Output = Option<Event>;
+
+    fn step(&mut self, last: Option<Result<FileOk, FileError>>) -> Step<Option<Event>> {
+        match self.protocol.step(last) {
+            Step::Do(op) => Step::Do(op),
+            Step::Wait => Step::Wait,
+            Step::Done(output) => {
+                Step::Done(self.map.take().and_then(|map| map(output)))
+            }
+        }
+    }
+}
+
+/// A fixed row of file operations. Each is said to be fine with a name that is there, or is not, or with neither.
+pub struct Row {
+    ops: std::vec::IntoIter<(FileOp, Fine)>,
+    fine: Fine,
+    /// When this file is there already, there is nothing to do.
+    unless: Option<PathText>,
+}
+
+/// Which failure of an operation is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fine {
+    /// None.
+    Nothing,
+    /// The name is gone already.
+    Gone,
+    /// The name is taken already.
+    There,
+}
+
+impl Row {
+    /// These operations, in order, unless that file is there.
+    pub fn new(unless: Option<PathText>, ops: Vec<(FileOp, Fine)>) -> Self {
+        Self { ops: ops.into_iter(), fine: Fine::Nothing, unless }
+    }
+}
+
+impl Protocol for Row {
+    type Output = Result<(), FileError>;
+
+    fn step(&mut self, last: Option<Result<FileOk, FileError>>) -> Step<Self::Output> {
+        if let Some(path) = &self.unless {
+            match last {
+                None => return Step::Do(FileOp::Read(path.clone())),
+                Some(Ok(_)) => return Step::Done(Ok(())),
+                Some(Err(FileError::NotFound)) => self.unless = None,
+                Some(Err(error)) => return Step::Done(Err(error)),
+            }
+        } else {
+            match (last, self.fine) {
+                (Some(Err(FileError::NotFound)), Fine::Gone)
+                | (Some(Err(FileError::Exists)), Fine::There)
+                | (None | Some(Ok(_)), _) => {}
+                (Some(Err(error)), _) => return Step::Done(Err(error)),
+            }
+        }
+        match self.ops.next() {
+            Some((op, fine)) => {
+                self.fine = fine;
+                Step::Do(op)
+            }
+            None => Step::Done(Ok(())),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What happened in a simulated world, one line a step in fixed columns, and a fingerprint of it that is kept even
+//! when nobody reads the lines.
+
+/// The columns, for people.
+pub const LEGEND: &str = "\
+# time   simulated seconds since the world began
+# who    p<n>: run n of ccells; engine; disk; user; sky: whatever strikes from outside
+# what   event: the machine was told; effect: it asked for; file, git: one step; send, land, answer: a request's way;
+#        ask, reply: a wish and its answer; everything else says itself
+#   time  who     what      about";
+
+/// The trace of one world.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    lines: Option<Vec<String>>,
+    hash: u64,
+    steps: u64,
+}
+
+impl Trace {
+    /// A trace that keeps its lines, or only their fingerprint.
+    pub fn new(keeps_lines: bool) -> Self {
+        Self { lines: keeps_lines.then(Vec::new), hash: 0xcbf2_9ce4_8422_2325, steps: 0 }
+    }
+
+    /// Notes a step. `about` is only asked for when lines are kept.
+    pub fn note(&mut self, now: u64, who: Who, what: &'static str, about: impl FnOnce() -> String) {
+        self.steps += 1;
+        self.mix(&now.to_le_bytes());
+        self.mix(&who.number().to_le_bytes());
+        self.mix(what.as_bytes());
+        if let Some(lines) = &mut self.lines {
+            let about = about();
+            lines.push(format!("{:>6}.{:03}  {:<6}  {what:<8}  {about}", now / 1_000, now % 1_000, who.name()));
+        }
+    }
+
+    /// Fingerprint and number of steps.
+    pub fn fingerprint(&self) -> (u64, u64) {
+        (self.hash, self.steps)
+    }
+
+    /// The lines, when they were kept.
+    pub fn into_lines(self) -> Vec<String> {
+        self.lines.unwrap_or_default()
+    }
+
+    fn mix(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+/// Who does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A run of ccells.
+    Process(usize),
+    /// The engine.
+    Engine,
+    /// The person in front of it.
+    User,
+    /// What strikes from outside.
+    Sky,
+}
+
+impl Who {
+    fn name(self) -> String {
+        match self {
+            Self::Process(number) => format!("p{number}"),
+            Self::Engine => "engine".to_string(),
+            Self::User => "user".to_string(),
+            Self::Sky => "sky".to_string(),
+        }
+    }
+
+    fn number(self) -> u64 {
+        match self {
+            Self::Engine => 1,
+            Self::User => 2,
+            Self::Sky => 3,
+            Self::Process(number) => 16 + number as u64,
+        }
+    }
+}

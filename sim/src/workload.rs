@@ -1,0 +1,230 @@
+//! What people do: start runs, wish for things, and end them.
+
+use ccells_core::container::ContainerLimits;
+use ccells_core::event::{Access, Ask, NewWorkstream, OnQuit, Purpose, Settings};
+use ccells_core::ids::{RunId, WorkstreamId};
+use ccells_core::machine::Machine;
+use ccells_core::record::{AgentCommand, ViewRecord};
+
+use crate::boot::{self, Start};
+use crate::perform::BootFiles;
+use crate::ports::git::Made;
+use crate::process::{Life, Process, Saver};
+use crate::trace::Who;
+use crate::world::{Item, World};
+
+/// How many workstreams a seat has at most, so that worlds stay small.
+const MOST_WORKSTREAMS: usize = 6;
+/// How many runs live at one seat at most.
+const MOST_RUNS: usize = 3;
+
+impl World {
+    /// A person at a seat decides what to do.
+    pub fn user(&mut self, seat: usize) {
+        if !self.is_storm {
+            return;
+        }
+        let delay = 200 + self.draw("user.pause", 1_800);
+        self.later(delay, Item::User(seat));
+        let runs = self.runs_at(seat);
+        let rate = self.weather.second;
+        let wants_another = self.chance("user.second", rate) && runs.len() < MOST_RUNS;
+        if runs.is_empty() || wants_another {
+            let purpose = match self.draw("user.purpose", 10) {
+                0..=6 => Purpose::Interactive,
+                7 | 8 => Purpose::Verb,
+                _ => Purpose::Reconcile,
+            };
+            if let Some(process) = self.start(seat, purpose) {
+                self.give_errand(process);
+            }
+            return;
+        }
+        let Some(process) = self.pick("user.run", &runs) else { return };
+        if self.processes[process].start.purpose == Purpose::Interactive {
+            let ask = self.wish(process);
+            if let Some(ask) = ask {
+                self.ask(process, ask);
+            }
+        }
+    }
+
+    /// Runs that live at a seat.
+    pub fn runs_at(&self, seat: usize) -> Vec<usize> {
+        (0..self.processes.len())
+            .filter(|process| self.processes[*process].seat == seat && self.is_alive(*process))
+            .collect()
+    }
+
+    /// The run at a seat that may write and that a person looks at.
+    pub fn writer_at(&self, seat: usize) -> Option<usize> {
+        self.runs_at(seat).into_iter().find(|process| self.processes[*process].access == Access::Write)
+    }
+
+    /// Starts a run: its locks, what it finds, and its first event.
+    pub fn start(&mut self, seat: usize, purpose: Purpose) -> Option<usize> {
+        let process = self.processes.len();
+        let number = self.number();
+        let place = self.seats[seat].clone();
+        let pid = 100 + u32::try_from(process).unwrap_or(0);
+        let alive = (0..process).filter(|other| self.is_alive(*other));
+        let start = Start {
+            run: RunId::parse(&format!("02{number:024}")).expect("26 digits are an id"),
+            pid,
+            purpose,
+            home: place.home.clone(),
+            home_path: place.home_path.clone(),
+            repo: place.repo.clone(),
+            settings: settings(),
+            now: self.clocks().wall,
+            living: alive.map(|other| self.processes[other].start.pid).chain([pid]).collect(),
+        };
+        self.trace.note(self.now, Who::Process(process), "start", || format!("{purpose:?} at seat {seat}"));
+        self.processes.push(Process {
+            seat,
+            start: start.clone(),
+            places: place.places,
+            access: Access::ReadOnly { holder: "nobody knows yet".to_string() },
+            files: self.disk.process(),
+            life: Life::Runs,
+            machine: Machine::with_canary(self.planted.in_core()),
+            jobs: Default::default(),
+            saver: Saver::default(),
+            sessions: Default::default(),
+            is_watching: false,
+            wake_at: None,
+            open: Default::default(),
+            errand: None,
+            quit_since: None,
+            deferred: Vec::new(),
+            was_stopped: false,
+            listed_at: self.now,
+            spins: (0, 0),
+        });
+        self.before_boot(process);
+        let worktrees = self.worktrees_of(seat);
+        let found = boot::find(&mut BootFiles { world: self, process }, &start, worktrees);
+        if !self.is_alive(process) {
+            return None;
+        }
+        match found {
+            Ok(found) => {
+                self.processes[process].access = found.access.clone();
+                self.booted(process, &found);
+                self.later(0, Item::Tell(process, ccells_core::event::Event::Booted(Box::new(found))));
+                Some(process)
+            }
+            Err(error) => {
+                self.trace.note(self.now, Who::Process(process), "gives up", || error.to_string());
+                self.end(process);
+                None
+            }
+        }
+    }
+
+    fn worktrees_of(&self, seat: usize) -> std::collections::BTreeSet<WorkstreamId> {
+        let is_ours = |id: &WorkstreamId| {
+            self.oracle.promises.get(id).is_some_and(|promise| promise.seat == seat)
+        };
+        let trees = self.git.trees.iter();
+        trees.filter(|(id, tree)| tree.worktree != Made::Absent && is_ours(id)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// A run of one wish gets it.
+    fn give_errand(&mut self, process: usize) {
+        let ask = match self.processes[process].start.purpose {
+            Purpose::Interactive => return,
+            Purpose::Reconcile => Ask::Reconcile,
+            Purpose::Verb => match self.wish_of_verb(process) {
+                Some(ask) => ask,
+                None => Ask::New(Box::new(self.new_workstream())),
+            },
+        };
+        self.processes[process].errand = Some(ask.clone());
+        self.ask(process, ask);
+    }
+
+    fn wish(&mut self, process: usize) -> Option<Ask> {
+        match self.draw("user.wish", 100) {
+            0..=29 => None,
+            30..=49 if self.cards(process).len() < MOST_WORKSTREAMS => {
+                Some(Ask::New(Box::new(self.new_workstream())))
+            }
+            30..=91 => self.wish_about_one(process),
+            92..=93 => Some(Ask::View(ViewRecord { order: self.cards(process), ..ViewRecord::default() })),
+            94 => Some(Ask::Reconcile),
+            95 | 96 => Some(Ask::Quit { policy: OnQuit::PauseAll }),
+            97 | 98 => Some(Ask::Quit { policy: OnQuit::KeepRunning }),
+            _ => Some(Ask::QuitNow),
+        }
+    }
+
+    fn wish_of_verb(&mut self, process: usize) -> Option<Ask> {
+        let seat = self.processes[process].seat;
+        let known: Vec<WorkstreamId> = self
+            .oracle
+            .promises
+            .iter()
+            .filter(|(_, promise)| promise.seat == seat && promise.is_acknowledged && !promise.is_gone)
+            .map(|(id, _)| id.clone())
+            .collect();
+        let id = self.pick("verb.which", &known)?;
+        self.wish_about(id)
+    }
+
+    fn wish_about_one(&mut self, process: usize) -> Option<Ask> {
+        let cards = self.cards(process);
+        let id = self.pick("user.which", &cards)?;
+        self.wish_about(id)
+    }
+
+    fn wish_about(&mut self, id: WorkstreamId) -> Option<Ask> {
+        Some(match self.draw("user.about", 20) {
+            0..=2 => Ask::Resume(id),
+            3..=5 => Ask::Pause(id),
+            6 | 7 => Ask::Stop(id),
+            8 | 9 => Ask::Restart(id),
+            10..=12 => Ask::Cancel(id),
+            13..=15 => Ask::Remove { workstream: id, is_forced: false, keep_branch: false },
+            16..=18 => Ask::Remove { workstream: id, is_forced: true, keep_branch: false },
+            _ => Ask::Remove { workstream: id, is_forced: true, keep_branch: true },
+        })
+    }
+
+    /// The workstreams a person sees.
+    pub fn cards(&self, process: usize) -> Vec<WorkstreamId> {
+        let snapshot = self.processes[process].machine.snapshot();
+        snapshot.map(|it| it.workstreams.into_iter().map(|card| card.id).collect()).unwrap_or_default()
+    }
+
+    /// A wish for a new workstream; now and then for a branch that may be taken.
+    pub fn new_workstream(&mut self) -> NewWorkstream {
+        let id = self.fresh_id();
+        let branch = (self.draw("new.branch", 4) == 3).then(|| "feature/shared".to_string());
+        NewWorkstream {
+            prompt: format!("do the thing {}", id.short()),
+            name: None,
+            branch,
+            base: None,
+            image: None,
+            argv: None,
+            session_id: id.as_str().to_string(),
+            id,
+        }
+    }
+}
+
+fn settings() -> Settings {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_string()).collect();
+    Settings {
+        image: "ccells/agent:1".to_string(),
+        agent: AgentCommand {
+            argv: words(&["agent", "--session", "{session}", "{prompt}"]),
+            resume_argv: words(&["agent", "--resume", "{session}"]),
+            env: Default::default(),
+            session_id: String::new(),
+        },
+        limits: ContainerLimits::default(),
+        branch_prefix: "ccells/".to_string(),
+    }
+}
