@@ -129,8 +129,13 @@ impl Screen {
         self.resume()
     }
 
-    /// Takes the terminal again after a stop, at its size of now.
+    /// Takes the terminal again after a stop, at its size of now. Whoever had it meanwhile may have changed anything.
     pub fn resume(&mut self) -> io::Result<()> {
+        if self.is_raw && IS_TAKEN.load(Ordering::SeqCst) {
+            // The library believes that raw mode is on still: it has to be told otherwise to set it again.
+            crossterm::terminal::disable_raw_mode()?;
+        }
+        self.is_taken = false;
         self.take()?;
         if self.is_raw {
             let (columns, rows) = crossterm::terminal::size()?;
@@ -278,8 +283,17 @@ pub fn restore_now() {
         // Nothing can be done about a terminal that does not take it.
         let _ = rustix::io::write(rustix::stdio::stdout(), format!("{KITTY_OFF}{LEAVE}").as_bytes());
         let _ = crossterm::terminal::disable_raw_mode();
+        RESTORED.notify_one();
     }
 }
+
+/// Comes when the terminal was given back from elsewhere, so that whoever draws ends.
+pub(super) async fn restored() {
+    RESTORED.notified().await;
+}
+
+/// Rung when the terminal was given back from elsewhere.
+static RESTORED: Notify = Notify::const_new();
 
 /// Whether the terminal is taken, for all who may have to give it back.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);

@@ -122,8 +122,8 @@ fn five_panes() {
 fn a_zoomed_and_scrolled_pane() {
     let mut stage = Stage::with(80, 12, five());
     stage.press("z");
-    let lines: String = (1..=60).map(|line| format!("line {line}\r\n")).collect();
-    stage.feed(1, &lines);
+    let lines: Vec<String> = (1..=60).map(|line| format!("line {line}\r\n")).collect();
+    stage.feed(1, &lines.concat());
     stage.press("<C-u><C-u>");
     assert_eq!(stage.model.layout, Layout::Zoom);
     assert_snapshot!("zoomed_and_scrolled_80x12", stage.frame());
@@ -308,6 +308,23 @@ fn help() {
         let mut stage = Stage::with(columns, rows, five());
         stage.press("?");
         assert_snapshot!(format!("help_{columns}x{rows}"), stage.frame());
+    }
+}
+
+#[test]
+fn without_colour_every_state_still_has_its_mark_and_its_word() {
+    let mut stage = Stage::with(150, 40, five());
+    stage.model.theme = Theme::from_no_color(Some(std::ffi::OsStr::new("1")));
+    stage.press("d");
+    let buffer = stage.buffer();
+    let is_plain = |cell: &ratatui::buffer::Cell| {
+        cell.fg == ratatui::style::Color::Reset && cell.bg == ratatui::style::Color::Reset
+    };
+    assert!(buffer.content.iter().all(is_plain));
+    stage.press("<esc>");
+    let frame = stage.frame();
+    for words in ["● running", "‖ paused", "■ stopped", "+ creating"] {
+        assert!(frame.contains(words), "{words}");
     }
 }
 

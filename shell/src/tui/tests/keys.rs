@@ -42,8 +42,8 @@ fn refused(text: &str, work: Option<WorkReport>) -> Result<Done, Refusal> {
     Err(Refusal { kind: RefusalKind::Conflict, text: text.to_owned(), work: work.map(Box::new) })
 }
 
-fn done() -> Result<Done, Refusal> {
-    Ok(Done { workstream: None, note: String::new() })
+fn done() -> Done {
+    Done { workstream: None, note: String::new() }
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_workstream_is_discarded_without_force_first() {
     let wishes = stage.press("y");
     let plain = Ask::Remove { workstream: id(1), is_forced: false, keep_branch: false };
     assert_eq!(asks(&wishes), [plain]);
-    stage.send(Msg::Replied { ticket: ticket(&wishes), outcome: done() });
+    stage.send(Msg::Replied { ticket: ticket(&wishes), outcome: Ok(done()) });
     assert!(stage.model.dialog.is_none());
 }
 

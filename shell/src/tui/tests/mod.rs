@@ -1,4 +1,5 @@
 //! The screen as a person meets it: pictures of frames, keys and what they lead to, and the loop over a fake terminal.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
 mod frames;
 mod keys;
@@ -17,6 +18,7 @@ use ccells_holder::emulator::Emulator;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 
 use super::model::Model;
 use super::msg::Msg;
@@ -183,6 +185,15 @@ impl Stage {
 
     /// The frame as text.
     fn frame(&self) -> String {
+        self.terminal().backend().to_string()
+    }
+
+    /// The frame as cells.
+    fn buffer(&self) -> Buffer {
+        self.terminal().backend().buffer().clone()
+    }
+
+    fn terminal(&self) -> Terminal<TestBackend> {
         let (columns, rows) = self.model.size;
         let mut terminal =
             Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
@@ -191,7 +202,7 @@ impl Stage {
                 view::draw(frame, &self.model, &self.panes);
             })
             .expect("memory asks the system nothing");
-        terminal.backend().to_string()
+        terminal
     }
 
     /// Feeds a pane at the size it has on the screen.

@@ -152,10 +152,7 @@ pub(super) fn draw_discard(
         }
         Stage::Ask => {
             say("Its container and its worktree go away.", theme.text());
-            say(
-                "Work that exists nowhere else is looked for first: you are asked again before any of it goes.",
-                theme.faint(),
-            );
+            say("Before work goes that exists nowhere else, you are asked again.", theme.faint());
             let mark = if dialog.keep_branch { "x" } else { " " };
             say("", theme.text());
             say(&format!("[{mark}] b: keep its branch in any case"), theme.text());
