@@ -174,13 +174,14 @@ fn an_interrupted_making_without_a_container_is_the_users_to_decide() {
         ask 1 cancel fix-login
             -> WriteIntent fix-login destroy unsettled
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
             -> Reply 1 ok removed; what the engine may still make of it will be taken away
+            -> WriteIntent fix-login destroy unsettled settling
         quietly wait 130s
         all ok
             -> ListContainers
@@ -203,9 +204,9 @@ fn an_interrupted_removal_is_finished() {
         ok ListContainers
             -> PauseContainer fix-login c1
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login keeping the branch
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -221,7 +222,6 @@ fn an_interrupted_removal_is_finished() {
         all ok
         quietly wait 46s
         all ok
-            -> ClearIntent fix-login
         ",
     );
 }
@@ -334,6 +334,7 @@ fn reconciling_finishes_and_undoes_what_was_interrupted() {
             -> ClearIntent leaving
             -> SaveState of frozen
             -> TrackContainer whole running
+            -> WriteIntent half destroy unsettled settling
             -> SaveState of whole, frozen
             -> ClearIntent whole
         show
@@ -395,9 +396,9 @@ fn a_verb_touches_only_what_it_names() {
         ask 2 remove leaving
             -> PauseContainer leaving c1
         all ok
-            -> SnapshotWork leaving
             -> RemoveContainer leaving ccells-web-00000000000000000000000001
             -> UntrackContainer leaving
+            -> SnapshotWork leaving
             -> RemoveWorktree leaving
             -> RetireHome leaving
             -> SaveState of frozen (paused by quit), stray
@@ -482,7 +483,7 @@ fn recovery_that_crashes_ends_where_it_would_have_ended() {
         for _ in 0..steps {
             let is_open = |effect: &Effect| matches!(effect, Effect::WatchEngine { .. });
             let Some(place) = world.pending.iter().position(|asked| !is_open(&asked.effect)) else { break };
-            world.answer(place, super::world::How::Well);
+            world.answer(place, super::answers::How::Well);
         }
         lines(&mut world, &["boot crashed", "all ok", "wait 180s", "all ok"]);
         let shown: Vec<String> = play(&mut world, "show");

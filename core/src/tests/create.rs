@@ -103,8 +103,10 @@ fn a_step_that_fails_is_told_with_its_reason_and_taken_up_again() {
         quietly ok PinBase
         fail AddWorktree failed
             -> Reply 1 failed: `fix-login`: git failed
+            -> WriteIntent fix-login create
         show
             = fix-login: failed (adding branch and worktree: git failed)
+        ok WriteIntent
         ask 2 resume fix-login
             -> AddWorktree fix-login
         all ok
@@ -126,13 +128,13 @@ fn a_step_that_fails_is_told_with_its_reason_and_taken_up_again() {
 
 #[test]
 fn every_step_that_fails_is_taken_up_again_at_that_step() {
-    for place in 1..STEPS.len() {
+    for (place, (kind, step)) in STEPS.iter().enumerate().skip(1) {
         let mut world = creating_at(place);
-        let (kind, step) = STEPS[place];
         let told = play(&mut world, &format!("fail {kind} failed"));
         assert!(told.iter().any(|line| line.starts_with("-> Reply 1 failed")), "{kind}: {told:#?}");
         let shown = play(&mut world, "show");
         assert!(shown[0].starts_with(&format!("= fix-login: failed ({step}: ")), "{shown:#?}");
+        world.note_failure();
         let told = play(&mut world, "ask 2 resume fix-login");
         assert!(told[0].starts_with(&format!("-> {kind} fix-login")), "{kind}: {told:#?}");
         let told = play(&mut world, "all ok");
@@ -143,10 +145,10 @@ fn every_step_that_fails_is_taken_up_again_at_that_step() {
 
 #[test]
 fn every_step_that_fails_can_be_discarded() {
-    for place in 1..STEPS.len() {
+    for (place, (kind, _)) in STEPS.iter().enumerate().skip(1) {
         let mut world = creating_at(place);
-        let (kind, _) = STEPS[place];
         play(&mut world, &format!("fail {kind} failed"));
+        world.note_failure();
         let mut told = play(&mut world, "ask 2 cancel fix-login");
         told.extend(play(&mut world, "all ok"));
         assert!(told.iter().any(|line| line.starts_with("-> Reply 2 ok")), "{kind}: {told:#?}");
@@ -270,8 +272,10 @@ fn an_outcome_that_stays_unknown_is_the_users_to_decide() {
             -> CreateContainer fix-login ccells-web-00000000000000000000000001
         fail CreateContainer unknown
             -> Reply 1 failed: `fix-login`: the engine did not answer in time: a deadline passed
+            -> WriteIntent fix-login create
         show
             = fix-login: failed (creating the container: the engine did not answer in time: a deadline passed)
+        ok WriteIntent
         ask 2 resume fix-login
             -> CreateContainer fix-login ccells-web-00000000000000000000000001
         quietly all ok
@@ -290,16 +294,18 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
         quietly fail CreateContainer unknown
         quietly fail CreateContainer unknown
         quietly fail CreateContainer unknown
+        quietly ok WriteIntent
         ask 2 cancel fix-login
             -> WriteIntent fix-login destroy unsettled
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
             -> Reply 2 ok removed; what the engine may still make of it will be taken away
+            -> WriteIntent fix-login destroy unsettled settling
         show
         quietly wait 100s
         engine fix-login created
@@ -310,6 +316,7 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
+            -> WriteIntent fix-login destroy unsettled settling
         quietly wait 45s
         all ok
             -> ClearIntent fix-login
@@ -331,14 +338,15 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
         all ok
             -> WriteIntent fix-login destroy unsettled
             -> PauseContainer fix-login c1
-            -> SnapshotWork fix-login
             -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
             -> Reply 2 ok removed; what the engine may still make of it will be taken away
+            -> WriteIntent fix-login destroy unsettled settling
         ",
     );
     check_in(
@@ -352,6 +360,7 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
+            -> WriteIntent fix-login destroy unsettled settling
         quietly wait 45s
         all ok
             -> ClearIntent fix-login

@@ -9,9 +9,9 @@ use super::world::World;
 /// What removing asks for, in order, after its intent is durable.
 const STEPS: [(&str, &str); 7] = [
     ("PauseContainer", "pausing the container"),
-    ("SnapshotWork", "keeping uncommitted work"),
     ("RemoveContainer", "removing the container"),
     ("UntrackContainer", "untracking the container"),
+    ("SnapshotWork", "keeping uncommitted work"),
     ("RemoveWorktree", "removing the worktree"),
     ("RetireHome", "retiring its directory"),
     ("ClearIntent", "clearing the intent"),
@@ -48,13 +48,13 @@ fn a_workstream_is_removed_step_by_step() {
         ok WriteIntent
             -> PauseContainer fix-login c1
         ok PauseContainer
-            -> SnapshotWork fix-login
-        ok SnapshotWork
             -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
         ok RemoveContainer
             -> UntrackContainer fix-login
         ok UntrackContainer
+            -> SnapshotWork fix-login
+        ok SnapshotWork
             -> RemoveWorktree fix-login
         ok RemoveWorktree
             -> RetireHome fix-login
@@ -85,10 +85,10 @@ fn work_that_exists_nowhere_else_is_not_removed_without_the_users_word() {
             -> WriteIntent fix-login destroy keep-branch
         all ok
             -> PauseContainer fix-login c1
-            -> SnapshotWork fix-login
             -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login keeping the branch
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -175,9 +175,9 @@ fn a_removal_that_is_stuck_takes_a_later_word_about_the_branch() {
         ask 2 remove fix-login keep-branch
             -> WriteIntent fix-login destroy keep-branch
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login keeping the branch
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -194,6 +194,7 @@ fn a_broken_workstream_whose_work_cannot_be_looked_at_can_be_removed_by_force() 
         &mut world,
         "
         quietly fail TrackContainer failed
+        quietly ok WriteIntent
         ask 2 remove fix-login
             -> InspectWork fix-login
         fail InspectWork failed

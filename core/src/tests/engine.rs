@@ -161,7 +161,9 @@ fn a_container_that_is_gone_when_a_making_is_taken_up_again_is_made_anew() {
         engine fix-login gone
         fail StartContainer absent
             -> Reply 1 failed: `fix-login`: the engine's words
+            -> WriteIntent fix-login create
             -> ListContainers
+        ok WriteIntent
         ok ListContainers
         ask 2 resume fix-login
             -> CreateContainer fix-login ccells-web-00000000000000000000000001
@@ -233,9 +235,9 @@ fn a_listing_that_was_asked_for_before_a_change_does_not_undo_it() {
         quietly ok InspectWork
         quietly ok WriteIntent
         quietly ok PauseContainer
-        quietly ok SnapshotWork
         quietly ok RemoveContainer
         quietly ok UntrackContainer
+        quietly ok SnapshotWork
         quietly ok RemoveWorktree
         quietly ok RetireHome
         quietly ok SaveState
