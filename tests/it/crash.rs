@@ -171,9 +171,7 @@ fn moments(whole: Duration, wanted: usize) -> Vec<Blow> {
 /// Reconciles, twice, and counts what is not as it was promised. `must` names what has to be there afterwards.
 fn judge(stage: &Stage, row: &mut Row, witness: &Value, must: Option<&Value>, blow: &dyn std::fmt::Debug) -> Value {
     let say = |what: &str, proof: &dyn std::fmt::Debug| announce(&format!("after {blow:?}: {what}: {proof:?}"));
-    for _ in 0..2 {
-        stage.run(&["reconcile", "--apply", "--json"]).expect(0);
-    }
+    let said: Vec<Said> = (0..2).map(|_| stage.run(&["reconcile", "--apply", "--json"]).expect(0)).collect();
     let listed = stage.json(&["ls"]);
     let cards = listed.as_array().unwrap();
     let find = |card: &Value| cards.iter().find(|other| other["id"] == card["id"]);
@@ -214,7 +212,7 @@ fn judge(stage: &Stage, row: &mut Row, witness: &Value, must: Option<&Value>, bl
     let findings = stage.doctor();
     if !findings.is_empty() {
         row.doctored += findings.len();
-        say("the doctor finds", &findings);
+        say("the doctor finds", &(&findings, said.iter().map(Said::json).collect::<Vec<_>>()));
     }
     listed
 }
@@ -385,9 +383,9 @@ fn an_agent_outlives_the_verb_that_made_it() {
     });
     kill(pid, Signal::KILL);
     collect(child, began, SOON).unwrap();
-    stage.run(&["reconcile", "--apply"]).expect(0);
-    let card = stage.card("orphan").expect("it is there");
-    assert_eq!(card["state"], json!("running"));
+    let said = stage.run(&["reconcile", "--apply", "--json"]).expect(0);
+    let card = stage.card("orphan").unwrap_or_else(|| panic!("it is gone: {said:#?}"));
+    assert_eq!(card["state"], json!("running"), "{said:#?}");
     wait_for_ticks(&card, 5);
     assert_eq!(agents(&stage, &card).len(), 1);
     assert!(assert_whole(&stage.run(&["logs", "orphan"]).expect(0).out) >= 5);
