@@ -366,7 +366,8 @@ impl Machine {
             .map(|seen| (seen.labels.workstream.clone(), seen.clone()))
             .collect();
         let mut effects = Effects::none();
-        let is_writer = self.is_writer() && self.purpose() != Purpose::Verb;
+        let may_settle = self.is_writer();
+        let is_writer = may_settle && self.purpose() != Purpose::Verb;
         for id in self.ids() {
             let seen = ours.get(&id);
             effects.extend(self.with(now, &id, |workstream, around| {
@@ -374,7 +375,11 @@ impl Machine {
                     Some(seen) => workstream.seen(seen, requested_at),
                     None => workstream.missed(requested_at),
                 }
-                let mut effects = workstream.settle(seen.is_some(), requested_at, around);
+                let mut effects = if may_settle {
+                    workstream.settle(seen.is_some(), requested_at, around)
+                } else {
+                    Effects::none()
+                };
                 effects.extend(workstream.mend_index(is_writer, around));
                 effects
             }));
@@ -519,7 +524,7 @@ impl Machine {
             repo_id: found.repo.id.clone(),
             repo_path: found.repo.path.clone(),
             view: self.view.clone(),
-            workstreams: self.workstreams.values().filter_map(Workstream::entry).collect(),
+            workstreams: self.workstreams.values().filter_map(|it| it.entry(now)).collect(),
             extra,
         }
     }

@@ -350,6 +350,10 @@ pub struct StateEntry {
     pub was_paused_by_quit: bool,
     /// Whether the user stopped it on purpose.
     pub was_stopped_by_user: bool,
+    /// When a container of it was last asked for without an answer, by the wall clock: one may still appear, also
+    /// after the one that it has is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsettled_since: Option<Wall>,
     /// All that is fixed about it.
     pub facts: Facts,
     /// What a later ccells may have added.

@@ -10,10 +10,10 @@ use crate::canary::Planted;
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
-use crate::limits::{REATTACH_FIRST_MS, REATTACH_LAST_MS};
+use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
 use crate::record::{Delta, Facts, Intent, Operation, StateEntry, VERSION};
-use crate::time::{Mono, Now};
+use crate::time::{Mono, Now, Wall};
 
 mod create;
 mod destroy;
@@ -265,7 +265,7 @@ impl Workstream {
     }
 
     /// Its entry in the state file, unless it has none yet or no longer.
-    pub fn entry(&self) -> Option<StateEntry> {
+    pub fn entry(&self, now: Now) -> Option<StateEntry> {
         let is_in = match &self.phase {
             Phase::Live | Phase::Lost | Phase::Changing { .. } => true,
             Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
@@ -278,9 +278,17 @@ impl Workstream {
             container_id: self.container.clone(),
             was_paused_by_quit: self.was_paused_by_quit,
             was_stopped_by_user: self.was_stopped_by_user,
+            unsettled_since: self.unsettled_since(now),
             facts: self.facts.clone(),
             extra: self.extra.clone(),
         })
+    }
+
+    /// Since when a container may still appear that was asked for, by the wall clock. It stays what it was.
+    fn unsettled_since(&self, now: Now) -> Option<Wall> {
+        let until = self.unsettled_until.filter(|until| now.mono < *until)?;
+        let age = LATE_MS.saturating_sub(until.since(now.mono));
+        Some(Wall(now.wall.0.saturating_sub(age)))
     }
 
     /// Whether its branch is settled: before, it may get another.

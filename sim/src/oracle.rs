@@ -58,6 +58,8 @@ pub struct Oracle {
     pub asked: BTreeMap<RequestId, (usize, Ask)>,
     /// Containers of ours that no file knows of.
     pub planted: BTreeSet<WorkstreamId>,
+    /// Of those, the ones that somebody asked to take away.
+    pub unwanted: BTreeSet<WorkstreamId>,
     /// Homes in which a file was damaged.
     pub damaged_homes: BTreeSet<HomeId>,
     /// The newest generation of the state that was acknowledged, by seat.
@@ -94,6 +96,8 @@ impl World {
             Ask::Remove { workstream, .. } => {
                 if let Some(promise) = self.oracle.promises.get_mut(workstream) {
                     promise.may_go = true;
+                } else {
+                    self.oracle.unwanted.insert(workstream.clone());
                 }
             }
             Ask::Cancel(workstream) => {

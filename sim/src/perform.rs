@@ -323,12 +323,13 @@ impl World {
         attempt: Attempt,
         plan: Box<WorktreePlan>,
     ) {
+        let place = format!("{workstream}-{}", self.number());
         let places = &self.processes[process].places;
         let (rooms, trash) = (places.workstreams(), places.trash());
         let row = Row::new(
             None,
             vec![
-                (FileOp::Rename(plan.home.clone(), trash.join(workstream.as_str())), Fine::Gone),
+                (FileOp::Rename(plan.home.clone(), trash.join(&place)), Fine::Gone),
                 (FileOp::SyncDir(trash), Fine::Nothing),
                 (FileOp::SyncDir(rooms), Fine::Nothing),
             ],

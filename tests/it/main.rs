@@ -1,6 +1,15 @@
 //! The promises of ccells against the real thing: the real binary, the real engine, a real repository.
 
 mod camp;
+mod cli;
 mod contract;
+mod crash;
 mod docker;
+mod engine_truth;
+mod harness;
 mod hostile;
+mod refusals;
+mod shutdown;
+mod tap;
+mod terminal;
+mod tui;

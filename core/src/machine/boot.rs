@@ -34,7 +34,7 @@ impl Machine {
             self.saving.issued = state.generation;
             self.saving.durable = state.generation;
             for entry in state.workstreams {
-                self.restore_entry(now.mono, entry);
+                self.restore_entry(now, entry);
             }
         }
         for intent in &found.intents {
@@ -69,11 +69,12 @@ impl Machine {
         self.workstreams.insert(id, workstream);
     }
 
-    fn restore_entry(&mut self, now: Mono, entry: StateEntry) {
-        let mut workstream = Workstream::new(entry.facts, Phase::Live, now);
+    fn restore_entry(&mut self, now: Now, entry: StateEntry) {
+        let mut workstream = Workstream::new(entry.facts, Phase::Live, now.mono);
         workstream.container = entry.container_id;
         workstream.was_paused_by_quit = entry.was_paused_by_quit;
         workstream.was_stopped_by_user = entry.was_stopped_by_user;
+        workstream.unsettled_until = entry.unsettled_since.map(|since| settled_by(since, now));
         workstream.extra = entry.extra;
         workstream.is_made = true;
         self.insert(workstream);
@@ -97,7 +98,7 @@ impl Machine {
             None => Workstream::new(intent.workstream.clone(), phase, now.mono),
         };
         workstream.has_intent = true;
-        workstream.unsettled_until = may_land_until(intent, now);
+        workstream.unsettled_until = workstream.unsettled_until.max(may_land_until(intent, now));
         self.insert(workstream);
     }
 
@@ -209,7 +210,8 @@ impl Machine {
             let Some(verdict) = self.workstreams.get(&id).map(|it| self.verdict(it)) else { continue };
             let done = match verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
-                    if it.is_busy() {
+                    // One that was made is not unmade because a second making of its container was interrupted.
+                    if it.is_busy() || it.is_made {
                         Effects::none()
                     } else {
                         it.destroy_from(DestroyStep::Inspecting, false, around)
@@ -250,21 +252,27 @@ impl Machine {
         self.insert(workstream);
         self.saving.is_wanted |= self.purpose() != Purpose::Verb;
         let text = format!("found container {}, which no file knows of; its workstream is back", seen.name);
+        if !self.is_writer() {
+            // What another run makes is news to one that only looks, and nothing is wrong with it.
+            return Effects::none();
+        }
         Effects::from(Effect::Notify { level: Level::Warning, text })
     }
 }
 
-/// How long a container may still appear that the dead run asked for. A clock that jumped makes the wait too short at
-/// worst, and then what appears is adopted.
+/// How long a container may still appear that the dead run asked for.
 fn may_land_until(intent: &Intent, now: Now) -> Option<Mono> {
     match intent.operation {
         Operation::Create => Some(now.mono.after(LATE_MS)),
-        Operation::Destroy { unsettled_since: None, .. } => None,
-        Operation::Destroy { unsettled_since: Some(since), .. } => {
-            let age = now.wall.0.saturating_sub(since.0);
-            Some(now.mono.after(LATE_MS.saturating_sub(age)))
-        }
+        Operation::Destroy { unsettled_since, .. } => unsettled_since.map(|since| settled_by(since, now)),
     }
+}
+
+/// Until when something may still appear that was asked for at `since`. A clock that jumped makes the wait too short at
+/// worst, and then what appears is adopted.
+fn settled_by(since: Wall, now: Now) -> Mono {
+    let age = now.wall.0.saturating_sub(since.0);
+    now.mono.after(LATE_MS.saturating_sub(age))
 }
 
 /// What the labels of a container still tell of its workstream.

@@ -174,9 +174,9 @@ fn an_interrupted_making_without_a_container_is_the_users_to_decide() {
         ask 1 cancel fix-login
             -> WriteIntent fix-login destroy unsettled
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -204,9 +204,9 @@ fn an_interrupted_removal_is_finished() {
         ok ListContainers
             -> PauseContainer fix-login c1
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login keeping the branch
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -311,19 +311,19 @@ fn reconciling_finishes_and_undoes_what_was_interrupted() {
             -> UnpauseContainer frozen c3
             -> Reply 1 ok
         all ok
-            -> SnapshotWork leaving
+            -> RemoveContainer leaving ccells-web-00000000000000000000000001
             -> WriteIntent half destroy unsettled
             -> AddWorktree whole
             -> TrackContainer frozen running
             -> SaveState of leaving, half, frozen
-            -> RemoveContainer leaving ccells-web-00000000000000000000000001
-            -> SnapshotWork half
-            -> BuildHome whole
             -> UntrackContainer leaving
             -> RemoveContainer half ccells-web-00000000000000000000000002
+            -> BuildHome whole
+            -> SnapshotWork leaving
+            -> UntrackContainer half
             -> CreateContainer whole ccells-web-00000000000000000000000003
             -> RemoveWorktree leaving
-            -> UntrackContainer half
+            -> SnapshotWork half
             -> TrackContainer whole created
             -> RetireHome leaving
             -> RemoveWorktree half
@@ -396,9 +396,9 @@ fn a_verb_touches_only_what_it_names() {
         ask 2 remove leaving
             -> PauseContainer leaving c1
         all ok
-            -> SnapshotWork leaving
             -> RemoveContainer leaving ccells-web-00000000000000000000000001
             -> UntrackContainer leaving
+            -> SnapshotWork leaving
             -> RemoveWorktree leaving
             -> RetireHome leaving
             -> SaveState of frozen (paused by quit), stray
@@ -421,7 +421,6 @@ fn a_run_that_only_looks_changes_nothing() {
             -> WatchEngine
             -> ListContainers
         ok ListContainers
-            -> Notify warning: found container ccells-web-00000000000000000000000003, which no file knows of; its workstream is back
             -> OpenSession stray c3
         ask 1 pause stray
             -> Reply 1 conflict: this repository is in use by run 8; this one only looks

@@ -48,9 +48,9 @@ fn after_the_intent_everything_is_taken_back() {
         ok AddWorktree
             -> WriteIntent fix-login destroy
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -72,9 +72,9 @@ fn a_container_that_lands_in_spite_of_it_is_taken_away() {
         fail CreateContainer landed
             -> WriteIntent fix-login destroy unsettled
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing

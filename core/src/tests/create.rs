@@ -298,9 +298,9 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
         ask 2 cancel fix-login
             -> WriteIntent fix-login destroy unsettled
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -313,6 +313,7 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
         all ok
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -338,10 +339,10 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
         all ok
             -> WriteIntent fix-login destroy unsettled
             -> PauseContainer fix-login c1
-            -> SnapshotWork fix-login
             -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -357,6 +358,7 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
         all ok
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login
             -> RetireHome fix-login
             -> SaveState of nothing

@@ -9,9 +9,9 @@ use super::world::World;
 /// What removing asks for, in order, after its intent is durable.
 const STEPS: [(&str, &str); 7] = [
     ("PauseContainer", "pausing the container"),
-    ("SnapshotWork", "keeping uncommitted work"),
     ("RemoveContainer", "removing the container"),
     ("UntrackContainer", "untracking the container"),
+    ("SnapshotWork", "keeping uncommitted work"),
     ("RemoveWorktree", "removing the worktree"),
     ("RetireHome", "retiring its directory"),
     ("ClearIntent", "clearing the intent"),
@@ -48,13 +48,13 @@ fn a_workstream_is_removed_step_by_step() {
         ok WriteIntent
             -> PauseContainer fix-login c1
         ok PauseContainer
-            -> SnapshotWork fix-login
-        ok SnapshotWork
             -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
         ok RemoveContainer
             -> UntrackContainer fix-login
         ok UntrackContainer
+            -> SnapshotWork fix-login
+        ok SnapshotWork
             -> RemoveWorktree fix-login
         ok RemoveWorktree
             -> RetireHome fix-login
@@ -85,10 +85,10 @@ fn work_that_exists_nowhere_else_is_not_removed_without_the_users_word() {
             -> WriteIntent fix-login destroy keep-branch
         all ok
             -> PauseContainer fix-login c1
-            -> SnapshotWork fix-login
             -> CloseSession fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login keeping the branch
             -> RetireHome fix-login
             -> SaveState of nothing
@@ -146,7 +146,8 @@ fn a_container_that_cannot_be_frozen_is_removed_all_the_same() {
         &mut world,
         "
         fail PauseContainer conflict
-            -> SnapshotWork fix-login
+            -> CloseSession fix-login
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> ListContainers
         ",
     );
@@ -154,7 +155,7 @@ fn a_container_that_cannot_be_frozen_is_removed_all_the_same() {
 
 #[test]
 fn a_container_that_is_gone_already_is_as_good_as_removed() {
-    let mut world = removing_at(2);
+    let mut world = removing_at(1);
     check_in(
         &mut world,
         "
@@ -175,9 +176,9 @@ fn a_removal_that_is_stuck_takes_a_later_word_about_the_branch() {
         ask 2 remove fix-login keep-branch
             -> WriteIntent fix-login destroy keep-branch
         all ok
-            -> SnapshotWork fix-login
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
             -> RemoveWorktree fix-login keeping the branch
             -> RetireHome fix-login
             -> SaveState of nothing

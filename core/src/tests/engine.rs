@@ -235,9 +235,9 @@ fn a_listing_that_was_asked_for_before_a_change_does_not_undo_it() {
         quietly ok InspectWork
         quietly ok WriteIntent
         quietly ok PauseContainer
-        quietly ok SnapshotWork
         quietly ok RemoveContainer
         quietly ok UntrackContainer
+        quietly ok SnapshotWork
         quietly ok RemoveWorktree
         quietly ok RetireHome
         quietly ok SaveState

@@ -164,7 +164,7 @@ fn no_short_history_breaks_a_law() {
                 "ask 901 remove a forced",
                 "ok WriteIntent",
                 "ok PauseContainer",
-                "ok SnapshotWork",
+                "ok RemoveContainer",
             ],
         ),
         ("an interrupted creation", &["given intent create a", "boot crashed"]),

@@ -68,6 +68,7 @@ fn state() -> impl Strategy<Value = StateRecord> {
                 container_id: paused.then(|| ContainerId::parse("c1").unwrap()),
                 was_paused_by_quit: paused,
                 was_stopped_by_user: stopped,
+                unsettled_since: stopped.then_some(Wall(7)),
                 facts,
                 extra,
             }

@@ -71,9 +71,9 @@ fn a_removal_waits_for_its_state_to_be_durable() {
         quietly ok InspectWork
         quietly ok WriteIntent
         quietly ok PauseContainer
-        quietly ok SnapshotWork
         quietly ok RemoveContainer
         quietly ok UntrackContainer
+        quietly ok SnapshotWork
         quietly ok RemoveWorktree
         ok RetireHome
             -> SaveState of nothing

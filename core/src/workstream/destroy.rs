@@ -7,10 +7,9 @@ use super::{Answer, Phase, SessionState, Surroundings, Trouble, Workstream};
 use crate::canary::Canary;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
-use crate::limits::LATE_MS;
 use crate::ports::WorkReport;
 use crate::record::{Delta, Intent, Operation};
-use crate::time::{Mono, Wall};
+use crate::time::Mono;
 use crate::workstream::create::CreateStep;
 
 /// The steps of taking a workstream away, in order. The third and every later one is preceded by a durable intent.
@@ -20,14 +19,15 @@ pub enum DestroyStep {
     Inspecting,
     /// Writing down what is about to go.
     WritingIntent,
-    /// Freezing the container, so that nothing is written behind our back.
+    /// Freezing the container: its agent stops at once, also when taking it away takes its time.
     Freezing,
-    /// Keeping uncommitted work.
-    Snapshotting,
     /// Taking the container away.
     RemovingContainer,
     /// Striking it from the index.
     Untracking,
+    /// Keeping uncommitted work. Only now nobody writes any more: a freezing may fail, and one that succeeded may be
+    /// undone by a request that lands late.
+    Snapshotting,
     /// Taking the worktree away.
     RemovingWorktree,
     /// Putting its own directory into the trash.
@@ -117,11 +117,9 @@ impl Workstream {
         }
     }
 
-    /// What the intent says of a removal. The time since which it is unsettled stays what it was.
+    /// What the intent says of a removal.
     fn removal(&self, keep_branch: bool, is_settling: bool, around: &Surroundings<'_>) -> Box<Intent> {
-        let age = |until: Mono| LATE_MS.saturating_sub(until.since(around.now.mono));
-        let unsettled_since =
-            self.unsettled_until.map(|until| Wall(around.now.wall.0.saturating_sub(age(until))));
+        let unsettled_since = self.unsettled_since(around.now);
         self.intent(Operation::Destroy { keep_branch, unsettled_since, is_settling }, around)
     }
 
@@ -243,9 +241,9 @@ impl DestroyStep {
         Self::Inspecting,
         Self::WritingIntent,
         Self::Freezing,
-        Self::Snapshotting,
         Self::RemovingContainer,
         Self::Untracking,
+        Self::Snapshotting,
         Self::RemovingWorktree,
         Self::RetiringHome,
         Self::SavingState,

@@ -24,7 +24,10 @@ pub fn check(world: &mut World) {
         at_rest(world, process, &snapshot);
         containers(world, seat, &snapshot);
         promised(world, seat, &snapshot);
-        gone(world, seat, &snapshot);
+        // A damaged state may have been replaced by the one before it, which knew what is gone since.
+        if !world.oracle.damaged_homes.contains(&world.seats[seat].home) {
+            gone(world, seat, &snapshot);
+        }
     }
     litter(world);
     relisted(world);

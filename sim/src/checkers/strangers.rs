@@ -49,7 +49,7 @@ fn removed(world: &mut World, process: usize, name: &str) {
     };
     let is_wanted = match world.oracle.promises.get(&id) {
         Some(promise) => !promise.is_acknowledged || promise.may_go,
-        None => !world.oracle.planted.contains(&id),
+        None => world.oracle.unwanted.contains(&id),
     };
     if !is_wanted {
         world.fail("R14", format!("p{process} removed {name}, and nobody had asked for it"));

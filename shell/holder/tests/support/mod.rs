@@ -6,6 +6,8 @@ use alacritty_terminal::term::cell::Cell;
 use ccells_holder::emulator::Emulator;
 use proptest::prelude::*;
 
+pub(crate) mod client;
+
 /// Everything of a cell that anyone can see.
 fn cell_text(cell: &Cell) -> String {
     let marks = cell.zerowidth().unwrap_or_default();
@@ -61,6 +63,15 @@ pub(crate) fn difference(a: &mut Emulator, b: &mut Emulator) -> Option<String> {
         };
         format!("snapshots differ at {at}: {} against {}", near(&left), near(&right))
     })
+}
+
+/// The text of every row on the screen.
+pub(crate) fn rows(emulator: &Emulator) -> Vec<String> {
+    let grid = emulator.term().grid();
+    let lines = 0..=grid.bottommost_line().0;
+    let text =
+        |line| grid[Line(line)].into_iter().map(|cell| cell.c).collect::<String>().trim_end().to_owned();
+    lines.map(text).collect()
 }
 
 /// Something a program may send.
