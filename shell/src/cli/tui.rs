@@ -40,7 +40,7 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     let (interrupts, interrupted) = mpsc::channel(8);
     watch_hangup(interrupts.clone())?;
     let (desk, on_quit) = (run.desk.clone(), run.config.on_quit);
-    let (ports, mut run) = into_ports(run, interrupted);
+    let (ports, run) = into_ports(run, interrupted);
     let screen = Screen::enter()?;
     let mut ending = run.desk.clone();
     tokio::spawn(async move {
