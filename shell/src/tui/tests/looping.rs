@@ -74,7 +74,7 @@ struct Far {
     damage: Arc<Notify>,
     snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     asks: mpsc::Receiver<TuiAsk>,
-    notices: mpsc::Sender<Notice>,
+    notices: mpsc::UnboundedSender<Notice>,
     interrupts: mpsc::Sender<Interrupt>,
     inputs: mpsc::UnboundedSender<Input>,
 }
@@ -85,7 +85,7 @@ fn begin() -> (Far, impl Future<Output = Ended>) {
     let damage = Arc::new(Notify::new());
     let (snapshots, snapshots_near) = watch::channel(None);
     let (asks_near, asks) = mpsc::channel(16);
-    let (notices, notices_near) = mpsc::channel(16);
+    let (notices, notices_near) = mpsc::unbounded_channel();
     let (interrupts, interrupts_near) = mpsc::channel(16);
     let (inputs, inputs_near) = mpsc::unbounded_channel();
     let ports = TuiPorts {
@@ -228,7 +228,7 @@ async fn nothing_is_written_to_a_terminal_that_is_gone() {
             } else {
                 let text = "anything".to_owned();
                 let level = ccells_core::effect::Level::Info;
-                far.notices.send(Notice { level, text }).await.expect("the loop listens");
+                far.notices.send(Notice { level, text }).expect("the loop listens");
             }
         };
         let both = async { tokio::join!(looping, test) };

@@ -159,7 +159,8 @@ fn left_side(
     let is_strong = is_focused || model.attention(card).is_some();
     spans.push(Span::styled(format!("{name} "), if is_strong { theme.strong() } else { theme.text() }));
     // Half a branch name tells little: it is shown whole, or where much of it is.
-    if left > clip::width(&branch) || left > 2 * NAME_COLUMNS {
+    let is_news = card.branch != card.name;
+    if is_news && (left > clip::width(&branch) || left > 2 * NAME_COLUMNS) {
         spans.push(Span::styled(format!("{} ", clip::clip(&branch, left - 1)), theme.faint()));
     }
     spans

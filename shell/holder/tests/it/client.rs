@@ -240,7 +240,7 @@ impl Client {
 
 /// The text of a screen, a line a row.
 pub(crate) fn screen(emulator: &Emulator) -> String {
-    super::rows(emulator).join("\n")
+    crate::support::rows(emulator).join("\n")
 }
 
 /// Waits for something that nothing announces.
