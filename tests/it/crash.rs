@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    SOON, Said, Stage, announce, assert_whole, collect, count, eventually, finish, kill, wait_for_ticks,
+    SOON, Said, Stage, announce, assert_whole, collect, count, eventually, finish, git, kill, wait_for_ticks,
 };
 use crate::terminal::Terminal;
 
@@ -231,6 +231,11 @@ fn worktrees(stage: &Stage) -> Vec<PathBuf> {
     all.map(|entry| entry.unwrap().path()).collect()
 }
 
+fn branches(stage: &Stage) -> Vec<String> {
+    let all = git(&stage.repo, &["branch", "--list", "--format=%(refname:short)"]);
+    all.lines().map(str::to_string).collect()
+}
+
 #[test]
 fn creating_and_destroying_killed_at_many_points() {
     let Some(stage) = Stage::set() else { return };
@@ -242,9 +247,10 @@ fn creating_and_destroying_killed_at_many_points() {
     let mut blows = moments(took, points(7, 60));
     blows.extend(calls(&stage, &["new", "-n", "trace", "--json"], points(4, 50)));
     remove_all_but(&stage, &witness);
-    for blow in &blows {
+    for (place, blow) in blows.iter().enumerate() {
         let row = tally.row("create");
-        let said = blow.strike(&stage, &["new", "-n", "victim", "--json"]);
+        // A branch stays taken for as long as its container may still land: each victim has its own.
+        let said = blow.strike(&stage, &["new", "-n", &format!("victim-{place}"), "--json"]);
         row.points += 1;
         assert!(said.code == 0 || said.err.is_empty() || said.code == 137, "it failed by itself: {said:#?}");
         row.killed += usize::from(said.code != 0);
@@ -252,6 +258,7 @@ fn creating_and_destroying_killed_at_many_points() {
         judge(&stage, row, &witness, made.as_ref(), blow);
         remove_all_but(&stage, &witness);
         assert_eq!(worktrees(&stage).len(), 1, "after {blow:?} something is left of a worktree");
+        assert_eq!(branches(&stage), ["main", "witness"], "after {blow:?} a branch is left");
     }
 
     let fresh = || stage.new_workstream("victim");
