@@ -160,11 +160,21 @@ impl World {
     /// A machine asks for something.
     pub fn before_effect(&mut self, process: usize, effect: &Effect) {
         truth::before_effect(self, effect);
-        let is_clearing = matches!(effect, Effect::ClearIntent { .. });
-        if is_clearing && self.processes[process].open.is_empty() {
-            self.saw("cleared with nobody waiting");
+        if let Effect::ClearIntent { workstream, .. } = effect {
+            self.note_clearing(process, workstream);
         }
         locks::before_effect(self, process, effect);
+    }
+
+    fn note_clearing(&mut self, process: usize, workstream: &WorkstreamId) {
+        let run = &self.processes[process];
+        let own = run.start.run.as_str();
+        let is_of_another = |bytes: &[u8]| {
+            known::contains(bytes, "\"is_settling\": true") && !known::contains(bytes, own)
+        };
+        if self.disk.look(&run.places.intent(workstream), false, is_of_another).unwrap_or(false) {
+            self.saw("settled in a later run");
+        }
     }
 
     /// A file operation was done, or failed.
