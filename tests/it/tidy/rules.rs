@@ -153,7 +153,7 @@ pub(super) fn staircase(sources: &[Source]) -> Complaints {
 /// The modules of its own crate that `code` names.
 fn imports(code: &str) -> BTreeSet<String> {
     let names = code.match_indices("crate::").map(|(at, path)| &code[at + path.len()..]);
-    names.flat_map(|rest| modules_of(rest)).collect()
+    names.flat_map(modules_of).collect()
 }
 
 /// `a::b` is `a`; `{a, b::c}` are `a` and `b`.
