@@ -1,55 +1,122 @@
-//! Builds the holder as a static program for this machine, so that a plain `cargo build` needs no second step.
+//! Builds the holder as a static program, so that `ccells` carries it and can put it into any container.
+//!
+//! The holder has other needs than its surroundings: no C library of an image, small, always optimized. So a cargo
+//! of its own builds it, in a target directory of its own (ours is locked while we run) that all profiles share.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
-fn main() -> ExitCode {
-    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let root = here.parent().expect("the shell lies in the workspace").to_path_buf();
-    for path in ["shell/holder", "core/src", "core/Cargo.toml", "Cargo.lock", "Cargo.toml"] {
-        println!("cargo:rerun-if-changed={}", root.join(path).display());
+/// What the holder is made from, beside its own package and some files of the core.
+const SOURCES: [&str; 3] = ["core/Cargo.toml", "Cargo.toml", "Cargo.lock"];
+/// The holder's own package, its tests and benches aside.
+const OWN_SOURCES: [&str; 2] = ["shell/holder/src", "shell/holder/Cargo.toml"];
+
+fn main() {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("..");
+    for source in SOURCES.into_iter().chain(OWN_SOURCES) {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
-    match build(&root) {
-        Ok(program) => {
-            println!("cargo:rustc-env=CCELLS_HOLDER={}", program.display());
-            ExitCode::SUCCESS
+    for file in core_files(&root) {
+        println!("cargo::rerun-if-changed={}", file.display());
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+    let target = variable("TARGET");
+    let directory = target_directory(Path::new(&variable("OUT_DIR")), &target);
+    let status = nested_cargo(&root, &directory, &target).status();
+    let binary = directory.join(&target).join("holder").join("ccells-holder");
+    match status {
+        Ok(status) if status.success() && binary.is_file() => {
+            println!("cargo::rustc-env=CCELLS_HOLDER={}", binary.display());
         }
-        Err(why) => {
-            println!("cargo:warning=the holder, which goes into every container, could not be built: {why}");
-            ExitCode::FAILURE
-        }
+        Ok(status) => fail(&target, &format!("cargo ended with {status}; its own words are above")),
+        Err(error) => fail(&target, &format!("cargo could not be started: {error}")),
     }
 }
 
-/// Runs cargo once more, in a target directory of its own: the outer one is locked while we run.
-fn build(root: &Path) -> Result<PathBuf, String> {
-    let target = env::var("TARGET").map_err(|error| error.to_string())?;
-    let directory = target_directory()?;
-    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets it"));
-    cargo.current_dir(root);
-    // What the outer cargo tells us is not meant for the inner one.
+/// The files of the core that the holder is made of: what its sources name, and what those name in turn. The rest of
+/// the core changes far more often, and linking the holder takes a while.
+fn core_files(root: &Path) -> BTreeSet<PathBuf> {
+    let core = root.join("core/src");
+    let mut open: Vec<(PathBuf, &str)> = Vec::new();
+    walk(&root.join("shell/holder/src"), &mut |file| open.push((file, "ccells_core::")));
+    let mut found = BTreeSet::from([core.join("lib.rs")]);
+    while let Some((file, prefix)) = open.pop() {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        for module in text.split(prefix).skip(1).flat_map(modules) {
+            let file = core.join(format!("{module}.rs"));
+            if file.is_file() && found.insert(file.clone()) {
+                open.push((file, "crate::"));
+            }
+        }
+    }
+    found
+}
+
+/// The modules that a path names, whose beginning was cut off: `limits::X` or `{limits, wire::Y}`.
+fn modules(rest: &str) -> Vec<&str> {
+    let group = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
+    let paths = group.map_or_else(|| vec![rest], |group| group.split(',').collect());
+    let is_end = |c: char| !(c.is_alphanumeric() || c == '_');
+    paths.into_iter().filter_map(|path| path.trim().split(is_end).next()).collect()
+}
+
+fn walk(directory: &Path, found: &mut impl FnMut(PathBuf)) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { walk(&path, found) } else { found(path) }
+    }
+}
+
+/// A directory that survives a change of profile: `holder` in the target directory, found from
+/// `<target directory>[/<triple>]/<profile>/build/<package>/out`. Anywhere else, the output directory itself.
+fn target_directory(out: &Path, target: &str) -> PathBuf {
+    let build = out.ancestors().find(|path| path.file_name().is_some_and(|name| name == "build"));
+    let Some(above) = build.and_then(Path::parent).and_then(Path::parent) else { return out.join("holder") };
+    let top = if above.file_name().is_some_and(|name| name == target) { above.parent() } else { Some(above) };
+    top.unwrap_or(above).join("holder")
+}
+
+/// The command that builds the holder, free of what the cargo around us told us for itself.
+fn nested_cargo(root: &Path, directory: &Path, target: &str) -> Command {
+    let mut cargo = Command::new(variable("CARGO"));
     for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        let is_kept = matches!(&*text, "CARGO_HOME" | "CARGO_NET_OFFLINE" | "CARGO_TERM_COLOR");
-        if !is_kept && (text.starts_with("CARGO") || text.starts_with("RUSTFLAGS") || text.starts_with("RUSTC_W")) {
+        if is_for_us(&name.to_string_lossy()) {
             cargo.env_remove(&name);
         }
     }
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    cargo.args(["build", "--quiet", "--locked", "--profile", "holder", "--bin", "ccells-holder"]);
-    cargo.args(["--package", "ccells-holder", "--target", &target, "--target-dir"]).arg(&directory);
-    let output = cargo.output().map_err(|error| format!("cargo cannot be run: {error}"))?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).replace('\n', " | "));
-    }
-    Ok(directory.join(target).join("holder").join("ccells-holder"))
+    cargo
+        .current_dir(root)
+        .args(["build", "--package", "ccells-holder", "--bin", "ccells-holder", "--profile", "holder"])
+        // With the triple spelled out, what runs while building is not made static.
+        .args(["--locked", "--quiet", "--target", target, "--target-dir"])
+        .arg(directory)
+        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+    cargo
 }
 
-/// Beside the outer profile directories, so that it is built once for all of them.
-fn target_directory() -> Result<PathBuf, String> {
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    // <target>/<profile>/build/<package>-<hash>/out, perhaps with a target triple before the profile.
-    let target = out.ancestors().nth(4).ok_or("OUT_DIR is not where cargo puts it")?;
-    Ok(target.join("holder"))
+/// Whether a variable speaks of the build we are part of: its flags, its profile, its wrappers. What says how to
+/// reach a registry or which linker a target has holds for the holder too.
+fn is_for_us(name: &str) -> bool {
+    const KEPT: [&str; 5] = ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"];
+    const OTHERS: [&str; 9] =
+        ["TARGET", "HOST", "PROFILE", "OPT_LEVEL", "DEBUG", "OUT_DIR", "NUM_JOBS", "MAKEFLAGS", "MFLAGS"];
+    let is_linker = name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER");
+    let is_kept = is_linker || KEPT.iter().any(|kept| name.starts_with(kept));
+    let is_compiler =
+        ["CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "CLIPPY_"].iter().any(|start| name.starts_with(start));
+    !is_kept && (is_compiler || OTHERS.contains(&name))
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|error| panic!("cargo sets {name} for build scripts: {error}"))
+}
+
+fn fail(target: &str, reason: &str) -> ! {
+    panic!(
+        "the holder, the program that ccells puts into every container, could not be built for {target}: {reason}. \
+         To see it alone: RUSTFLAGS='-C target-feature=+crt-static' cargo build -p ccells-holder --profile holder \
+         --target {target}. It needs a static C library for the target (on Debian: libc6-dev)."
+    );
 }

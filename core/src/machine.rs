@@ -13,7 +13,7 @@ use crate::effect::{Effect, Effects, Level};
 use crate::event::{Access, Ask, Event, Found, Purpose};
 use crate::heartbeat;
 use crate::ids::{Attempt, Generation, RequestId, WorkstreamId};
-use crate::limits::{RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
+use crate::limits::{DOUBT_MS, DOUBT_STEP_MS, RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::ports::{EngineError, GitError};
 use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
 use crate::shutdown::Shutdown;
@@ -59,6 +59,8 @@ struct EngineLink {
     listing_since: Option<Mono>,
     /// Whether something changed while a listing was in flight.
     is_stale: bool,
+    /// Until when a listing may still show what was before the last change: engines tell of a change before they list it.
+    doubted_until: Mono,
     /// When to list next.
     list_at: Option<Mono>,
     /// How long to wait after the next silence.
@@ -101,6 +103,7 @@ impl Machine {
                 listing_since: None,
                 is_stale: false,
                 list_at: None,
+                doubted_until: Mono(0),
                 wait_ms: RETRY_FIRST_MS,
                 was_heard: false,
             },
@@ -209,6 +212,7 @@ impl Machine {
             }
             Event::EngineChanged => {
                 self.engine.is_stale = true;
+                self.engine.doubted_until = now.mono.after(DOUBT_MS);
                 Effects::none()
             }
             Event::EngineLost { reason } => self.engine_lost(now, reason),
@@ -347,7 +351,8 @@ impl Machine {
         self.engine.state = EngineState::Up;
         self.engine.was_heard = true;
         self.engine.wait_ms = RETRY_FIRST_MS;
-        self.engine.list_at = Some(now.mono.after(RELIST_MS)).filter(|_| !self.planted.is(Canary::NoRelist));
+        let again_ms = if now.mono < self.engine.doubted_until { DOUBT_STEP_MS } else { RELIST_MS };
+        self.engine.list_at = Some(now.mono.after(again_ms)).filter(|_| !self.planted.is(Canary::NoRelist));
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));
         effects.extend(self.release_held_back(now));

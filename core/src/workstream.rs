@@ -472,6 +472,14 @@ impl LifeOp {
 impl Workstream {
     /// Takes note of its container's state, as asked for at `at`.
     pub fn observe(&mut self, state: ContainerState, exit: Option<ContainerExit>, at: Mono) {
+        let was_running = self.is_running();
+        if state == ContainerState::Running && !was_running {
+            // Another life: what its last one met with says nothing about it.
+            self.attach_wait_ms = REATTACH_FIRST_MS;
+            if let SessionState::Waiting { .. } = self.session {
+                self.session = SessionState::None;
+            }
+        }
         self.observed = Some((state, at));
         self.exit = exit;
         if !state.has_processes() {

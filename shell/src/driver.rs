@@ -20,6 +20,7 @@ use crate::perform::{Performer, Watch};
 pub type Outcome = Result<Done, Refusal>;
 
 /// A wish on its way to the core.
+#[derive(Debug)]
 pub struct Wish {
     /// What is wanted.
     pub ask: Ask,

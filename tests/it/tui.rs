@@ -79,7 +79,7 @@ fn discarding_asks_and_asks_again_before_work_is_lost() {
     terminal.wait_for("Its container and its worktree go away.");
     terminal.keys("y");
     terminal.wait_for("idea.txt");
-    terminal.keys("D");
+    terminal.keys("draft\r");
     terminal.wait_for("No workstream in");
     assert!(stage.containers().is_empty());
 }

@@ -211,7 +211,7 @@ fn interpreter(program: &Path) -> Option<PathBuf> {
     let start = &start[..count];
     let path = if let Some(line) = start.strip_prefix(b"#!") {
         let line = line.split(|byte| *byte == b'\n').next()?.trim_ascii();
-        line.split(|byte| byte.is_ascii_whitespace()).next()?.to_vec()
+        line.split(u8::is_ascii_whitespace).next()?.to_vec()
     } else {
         loader(start, |offset, length| {
             let mut bytes = vec![0; length];

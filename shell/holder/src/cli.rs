@@ -54,8 +54,8 @@ fn parse_serve(mut words: impl Iterator<Item = OsString>) -> Result<Serve, Strin
     while let Some(word) = words.next() {
         match word.as_bytes() {
             b"--socket" => socket = words.next(),
-            b"--columns" => columns = number("--columns", words.next(), &limits::COLUMNS)?,
-            b"--rows" => rows = number("--rows", words.next(), &limits::ROWS)?,
+            b"--columns" => columns = number("--columns", words.next().as_ref(), &limits::COLUMNS)?,
+            b"--rows" => rows = number("--rows", words.next().as_ref(), &limits::ROWS)?,
             b"--" => {
                 let argv: Vec<OsString> = words.collect();
                 if argv.is_empty() {
@@ -73,9 +73,8 @@ fn parse_serve(mut words: impl Iterator<Item = OsString>) -> Result<Serve, Strin
     Err(missing("-- COMMAND"))
 }
 
-fn number(name: &str, word: Option<OsString>, range: &std::ops::RangeInclusive<u16>) -> Result<u16, String> {
-    let number =
-        word.as_ref().and_then(|word| word.to_str()?.parse().ok()).filter(|number| range.contains(number));
+fn number(name: &str, word: Option<&OsString>, range: &std::ops::RangeInclusive<u16>) -> Result<u16, String> {
+    let number = word.and_then(|word| word.to_str()?.parse().ok()).filter(|number| range.contains(number));
     number.ok_or_else(|| format!("{name} takes a number from {} to {}\n{USAGE}", range.start(), range.end()))
 }
 

@@ -349,7 +349,7 @@ impl Holder {
             (ToHolder::Resize { columns, rows }, true, false) => self.resize(columns, rows),
             (ToHolder::RestartAgent, true, false) if self.exit.is_none() => session.refuse("the agent runs"),
             (ToHolder::RestartAgent, true, false) if self.leaving.is_some() => {
-                session.refuse("the holder is ending")
+                session.refuse("the holder is ending");
             }
             (ToHolder::RestartAgent, true, false) => self.restart(),
             (ToHolder::Input(_) | ToHolder::SignalAgent { .. }, true, false) if self.exit.is_some() => {

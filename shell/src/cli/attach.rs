@@ -204,6 +204,7 @@ impl View {
             let line = format!("{line:<width$}", width = usize::from(area.width));
             let style = Style::default().add_modifier(Modifier::REVERSED);
             frame.buffer_mut().set_stringn(area.x, inside.height, line, usize::from(area.width), style);
+            painted.shape
         });
     }
 

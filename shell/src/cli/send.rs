@@ -151,9 +151,8 @@ impl Line {
                 FromHolder::Welcome { columns, rows, .. } | FromHolder::Resized { columns, rows } => {
                     self.emulator.resize(columns, rows);
                 }
-                FromHolder::Snapshot { bytes, .. } | FromHolder::Output { bytes, .. } => {
-                    self.emulator.feed(&bytes)
-                }
+                FromHolder::Snapshot { bytes, .. } => self.emulator.restore(&bytes),
+                FromHolder::Output { bytes, .. } => self.emulator.feed(&bytes),
                 FromHolder::Agent(report) => self.is_agent_running = report.life == AgentLife::Running,
                 FromHolder::Pong(number) => self.ponged = number,
                 FromHolder::Refused { reason } => return Err(Failure::new(4, print::clean(&reason))),

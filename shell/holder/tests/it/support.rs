@@ -6,8 +6,6 @@ use alacritty_terminal::term::cell::Cell;
 use ccells_holder::emulator::Emulator;
 use proptest::prelude::*;
 
-pub(crate) mod client;
-
 /// Everything of a cell that anyone can see.
 fn cell_text(cell: &Cell) -> String {
     let marks = cell.zerowidth().unwrap_or_default();

@@ -215,6 +215,11 @@ impl Client {
         self.wait(wanted, |client| screen(&client.pane).contains(wanted));
     }
 
+    /// Waits for the last thing a script does, with all that came before it.
+    pub(crate) fn wait_for_title(&mut self, wanted: &str) {
+        self.wait(wanted, |client| client.pane.title() == wanted && !client.is_in_picture);
+    }
+
     pub(crate) fn wait_for_exit(&mut self) {
         self.wait("the agent's exit", |client| {
             matches!(&client.report, Some(AgentReport { life: AgentLife::Exited(_), .. }))
@@ -235,7 +240,7 @@ impl Client {
 
 /// The text of a screen, a line a row.
 pub(crate) fn screen(emulator: &Emulator) -> String {
-    super::rows(emulator).join("\n")
+    crate::support::rows(emulator).join("\n")
 }
 
 /// Waits for something that nothing announces.

@@ -1,9 +1,5 @@
 //! What a holder promises: the agent outlives every session and is never stalled by one, whoever comes back sees
 //! what they would have seen, and when the holder ends its agent ends.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(dead_code, reason = "the support of several tests")]
-
-mod support;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -19,8 +15,8 @@ use ccells_holder::emulator::Emulator;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use support::client::{Client, Holder, PATIENCE, is_alive, screen, wait_until};
-use support::difference;
+use crate::client::{Client, Holder, PATIENCE, is_alive, screen, wait_until};
+use crate::support::difference;
 
 /// Output that nobody watches, as the promise has it.
 const UNWATCHED_BYTES: usize = 50_000_000;
@@ -35,11 +31,11 @@ fn make_pipe(holder_directory: &tempfile::TempDir, name: &str) {
 fn mixed_output(length: usize) -> Vec<u8> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let piece = support::piece();
+    let piece = crate::support::piece();
     let mut out = Vec::with_capacity(length + 100_000);
     while out.len() < length {
         let part = out.len();
-        for _ in 0..200 {
+        for _ in 0..40 {
             out.extend(piece.new_tree(&mut runner).unwrap().current());
         }
         // Log lines make up most of it, as they do in life; making them is quicker too.
@@ -64,7 +60,7 @@ fn whoever_comes_late_sees_what_they_would_have_seen() {
     watcher.feed(&output);
     fs::read(holder.path("done")).unwrap();
     let mut late = holder.attach(false, None);
-    late.wait("the end", |client| client.pane.title() == "the end");
+    late.wait_for_title("the end");
     assert_eq!((late.resync, late.pictures), (Some(Resync::Snapshot), 1));
     assert_eq!(difference(&mut watcher, &mut late.pane), None);
     assert_eq!(late.report.unwrap().bells, watcher.bells());
@@ -83,7 +79,8 @@ fn whoever_comes_back_gets_exactly_what_they_missed() {
 
     let mut back = holder.attach(false, Some(seen));
     back.wait_for_output("end-5000");
-    let expected: String = (1..=5_000).map(|n| format!("{n}\r\n")).collect::<String>() + "end-5000\r\n";
+    let numbers: Vec<String> = (1..=5_000).map(|n| n.to_string()).collect();
+    let expected = numbers.join("\r\n") + "\r\nend-5000\r\n";
     back.settle();
     assert_eq!((back.resync, back.pictures), (Some(Resync::Continues), 0));
     assert_eq!(String::from_utf8(back.output.clone()).unwrap(), expected);
@@ -107,18 +104,13 @@ fn a_session_that_does_not_listen_does_not_stall_the_agent() {
     frozen.type_keys("go\n");
     // The agent ends its work while the one does not read at all, and the other reads it all.
     let reader = std::thread::spawn(move || {
-        lively.wait("much output", |client| {
-            client.output.len() + client.pictures * limits::RING_BYTES > 10_000_000
-        });
-        lively.settle();
+        lively.wait_for_title("the end");
         lively
     });
     fs::read(holder.path("done")).unwrap();
     let mut lively = reader.join().unwrap();
     // Whoever wakes up is brought up to date by a picture.
-    frozen.settle();
-    lively.settle();
-    frozen.settle();
+    frozen.wait_for_title("the end");
     assert!(frozen.pictures > 1, "{}", frozen.pictures);
     assert_eq!(difference(&mut frozen.pane, &mut lively.pane), None);
 }
@@ -222,7 +214,7 @@ fn what_cannot_be_started_is_told_in_words() {
             panic!("{:?}", client.report)
         };
         assert!(told.contains(reason), "{told}");
-        let shown = support::rows(&client.pane).concat();
+        let shown = crate::support::rows(&client.pane).concat();
         assert!(shown.contains("the agent could not be started"), "{shown}");
     }
 }

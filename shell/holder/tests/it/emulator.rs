@@ -1,15 +1,12 @@
 //! What a terminal promises: its state depends on the bytes alone, a snapshot tells all of it, questions are
 //! answered in their order, and nothing a program sends breaks it or makes it grow without end.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod support;
 
 use ccells_core::agent::{AgentStatus, BlockedKind};
 use ccells_core::limits;
 use ccells_holder::emulator::Emulator;
 use proptest::prelude::*;
 
-use support::{difference, rows, stream};
+use crate::support::{difference, rows, stream};
 
 const COLUMNS: u16 = 12;
 const ROWS: u16 = 6;
