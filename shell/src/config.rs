@@ -290,7 +290,7 @@ mod tests {
     fn every_key_can_be_set_by_a_variable() {
         for (key, value) in [
             ("agent.env", "{ A = 'b' }"),
-            ("limits.cpus", "2"),
+            ("limits.cpus", "3"),
             ("engine", "unix:///x"),
             ("branch_prefix", "me/"),
         ] {

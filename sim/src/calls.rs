@@ -88,7 +88,7 @@ impl World {
         let outcome = match outcome {
             // The adapter takes what is gone already as done; raw or not, the machine must cope.
             Err(EngineError::NotFound { .. })
-                if matches!(op, EngineOp::Remove(..)) && self.draw("remove.gone", 2) == 0 =>
+                if matches!(op, EngineOp::Remove(..)) && self.draw("remove.gone", 2) == 1 =>
             {
                 Ok(EngineOk::Done)
             }

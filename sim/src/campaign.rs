@@ -79,6 +79,7 @@ fn whole(world: &mut World) {
 /// Everything strikes no more: the world must come to rest with all promises kept, and end in order.
 pub fn calm(world: &mut World) {
     world.clear_up();
+    world.crash_at = None;
     let living: Vec<usize> = (0..world.processes.len()).filter(|process| world.is_alive(*process)).collect();
     for process in living {
         world.ask(process, Ask::Quit { policy: OnQuit::KeepRunning });

@@ -162,6 +162,7 @@ impl World {
         if self.chance("strike.clock", self.weather.clock) {
             let ahead = i64::try_from(self.draw("clock.step", 7_200_000)).unwrap_or(0) - 3_600_000;
             self.wall_ahead += ahead;
+            self.oracle.has_clock_jumped |= ahead > 0;
             self.saw("clock step");
             self.trace.note(self.now, Who::Sky, "clock", || format!("{ahead} ms"));
         }

@@ -1,21 +1,329 @@
-//! stub
-fn main() {
-    let n: u64 = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(10);
-    let from: u64 = std::env::args().nth(2).and_then(|a| a.parse().ok()).unwrap_or(1);
-    let lines = std::env::args().nth(3).is_some();
-    if !lines { std::panic::set_hook(Box::new(|_| {})); }
-    let mut tally = ccells_sim::campaign::Tally::default();
-    let mut fails: std::collections::BTreeMap<String, (u64, u64, String)> = Default::default();
-    for seed in from..from + n {
-        let report = ccells_sim::campaign::run(ccells_sim::choice::Choices::seeded(seed), Default::default(), lines);
-        tally.add(&report);
-        for l in &report.lines { println!("{l}"); }
-        if let Some(v) = &report.violation {
-            let e = fails.entry(v.invariant.to_string()).or_insert((0, seed, v.text.clone()));
-            e.0 += 1;
+//! `sim`: runs simulated worlds, many of them or one, and tells what went wrong in which.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people to read")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ccells_sim::campaign::{self, Report, Tally};
+use ccells_sim::canary::{self, Planted};
+use ccells_sim::choice::{Choices, Record};
+use ccells_sim::exhaustive::Story;
+use ccells_sim::world::CrashAt;
+use ccells_sim::{coverage, shrink, trace};
+
+const USAGE: &str = "\
+usage: sim [--seeds N] [--from SEED] [--minutes M]   many worlds (1,000 from a fresh seed unless told)
+       sim --replay SEED|FILE [--trace] [--shrink]   one world again
+       sim --coverage                                with the table of what must come to pass sometimes
+       sim --canaries [--only NAME]                  every planted fault must be found within its limit
+       sim --determinism                             every world twice here and once more elsewhere
+       sim --exhaustive                              a crash at every point of a few short stories";
+
+/// Worlds, unless told.
+const SEEDS: u64 = 1_000;
+/// Runs spent on making a failure small.
+const SHRINKING: u32 = 1_500;
+/// Failures after which a campaign ends.
+const ENOUGH: usize = 20;
+
+#[derive(Debug, Default)]
+struct Options {
+    seeds: Option<u64>,
+    from: Option<u64>,
+    minutes: Option<u64>,
+    replay: Option<String>,
+    only: Option<String>,
+    is_traced: bool,
+    is_shrunk: bool,
+    canaries: bool,
+    coverage: bool,
+    determinism: bool,
+    exhaustive: bool,
+    fingerprints: bool,
+}
+
+fn main() -> ExitCode {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("{error}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    // Panics of a world are reported with its seed.
+    std::panic::set_hook(Box::new(|_| {}));
+    let is_good = if let Some(what) = &options.replay {
+        replay(what, &options)
+    } else if options.canaries {
+        canaries(&options)
+    } else if options.determinism {
+        determinism(&options)
+    } else if options.exhaustive {
+        exhaustive()
+    } else if options.fingerprints {
+        fingerprints(&options);
+        true
+    } else {
+        many(&options)
+    };
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options::default();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} wants a value"));
+        let number = |text: String| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
+        match word.as_str() {
+            "--seeds" => options.seeds = Some(number(value()?)?),
+            "--from" => options.from = Some(number(value()?)?),
+            "--minutes" => options.minutes = Some(number(value()?)?),
+            "--replay" => options.replay = Some(value()?),
+            "--only" => options.only = Some(value()?),
+            "--trace" => options.is_traced = true,
+            "--shrink" => options.is_shrunk = true,
+            "--canaries" => options.canaries = true,
+            "--coverage" => options.coverage = true,
+            "--determinism" => options.determinism = true,
+            "--exhaustive" => options.exhaustive = true,
+            "--fingerprints" => options.fingerprints = true,
+            other => return Err(format!("{other} is not known")),
         }
     }
-    for (k, v) in fails { println!("{k} x{} seed {} {}", v.0, v.1, v.2); }
-    println!("{} worlds, {} sim s, {} steps", tally.worlds, tally.simulated_ms/1000, tally.steps);
-    for (k, v) in tally.seen { println!("  {v:>6} {k}"); }
+    Ok(options)
+}
+
+/// A seed nobody has seen before.
+fn fresh_seed() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    since.as_secs() * 1_000_000
+}
+
+fn many(options: &Options) -> bool {
+    let from = options.from.unwrap_or_else(fresh_seed);
+    let until = options.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
+    let seeds = options.seeds.unwrap_or(if until.is_some() { u64::MAX / 2 } else { SEEDS });
+    println!("worlds from seed {from}, commit {}", commit());
+    let began = Instant::now();
+    let (tally, failures) = campaign_of(from, seeds, until, Planted::Nothing, ENOUGH);
+    for (seed, report) in &failures {
+        tell_failure(&seed.to_string(), report, Planted::Nothing, options.is_shrunk);
+    }
+    tell_tally(&tally, began.elapsed());
+    let mut is_good = failures.is_empty();
+    if options.coverage {
+        print!("{}", coverage::table(&tally));
+        for (row, count) in coverage::missing(&tally) {
+            println!("too seldom: {row} ({count} of {} worlds)", tally.worlds);
+            is_good = false;
+        }
+    }
+    is_good
+}
+
+fn tell_tally(tally: &Tally, took: Duration) {
+    println!(
+        "{} worlds, {} simulated hours, {} steps, {:.1} s",
+        tally.worlds,
+        tally.simulated_ms / 3_600_000,
+        tally.steps,
+        took.as_secs_f64()
+    );
+}
+
+/// Runs worlds on all cores; what failed comes in the order of seeds.
+fn campaign_of(
+    from: u64,
+    seeds: u64,
+    until: Option<Instant>,
+    planted: Planted,
+    enough: usize,
+) -> (Tally, Vec<(u64, Report)>) {
+    let next = AtomicU64::new(0);
+    let results = Mutex::new((Tally::default(), Vec::new()));
+    let work = || loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let is_over = until.is_some_and(|until| Instant::now() >= until);
+        if number >= seeds || is_over {
+            break;
+        }
+        let report = campaign::run(Choices::seeded(from + number), planted, false);
+        let mut results = results.lock().expect("nothing panics with the results in hand");
+        results.0.add(&report);
+        if report.violation.is_some() {
+            results.1.push((from + number, report));
+        }
+        if results.1.len() >= enough {
+            break;
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let (tally, mut failures) = results.into_inner().expect("all threads have ended");
+    failures.sort_by_key(|(seed, _)| *seed);
+    (tally, failures)
+}
+
+fn tell_failure(name: &str, report: &Report, planted: Planted, is_shrunk: bool) {
+    let Some(violation) = &report.violation else { return };
+    println!("FAIL {} seed={name} commit={}: {}", violation.invariant, commit(), violation.text);
+    let mut record = report.recording.clone();
+    let before = record.weight();
+    if is_shrunk {
+        record = shrink::shrink(record, violation.invariant, planted, SHRINKING);
+    }
+    let path = PathBuf::from(format!("target/sim/{}.choices", name.replace(['/', '.'], "-")));
+    let text = format!("# {}: {}\n# commit {}\n{record}", violation.invariant, violation.text, commit());
+    match write(&path, &text) {
+        Ok(()) => println!(
+            "     replay: cargo sim --replay {name} --trace, or --replay {} ({} of {before} choices are left)",
+            path.display(),
+            record.weight()
+        ),
+        Err(error) => println!("     replay: cargo sim --replay {name} --trace ({}: {error})", path.display()),
+    }
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    std::fs::write(path, text)
+}
+
+/// The commit that was built, as far as git can tell.
+fn commit() -> String {
+    let output = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    let text = output.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    text.map_or_else(|| "unknown".to_string(), |text| text.trim().to_string())
+}
+
+fn choices_of(what: &str) -> Result<Choices, String> {
+    if let Ok(seed) = what.parse() {
+        return Ok(Choices::seeded(seed));
+    }
+    let text = std::fs::read_to_string(what).map_err(|error| format!("{what}: {error}"))?;
+    Ok(Choices::replayed(text.parse::<Record>()?))
+}
+
+fn replay(what: &str, options: &Options) -> bool {
+    let choices = match choices_of(what) {
+        Ok(choices) => choices,
+        Err(error) => {
+            eprintln!("{error}");
+            return false;
+        }
+    };
+    let report = campaign::run(choices, Planted::Nothing, options.is_traced);
+    if options.is_traced {
+        println!("{}", trace::LEGEND);
+        for line in &report.lines {
+            println!("{line}");
+        }
+    }
+    let (hash, steps) = report.fingerprint;
+    println!("{steps} steps, fingerprint {hash:016x}");
+    tell_failure(what, &report, Planted::Nothing, options.is_shrunk);
+    report.violation.is_none()
+}
+
+fn canaries(options: &Options) -> bool {
+    let from = options.from.unwrap_or(1);
+    let mut is_good = true;
+    for plant in canary::all() {
+        let name = plant.planted.name();
+        if options.only.as_ref().is_some_and(|only| *only != name) {
+            continue;
+        }
+        let seeds = options.seeds.unwrap_or(plant.within);
+        let began = Instant::now();
+        let enough = if options.seeds.is_some() { usize::MAX } else { 1 };
+        let (tally, failures) = campaign_of(from, seeds, None, plant.planted, enough);
+        let found = failures.first().and_then(|(seed, report)| Some((seed, report.violation.as_ref()?)));
+        let told = match found {
+            Some((seed, violation)) => format!("{} at seed {seed}: {}", violation.invariant, violation.text),
+            None => "NOT FOUND".to_string(),
+        };
+        is_good &= found.is_some();
+        println!(
+            "{name:<20} {:>5} of {:>5} worlds, {:>5.1} s  {told}",
+            failures.len(),
+            tally.worlds,
+            began.elapsed().as_secs_f64()
+        );
+    }
+    is_good
+}
+
+fn determinism(options: &Options) -> bool {
+    let from = options.from.unwrap_or(1);
+    let seeds = options.seeds.unwrap_or(SEEDS);
+    let mut is_good = true;
+    let mut own = String::new();
+    for seed in from..from + seeds {
+        let first = campaign::run(Choices::seeded(seed), Planted::Nothing, true);
+        let second = campaign::run(Choices::replayed(first.recording.clone()), Planted::Nothing, true);
+        if let Some(line) = (first.lines != second.lines).then(|| differs_at(&first.lines, &second.lines)) {
+            println!("seed {seed} goes two ways from line {line} on");
+            is_good = false;
+        }
+        own.push_str(&line_of(seed, &first));
+    }
+    let arguments = ["--fingerprints".to_string(), "--from".to_string(), from.to_string(), "--seeds".to_string()];
+    let other = std::env::current_exe()
+        .and_then(|program| Command::new(program).args(arguments).arg(seeds.to_string()).output())
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    match other {
+        Ok(other) if other == own => {}
+        Ok(_) => {
+            println!("another process had other fingerprints");
+            is_good = false;
+        }
+        Err(error) => {
+            println!("another process could not be asked: {error}");
+            is_good = false;
+        }
+    }
+    println!("{seeds} worlds from seed {from}, each from its seed and from its choices, here and elsewhere");
+    is_good
+}
+
+fn differs_at(first: &[String], second: &[String]) -> usize {
+    first.iter().zip(second).take_while(|(first, second)| first == second).count()
+}
+
+fn line_of(seed: u64, report: &Report) -> String {
+    format!("{seed} {:016x} {}\n", report.fingerprint.0, report.fingerprint.1)
+}
+
+fn fingerprints(options: &Options) {
+    let from = options.from.unwrap_or(1);
+    for seed in from..from + options.seeds.unwrap_or(SEEDS) {
+        print!("{}", line_of(seed, &campaign::run(Choices::seeded(seed), Planted::Nothing, false)));
+    }
+}
+
+fn exhaustive() -> bool {
+    let mut is_good = true;
+    for story in Story::ALL {
+        let points = story.points();
+        let mut failed = 0;
+        for point in 0..points {
+            for (is_power, seed) in [(false, 0), (true, 0), (true, 1), (true, 2)] {
+                let report = story.with_crash(CrashAt { point, is_power }, seed, false);
+                let Some(violation) = report.violation else { continue };
+                failed += 1;
+                let how = if is_power { format!("power cut, seed {seed}") } else { "kill".to_string() };
+                println!("FAIL {} {story:?} point {point} ({how}): {}", violation.invariant, violation.text);
+            }
+        }
+        println!("{story:?}: {points} points, each with a kill and three power cuts, {failed} failed");
+        is_good &= failed == 0;
+    }
+    is_good
 }

@@ -62,6 +62,8 @@ pub struct Oracle {
     pub unwanted: BTreeSet<WorkstreamId>,
     /// Homes in which a file was damaged.
     pub damaged_homes: BTreeSet<HomeId>,
+    /// Whether the wall clock ever jumped ahead: then a wait that outlives its run may be too short.
+    pub has_clock_jumped: bool,
     /// The newest generation of the state that was acknowledged, by seat.
     pub acknowledged_state: BTreeMap<usize, Generation>,
     /// Starts that took over from a crash: run and time.
@@ -158,17 +160,31 @@ impl World {
     /// A machine asks for something.
     pub fn before_effect(&mut self, process: usize, effect: &Effect) {
         truth::before_effect(self, effect);
-        let is_clearing = matches!(effect, Effect::ClearIntent { .. });
-        if is_clearing && self.processes[process].open.is_empty() {
-            self.saw("cleared with nobody waiting");
+        if let Effect::ClearIntent { workstream, .. } = effect {
+            self.note_clearing(process, workstream);
         }
         locks::before_effect(self, process, effect);
+    }
+
+    fn note_clearing(&mut self, process: usize, workstream: &WorkstreamId) {
+        let run = &self.processes[process];
+        let own = run.start.run.as_str();
+        let is_of_another = |bytes: &[u8]| {
+            known::contains(bytes, "\"is_settling\": true") && !known::contains(bytes, own)
+        };
+        if self.disk.look(&run.places.intent(workstream), false, is_of_another).unwrap_or(false) {
+            self.saw("settled in a later run");
+        }
     }
 
     /// A file operation was done, or failed.
     pub fn after_file_op(&mut self, op: &FileOp) {
         match op {
-            FileOp::Rename(..) | FileOp::Unlink(_) | FileOp::SyncDir(_) => known::check(self),
+            FileOp::Rename(_, path) | FileOp::Unlink(path) | FileOp::SyncDir(path) => {
+                if known::is_about(path) {
+                    known::check(self);
+                }
+            }
             FileOp::MakeDir(_)
             | FileOp::Read(_)
             | FileOp::List(_)
@@ -291,6 +307,15 @@ impl World {
     /// The power is back.
     pub fn after_power_cut(&mut self) {
         known::check(self);
+    }
+}
+
+impl Oracle {
+    /// Whether a container of this workstream may come to light late: only where the wall clock jumped ahead, and only
+    /// of one that is gone or was never made. It is adopted then.
+    pub fn may_resurface(&self, workstream: &WorkstreamId) -> bool {
+        let promise = self.promises.get(workstream);
+        self.has_clock_jumped && promise.is_some_and(|promise| promise.may_go || !promise.is_acknowledged)
     }
 }
 

@@ -133,6 +133,20 @@ impl World {
     /// A world in which nothing has happened.
     pub fn new(choices: Choices, planted: Planted, keeps_lines: bool) -> Self {
         let weather = Weather::draw(&choices);
+        Self::in_weather(choices, weather, planted, keeps_lines)
+    }
+
+    /// A world in which nothing strikes.
+    pub fn calm(choices: Choices, planted: Planted) -> Self {
+        Self::in_weather(choices, Weather::draw(&Choices::benign()), planted, false)
+    }
+
+    /// From now on the trace keeps its lines.
+    pub fn keep_lines(&mut self) {
+        self.trace = Trace::new(true);
+    }
+
+    fn in_weather(choices: Choices, weather: Weather, planted: Planted, keeps_lines: bool) -> Self {
         Self {
             now: 0,
             wall_ahead: 0,

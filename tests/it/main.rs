@@ -12,4 +12,5 @@ mod refusals;
 mod shutdown;
 mod tap;
 mod terminal;
+mod tidy;
 mod tui;

@@ -19,8 +19,8 @@ use crate::runs::{Run, sweep_volumes};
 use crate::tui::screen::{inputs, watch_hangup};
 use crate::tui::{self, Interrupt, Leader, Screen, Theme, TuiPorts};
 
-/// How long the engine's endpoint may take to be found missing before the screen opens all the same.
-const KNOCK: Duration = Duration::from_millis(300);
+/// How long an endpoint across a network may take to be found missing before the screen opens all the same.
+const KNOCK: Duration = Duration::from_millis(100);
 
 /// Does it.
 pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
@@ -92,12 +92,11 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     Ok(if code == 0 { u8::from(!ended.is_complete) } else { code })
 }
 
-/// An endpoint that nobody listens at is told before the screen opens; one that only hangs is not waited for.
+/// An endpoint that nobody listens at is told before the screen opens; the engine itself is not waited for.
 async fn knock(engine: &crate::adapters::docker::DockerEngine) -> Result<(), Failure> {
-    use ccells_core::ports::{Engine, EngineError};
-    match tokio::time::timeout(KNOCK, engine.ping_engine()).await {
-        Ok(Err(error @ EngineError::Unreachable { .. })) => Err(Failure::new(1, error.to_string())),
-        Ok(Ok(_) | Err(_)) | Err(_) => Ok(()),
+    match tokio::time::timeout(KNOCK, engine.knock()).await {
+        Ok(Err(error)) => Err(Failure::new(1, error.to_string())),
+        Ok(Ok(())) | Err(_) => Ok(()),
     }
 }
 

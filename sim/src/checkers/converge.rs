@@ -51,7 +51,7 @@ fn at_rest(world: &mut World, process: usize, snapshot: &Snapshot) {
     let repo = world.processes[process].start.repo.id.clone();
     for name in world.disk.names(&places.intents()).unwrap_or_default() {
         let of_repo = format!("\"repo_id\": \"{repo}\"");
-        let look = |bytes: &[u8]| contains(bytes, of_repo.as_bytes());
+        let look = |bytes: &[u8]| contains(bytes, &of_repo);
         let is_ours = world.disk.look(&places.intents().join(&name), false, look).unwrap_or(false);
         let is_accounted_for = snapshot
             .workstreams
@@ -89,7 +89,7 @@ fn containers(world: &mut World, seat: usize, snapshot: &Snapshot) {
             world.oracle.promises.get(&labels.workstream).is_some_and(|promise| promise.is_acknowledged);
         let is_in = world
             .disk
-            .look(&place.places.index(), false, |bytes| contains(bytes, labels.workstream.as_str().as_bytes()))
+            .look(&place.places.index(), false, |bytes| contains(bytes, labels.workstream.as_str()))
             .unwrap_or(false);
         if is_acknowledged && !is_in && !world.oracle.damaged_homes.contains(&place.home) {
             world.fail("R6", format!("the index does not know {}", container.name));
@@ -148,7 +148,7 @@ fn gone(world: &mut World, seat: usize, snapshot: &Snapshot) {
         .oracle
         .promises
         .iter()
-        .filter(|(_, promise)| promise.seat == seat && promise.is_gone)
+        .filter(|(id, promise)| promise.seat == seat && promise.is_gone && !world.oracle.may_resurface(id))
         .map(|(id, _)| id.clone())
         .collect();
     for id in due {

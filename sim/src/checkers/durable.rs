@@ -21,12 +21,12 @@ pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
             durable(places.intent(workstream)).map(|_| format!("the intent of {workstream} may come back"))
         }
         Event::ContainerTracked { workstream, outcome: Ok(()), .. } => {
-            let id = workstream.as_str().as_bytes();
+            let id = workstream.as_str();
             let is_in = durable(places.index()).is_some_and(|bytes| contains(&bytes, id));
             (!is_in).then(|| format!("{workstream} is not durably in the index"))
         }
         Event::ContainerUntracked { workstream, outcome: Ok(()), .. } => {
-            let id = workstream.as_str().as_bytes();
+            let id = workstream.as_str();
             let is_in = durable(places.index()).is_some_and(|bytes| contains(&bytes, id));
             is_in.then(|| format!("{workstream} may come back into the index"))
         }

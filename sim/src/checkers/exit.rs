@@ -18,7 +18,7 @@ impl Belongings {
         let own = start.run.as_str();
         let is_own = |path: &str, bytes: &[u8]| {
             path.contains(own)
-                || (path.ends_with("/heartbeat") && super::known::contains(bytes, own.as_bytes()))
+                || (path.ends_with("/heartbeat") && super::known::contains(bytes, own))
         };
         let files = world.disk.files().into_iter().filter(|(path, bytes)| !is_own(path, bytes));
         Self { files: files.collect(), containers: world.engine.containers.keys().cloned().collect() }

@@ -15,7 +15,8 @@ pub fn check(world: &mut World) {
             continue;
         };
         let is_excused = world.oracle.damaged_homes.contains(&labels.home)
-            || world.oracle.planted.contains(&labels.workstream);
+            || world.oracle.planted.contains(&labels.workstream)
+            || world.oracle.may_resurface(&labels.workstream);
         if is_excused {
             continue;
         }
@@ -36,12 +37,20 @@ fn is_known(disk: &Disk, seat: &Seat, workstream: &str, is_durable: bool) -> boo
         disk.look(&path, is_durable, judge).unwrap_or(false)
     };
     let is_whole = |bytes: &[u8]| bytes.starts_with(b"{") && bytes.ends_with(b"}\n");
-    let holds = |bytes: &[u8]| is_whole(bytes) && contains(bytes, workstream.as_bytes());
+    let holds = |bytes: &[u8]| is_whole(bytes) && contains(bytes, workstream);
     let intent = seat.places.intents().join(&format!("{workstream}.json"));
     look(intent, &is_whole) || look(seat.places.index(), &holds) || look(seat.places.state(), &holds)
 }
 
 /// Whether `needle` is somewhere in `hay`.
-pub fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    hay.windows(needle.len()).any(|window| window == needle)
+pub fn contains(hay: &[u8], needle: &str) -> bool {
+    std::str::from_utf8(hay).is_ok_and(|hay| hay.contains(needle))
+}
+
+/// Whether an operation on this file or directory can make a container unknown.
+pub fn is_about(path: &PathText) -> bool {
+    let path = path.as_str();
+    ["containers.json", "state.json", "/intents"].iter().any(|end| path.ends_with(end))
+        || path.contains("/intents/")
+        || path.contains("/state/")
 }

@@ -57,7 +57,7 @@ fn made(world: &mut World, process: usize, id: &WorkstreamId) {
     let index = run.places.index();
     let is_in = world
         .disk
-        .look(&index, true, |bytes| contains(bytes, id.as_str().as_bytes()))
+        .look(&index, true, |bytes| contains(bytes, id.as_str()))
         .unwrap_or(false);
     if !is_in && !run.is_damaged(&world.oracle) {
         world.fail("R6", format!("{id} is acknowledged, and the index does not know it"));

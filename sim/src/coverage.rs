@@ -1,0 +1,66 @@
+//! What must come to pass in enough worlds: a simulator that never meets its weather proves nothing.
+
+use crate::campaign::Tally;
+
+/// Every row must come to pass in more than this many of ten thousand worlds.
+pub const LEAST: u64 = 50;
+
+/// What must come to pass sometimes.
+pub const ROWS: [&str; 38] = [
+    "SIGKILL",
+    "power loss",
+    "stopped process",
+    "machine asleep",
+    "clock step",
+    "crash at a step",
+    "crash during a save",
+    "crash before create lands",
+    "crash after create, before its reply",
+    "crash during recovery",
+    "crash during the end",
+    "takeover after a crash",
+    "second run refused",
+    "late landing",
+    "lost reply",
+    "slow engine",
+    "engine error",
+    "hung engine",
+    "engine restart",
+    "engine restart with live-restore",
+    "quit with a hung engine",
+    "adopted by name and labels",
+    "adopted stranger",
+    "meddling",
+    "an answer twice",
+    "disk error",
+    "degraded disk",
+    "damaged file",
+    "git error",
+    "cancelled creation",
+    "refused to lose work",
+    "settling removal",
+    "settled in a later run",
+    "clean exit",
+    "exit in a hurry",
+    "survivor",
+    "verb",
+    "reconcile",
+];
+
+/// The rows that came to pass too seldom, with how often they did.
+pub fn missing(tally: &Tally) -> Vec<(&'static str, u64)> {
+    let count = |row: &'static str| (row, tally.seen.get(row).copied().unwrap_or(0));
+    ROWS.into_iter().map(count).filter(|(_, count)| count * 10_000 <= LEAST * tally.worlds).collect()
+}
+
+/// The table, for people.
+pub fn table(tally: &Tally) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for row in ROWS {
+        let count = tally.seen.get(row).copied().unwrap_or(0);
+        let share = count * 10_000 / tally.worlds.max(1);
+        let _ = writeln!(text, "{:>7}.{:02} %  {count:>8}  {row}", share / 100, share % 100);
+    }
+    text
+}
