@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    SOON, Said, Stage, announce, assert_whole, collect, count, eventually, finish, kill, wait_for_ticks,
+    SOON, Said, Stage, announce, assert_whole, collect, count, eventually, finish, git, kill, wait_for_ticks,
 };
 use crate::terminal::Terminal;
 
@@ -171,9 +171,7 @@ fn moments(whole: Duration, wanted: usize) -> Vec<Blow> {
 /// Reconciles, twice, and counts what is not as it was promised. `must` names what has to be there afterwards.
 fn judge(stage: &Stage, row: &mut Row, witness: &Value, must: Option<&Value>, blow: &dyn std::fmt::Debug) -> Value {
     let say = |what: &str, proof: &dyn std::fmt::Debug| announce(&format!("after {blow:?}: {what}: {proof:?}"));
-    for _ in 0..2 {
-        stage.run(&["reconcile", "--apply", "--json"]).expect(0);
-    }
+    let said: Vec<Said> = (0..2).map(|_| stage.run(&["reconcile", "--apply", "--json"]).expect(0)).collect();
     let listed = stage.json(&["ls"]);
     let cards = listed.as_array().unwrap();
     let find = |card: &Value| cards.iter().find(|other| other["id"] == card["id"]);
@@ -214,7 +212,7 @@ fn judge(stage: &Stage, row: &mut Row, witness: &Value, must: Option<&Value>, bl
     let findings = stage.doctor();
     if !findings.is_empty() {
         row.doctored += findings.len();
-        say("the doctor finds", &findings);
+        say("the doctor finds", &(&findings, said.iter().map(Said::json).collect::<Vec<_>>()));
     }
     listed
 }
@@ -233,6 +231,11 @@ fn worktrees(stage: &Stage) -> Vec<PathBuf> {
     all.map(|entry| entry.unwrap().path()).collect()
 }
 
+fn branches(stage: &Stage) -> Vec<String> {
+    let all = git(&stage.repo, &["branch", "--list", "--format=%(refname:short)"]);
+    all.lines().map(str::to_string).collect()
+}
+
 #[test]
 fn creating_and_destroying_killed_at_many_points() {
     let Some(stage) = Stage::set() else { return };
@@ -244,15 +247,18 @@ fn creating_and_destroying_killed_at_many_points() {
     let mut blows = moments(took, points(7, 60));
     blows.extend(calls(&stage, &["new", "-n", "trace", "--json"], points(4, 50)));
     remove_all_but(&stage, &witness);
-    for blow in &blows {
+    for (place, blow) in blows.iter().enumerate() {
         let row = tally.row("create");
-        let said = blow.strike(&stage, &["new", "-n", "victim", "--json"]);
+        // A branch stays taken for as long as its container may still land: each victim has its own.
+        let said = blow.strike(&stage, &["new", "-n", &format!("victim-{place}"), "--json"]);
         row.points += 1;
+        assert!(said.code == 0 || said.err.is_empty() || said.code == 137, "it failed by itself: {said:#?}");
         row.killed += usize::from(said.code != 0);
         let made = (said.code == 0).then(|| said.json());
         judge(&stage, row, &witness, made.as_ref(), blow);
         remove_all_but(&stage, &witness);
         assert_eq!(worktrees(&stage).len(), 1, "after {blow:?} something is left of a worktree");
+        assert_eq!(branches(&stage), ["main", "witness"], "after {blow:?} a branch is left");
     }
 
     let fresh = || stage.new_workstream("victim");
@@ -384,9 +390,9 @@ fn an_agent_outlives_the_verb_that_made_it() {
     });
     kill(pid, Signal::KILL);
     collect(child, began, SOON).unwrap();
-    stage.run(&["reconcile", "--apply"]).expect(0);
-    let card = stage.card("orphan").expect("it is there");
-    assert_eq!(card["state"], json!("running"));
+    let said = stage.run(&["reconcile", "--apply", "--json"]).expect(0);
+    let card = stage.card("orphan").unwrap_or_else(|| panic!("it is gone: {said:#?}"));
+    assert_eq!(card["state"], json!("running"), "{said:#?}");
     wait_for_ticks(&card, 5);
     assert_eq!(agents(&stage, &card).len(), 1);
     assert!(assert_whole(&stage.run(&["logs", "orphan"]).expect(0).out) >= 5);

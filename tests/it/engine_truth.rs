@@ -188,7 +188,7 @@ fn an_engine_that_goes_and_comes_back_finds_everything_in_its_place() {
         assert_eq!(stage.containers().len(), 1, "nothing is deleted");
         wait_for_ticks(&card, 2);
         tap.reopen();
-        terminal.wait_until("no banner", SOON, |screen| {
+        terminal.wait_until("all well", SOON, |screen| {
             screen.contains("running steady") && !screen.contains("tap.sock")
         });
         let ticks = wait_for_ticks(&card, 2);
