@@ -170,7 +170,6 @@ impl View {
                 if self.pane.want_size(columns, rows) {
                     // A session that is ending needs no size.
                     let _ending = self.session.send(ToHolder::Resize { columns, rows });
-                    self.pane.with_emulator(|emulator| emulator.resize(columns, rows));
                 }
                 self.draw();
             }

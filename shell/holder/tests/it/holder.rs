@@ -315,7 +315,11 @@ fn the_end_of_the_holder_ends_the_most_stubborn_agent() {
 
 #[test]
 fn a_grandchild_on_the_terminal_does_not_keep_the_holder() {
-    let mut holder = Holder::script("(trap '' HUP; exec sleep 1000) & echo $! > child; echo ready; exit 0");
+    let directory = tempfile::tempdir().unwrap();
+    make_pipe(&directory, "deaf");
+    let script =
+        "(trap '' HUP; echo > deaf; exec sleep 1000) & echo $! > child; read x < deaf; echo ready; exit 0";
+    let mut holder = Holder::start_in(directory, &[], &["/bin/sh", "-c", script]);
     let mut client = holder.attach(false, None);
     client.wait_for_screen("ready");
     client.wait_for_exit();
