@@ -1,7 +1,7 @@
 //! A request's way to the engine and back: it may be slow, lost before or after it lands, and it may land long after
 //! its client stopped waiting or died.
 
-use ccells_core::event::Event;
+use ccells_core::event::{Ask, Event, OnQuit};
 use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
 use ccells_core::ports::EngineError;
 
@@ -68,6 +68,12 @@ impl World {
         }
         if self.is_alive(process) && self.crash_point(process) && !self.calls.contains_key(&number) {
             return;
+        }
+        let rate = self.weather.hot_quit;
+        if self.is_alive(process) && self.chance("quit.hot", rate) {
+            self.saw("quit with a request in flight");
+            let policy = if self.draw("quit.policy", 2) == 0 { OnQuit::PauseAll } else { OnQuit::KeepRunning };
+            self.ask(process, Ask::Quit { policy });
         }
         self.land(number);
         if self.is_alive(process) {

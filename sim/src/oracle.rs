@@ -60,8 +60,8 @@ pub struct Oracle {
     pub planted: BTreeSet<WorkstreamId>,
     /// Of those, the ones that somebody asked to take away.
     pub unwanted: BTreeSet<WorkstreamId>,
-    /// Homes in which a file was damaged.
-    pub damaged_homes: BTreeSet<HomeId>,
+    /// Homes in which files were damaged, and how many.
+    pub damaged_homes: BTreeMap<HomeId, u32>,
     /// Whether the wall clock ever jumped ahead: then a wait that outlives its run may be too short.
     pub has_clock_jumped: bool,
     /// The newest generation of the state that was acknowledged, by seat.
@@ -322,6 +322,6 @@ impl Oracle {
 impl Process {
     /// Whether its home had a file damaged: then less can be promised.
     pub fn is_damaged(&self, oracle: &Oracle) -> bool {
-        oracle.damaged_homes.contains(&self.start.home)
+        oracle.damaged_homes.contains_key(&self.start.home)
     }
 }

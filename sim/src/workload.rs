@@ -8,6 +8,7 @@ use ccells_core::record::{AgentCommand, ViewRecord};
 
 use crate::boot::{self, Start};
 use crate::perform::BootFiles;
+use crate::ports::engine::EngineOp;
 use crate::ports::git::Made;
 use crate::process::{Life, Process, Saver};
 use crate::trace::Who;
@@ -174,8 +175,35 @@ impl World {
 
     fn wish_about_one(&mut self, process: usize) -> Option<Ask> {
         let cards = self.cards(process);
+        let in_the_making = self.in_the_making(process);
+        if !in_the_making.is_empty() && self.draw("user.hot", 3) == 2 {
+            let id = self.pick("user.making", &in_the_making)?;
+            let is_removed = self.draw("user.takes", 3) == 2;
+            let removal = Ask::Remove { workstream: id.clone(), is_forced: true, keep_branch: false };
+            return Some(if is_removed { removal } else { Ask::Cancel(id) });
+        }
         let id = self.pick("user.which", &cards)?;
         self.wish_about(id)
+    }
+
+    /// Workstreams of that home whose container was asked for and may appear at any time, or never.
+    fn in_the_making(&self, process: usize) -> Vec<WorkstreamId> {
+        let start = &self.processes[process].start;
+        let of_ours = |op: &EngineOp| match op {
+            EngineOp::Create(spec) => {
+                let is_ours = spec.labels.home == start.home && spec.labels.repo == start.repo.id;
+                is_ours.then(|| spec.labels.workstream.clone())
+            }
+            EngineOp::Ping
+            | EngineOp::List
+            | EngineOp::Upload(_)
+            | EngineOp::Start(_)
+            | EngineOp::Pause(_)
+            | EngineOp::Unpause(_)
+            | EngineOp::Stop(_)
+            | EngineOp::Remove(..) => None,
+        };
+        self.calls.values().filter_map(|call| of_ours(&call.op)).collect()
     }
 
     fn wish_about(&mut self, id: WorkstreamId) -> Option<Ask> {

@@ -14,7 +14,7 @@ pub fn check(world: &mut World) {
         let Some(seat) = world.seats.iter().find(|it| it.home == labels.home && it.repo.id == labels.repo) else {
             continue;
         };
-        let is_excused = world.oracle.damaged_homes.contains(&labels.home)
+        let is_excused = world.oracle.damaged_homes.contains_key(&labels.home)
             || world.oracle.planted.contains(&labels.workstream)
             || world.oracle.may_resurface(&labels.workstream);
         if is_excused {
