@@ -244,8 +244,8 @@ fn creating_and_destroying_killed_at_many_points() {
     let mut tally = Tally::default();
 
     let took = stage.run(&["new", "-n", "measure", "--json"]).expect(0).took;
-    let mut blows = moments(took, points(7, 60));
-    blows.extend(calls(&stage, &["new", "-n", "trace", "--json"], points(4, 50)));
+    let mut blows = moments(took, points(7, 110));
+    blows.extend(calls(&stage, &["new", "-n", "trace", "--json"], points(4, 90)));
     remove_all_but(&stage, &witness);
     for (place, blow) in blows.iter().enumerate() {
         let row = tally.row("create");
@@ -264,9 +264,9 @@ fn creating_and_destroying_killed_at_many_points() {
     let fresh = || stage.new_workstream("victim");
     fresh();
     let took = stage.run(&["rm", "--force", "victim"]).expect(0).took;
-    let mut blows = moments(took, points(5, 40));
+    let mut blows = moments(took, points(5, 70));
     fresh();
-    blows.extend(calls(&stage, &["rm", "--force", "victim"], points(2, 20)));
+    blows.extend(calls(&stage, &["rm", "--force", "victim"], points(2, 40)));
     for blow in &blows {
         let row = tally.row("destroy");
         let victim = stage.card("victim").unwrap_or_else(fresh);
@@ -291,8 +291,8 @@ fn pausing_killed_at_many_points() {
     let mut tally = Tally::default();
     let took = stage.run(&["pause", "victim"]).expect(0).took;
     stage.run(&["resume", "victim"]).expect(0);
-    let mut blows = moments(took, points(4, 20));
-    blows.extend(calls(&stage, &["pause", "victim"], points(2, 10)));
+    let mut blows = moments(took, points(4, 40));
+    blows.extend(calls(&stage, &["pause", "victim"], points(2, 20)));
     stage.run(&["resume", "victim"]).expect(0);
     for blow in &blows {
         let row = tally.row("pause");
@@ -316,7 +316,7 @@ fn quitting_killed_at_many_points() {
     let witness = stage.new_workstream("witness");
     let other = stage.new_workstream("other");
     let mut tally = Tally::default();
-    let wanted = points(4, 30);
+    let wanted = points(4, 45);
     let mut took = Duration::ZERO;
     for place in 0..=wanted {
         let mut terminal = Terminal::open(&stage, &[]);
