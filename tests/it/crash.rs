@@ -45,7 +45,9 @@ impl Tally {
     }
 
     fn tell(&self) {
-        announce("SIGKILL sweep     points killed containers-leaked workstreams-lost agents-interrupted doctor-findings");
+        announce(
+            "SIGKILL sweep     points killed containers-leaked workstreams-lost agents-interrupted doctor-findings",
+        );
         for (part, row) in &self.rows {
             announce(&format!(
                 "{part:<17} {:>6} {:>6} {:>17} {:>16} {:>18} {:>15}",
@@ -115,7 +117,8 @@ fn traced(command: &Command, words: &[&str]) -> Command {
 
 /// Whether system calls can be struck at; if not, that is said loudly, or refused with `CCELLS_STRACE=require`.
 fn can_trace() -> bool {
-    let can = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).status().is_ok_and(|it| it.success());
+    let can =
+        Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).status().is_ok_and(|it| it.success());
     let is_required = std::env::var("CCELLS_STRACE").is_ok_and(|value| value == "require");
     assert!(can || !is_required, "CCELLS_STRACE=require, and strace cannot trace");
     if !can {
@@ -159,7 +162,11 @@ fn calls(stage: &Stage, words: &[&str], wanted: usize) -> Vec<Blow> {
 fn thin(all: Vec<Blow>, wanted: usize) -> Vec<Blow> {
     let have = all.len();
     let is_taken = |place: usize| place * wanted / have != (place + 1) * wanted / have;
-    if have <= wanted { all } else { all.into_iter().enumerate().filter(|(place, _)| is_taken(*place)).map(|(_, it)| it).collect() }
+    if have <= wanted {
+        all
+    } else {
+        all.into_iter().enumerate().filter(|(place, _)| is_taken(*place)).map(|(_, it)| it).collect()
+    }
 }
 
 /// Moments spread evenly over `whole` and a little beyond.
@@ -169,8 +176,15 @@ fn moments(whole: Duration, wanted: usize) -> Vec<Blow> {
 }
 
 /// Reconciles, twice, and counts what is not as it was promised. `must` names what has to be there afterwards.
-fn judge(stage: &Stage, row: &mut Row, witness: &Value, must: Option<&Value>, blow: &dyn std::fmt::Debug) -> Value {
-    let say = |what: &str, proof: &dyn std::fmt::Debug| announce(&format!("after {blow:?}: {what}: {proof:?}"));
+fn judge(
+    stage: &Stage,
+    row: &mut Row,
+    witness: &Value,
+    must: Option<&Value>,
+    blow: &dyn std::fmt::Debug,
+) -> Value {
+    let say =
+        |what: &str, proof: &dyn std::fmt::Debug| announce(&format!("after {blow:?}: {what}: {proof:?}"));
     let said: Vec<Said> = (0..2).map(|_| stage.run(&["reconcile", "--apply", "--json"]).expect(0)).collect();
     let listed = stage.json(&["ls"]);
     let cards = listed.as_array().unwrap();
@@ -328,7 +342,8 @@ fn quitting_killed_at_many_points() {
             took = asked.elapsed();
         } else {
             // The first one was left to its end, and told how long the end takes.
-            let delay = took.mul_f64(1.1) * u32::try_from(place - 1).unwrap() / u32::try_from(wanted).unwrap();
+            let delay =
+                took.mul_f64(1.1) * u32::try_from(place - 1).unwrap() / u32::try_from(wanted).unwrap();
             std::thread::sleep(delay);
             terminal.signal(Signal::KILL);
             let said = terminal.end(SOON);
@@ -352,9 +367,14 @@ fn agents(stage: &Stage, card: &Value) -> Vec<String> {
     let id = card["container_id"].as_str().unwrap();
     let top = stage.plain().get(&format!("/containers/{id}/top?ps_args=-eo%20pid,ppid,args"));
     let rows: Vec<Vec<String>> = serde_json::from_value(top["Processes"].clone()).unwrap();
-    let is_holder = |row: &&Vec<String>| row[2].contains("ccells-holder serve") && !row[2].contains("docker-init");
+    let is_holder =
+        |row: &&Vec<String>| row[2].contains("ccells-holder serve") && !row[2].contains("docker-init");
     let holders: Vec<_> = rows.iter().filter(is_holder).map(|row| row[0].clone()).collect();
-    rows.iter().filter(|row| holders.contains(&row[1])).filter(|row| row[2].contains("/home/agent/ticks")).map(|row| row[2].clone()).collect()
+    rows.iter()
+        .filter(|row| holders.contains(&row[1]))
+        .filter(|row| row[2].contains("/home/agent/ticks"))
+        .map(|row| row[2].clone())
+        .collect()
 }
 
 #[test]

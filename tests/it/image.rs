@@ -39,7 +39,8 @@ fn is_there(engine: &Plain, image: &str) -> bool {
 fn import(engine: &Plain, image: &str, archive: Builder<Vec<u8>>) {
     let (name, tag) = image.split_once(':').unwrap();
     let path = format!("/images/create?fromSrc=-&repo={name}&tag={tag}");
-    let (status, body) = engine.ask("POST", &path, "application/x-tar", &archive.into_inner().unwrap()).unwrap();
+    let (status, body) =
+        engine.ask("POST", &path, "application/x-tar", &archive.into_inner().unwrap()).unwrap();
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
 }
 
@@ -51,9 +52,10 @@ fn busybox() -> Builder<Vec<u8>> {
         add(&mut archive, dir, EntryType::Directory, 0o755, b"", None);
     }
     add(&mut archive, "bin/busybox", EntryType::Regular, 0o755, &busybox, None);
-    for applet in
-        ["sh", "sleep", "cat", "id", "touch", "dd", "true", "false", "stat", "stty", "grep", "ls", "head", "wc"]
-    {
+    for applet in [
+        "sh", "sleep", "cat", "id", "touch", "dd", "true", "false", "stat", "stty", "grep", "ls", "head",
+        "wc",
+    ] {
         add(&mut archive, &format!("bin/{applet}"), EntryType::Symlink, 0o777, b"", Some("busybox"));
     }
     archive

@@ -154,7 +154,10 @@ fn a_damaged_state_is_set_aside_and_nothing_is_lost() {
         let after = said.json();
         assert_eq!(after["workstreams"][0]["id"], card["id"], "damage number {place}: {said:#?}");
         let notices = after["notices"].as_array().unwrap();
-        assert!(notices.iter().filter_map(Value::as_str).any(|notice| notice.contains("damaged")), "{said:#?}");
+        assert!(
+            notices.iter().filter_map(Value::as_str).any(|notice| notice.contains("damaged")),
+            "{said:#?}"
+        );
         assert_eq!(set_aside(&path).len(), place + 1, "what is damaged is kept for people to look at");
         assert_eq!(stage.containers().len(), before, "nothing is deleted on damaged knowledge");
         stage.run(&["reconcile", "--apply"]).expect(0);

@@ -182,8 +182,15 @@ async fn alone() {
             }
         }
         let ended_with = settled(&files, &tasks).await;
-        assert_eq!(begun_with, Some(ended_with), "open files and live tasks, before and after {cycles} cycles");
-        announce(&format!("{cycles} cycles, remote: {is_remote}: {} files, {} tasks", ended_with.0, ended_with.1));
+        assert_eq!(
+            begun_with,
+            Some(ended_with),
+            "open files and live tasks, before and after {cycles} cycles"
+        );
+        announce(&format!(
+            "{cycles} cycles, remote: {is_remote}: {} files, {} tasks",
+            ended_with.0, ended_with.1
+        ));
         near.engine.close().await;
     }
 }

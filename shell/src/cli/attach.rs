@@ -157,7 +157,7 @@ impl View {
                     PaneMouse::Send(bytes) => self.send(|_| bytes),
                     PaneMouse::Scroll(lines) => {
                         self.pane.with_emulator(|emulator| {
-                            emulator.term_mut().scroll_display(Scroll::Delta(lines))
+                            emulator.term_mut().scroll_display(Scroll::Delta(lines));
                         });
                         self.damage.notify_one();
                     }
