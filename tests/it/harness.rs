@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::camp::{self, Plain};
-use crate::image::IMAGE;
+use crate::image::{self, IMAGE};
 
 /// How long anything may take that should happen at once, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -121,10 +121,15 @@ pub(crate) struct Stage {
 impl Stage {
     /// With the real engine, and the counter as the agent. `None`, said loudly, when no engine answers.
     pub(crate) fn set() -> Option<Self> {
-        let plain = camp::plain()?;
+        camp::plain().map(Self::set_on)
+    }
+
+    /// With that engine.
+    pub(crate) fn set_on(engine: Plain) -> Self {
+        image::plain(&engine);
         let mut stage = Self::without_engine();
-        stage.plain = Some(plain);
-        Some(stage)
+        stage.plain = Some(engine);
+        stage
     }
 
     /// For what needs no engine.
