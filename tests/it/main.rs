@@ -8,6 +8,7 @@ mod docker;
 mod engine_truth;
 mod harness;
 mod hostile;
+mod machine;
 mod refusals;
 mod shutdown;
 mod tap;
