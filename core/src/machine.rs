@@ -326,8 +326,9 @@ impl Machine {
         self.engine.state = EngineState::Down { reason: reason.to_string(), since };
         let mut effects = self.release_held_back(now);
         if was_up {
+            // It is news for a while only: how the engine fares is shown for as long as it lasts.
             let text = format!("{reason}. Nothing is lost or deleted; ccells keeps asking.");
-            effects.push(Effect::Notify { level: Level::Error, text });
+            effects.push(Effect::Notify { level: Level::Warning, text });
         }
         effects
     }

@@ -19,7 +19,7 @@ use crate::adapters::files::RealFiles;
 use crate::adapters::git::RepoFacts;
 use crate::adapters::home::{self, HomeError};
 use crate::adapters::locks::{self, HeldLock, Holder, LockError};
-use crate::adapters::process::RealProcess;
+use crate::adapters::process::{self, RealProcess};
 use crate::config::{Config, ConfigError};
 use crate::paths::{self, HomePaths};
 
@@ -112,7 +112,7 @@ pub fn boot(git: &RepoFacts, wanted: Wanted, purpose: Purpose) -> Result<Boot, B
     let (access, locks) = take_locks(&paths, &repo.id, &run, &me, wanted)?;
     let is_writer = access == Access::Write;
     if is_writer {
-        sweep_strays(&mut files, &paths, &repo.id, &me);
+        sweep_strays(&mut files, &paths, &repo.id);
     }
     let now = RealClock::new().now().wall;
     let state = read_state(&mut files, &paths.state(&repo.id), is_writer, now)?;
@@ -362,22 +362,19 @@ fn read_worktrees(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId) -> BT
     list(files, &paths.worktrees(repo)).iter().filter_map(|name| WorkstreamId::parse(name).ok()).collect()
 }
 
-/// Temporary files whose writer is dead. Each carries its writer's pid; one whose pid lives again stays until later.
-fn sweep_strays(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId, me: &RealProcess) {
-    for room in [paths.root().to_path_buf(), paths.intents(), paths.runs(), paths.repo(repo)] {
+/// Takes away what killed writers left of files they never finished. One whose writer may still live is left alone, and
+/// should it be taken away all the same, its writer makes another.
+fn sweep_strays(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId) {
+    let mut rooms = paths.rooms();
+    rooms.extend([paths.root().to_path_buf(), paths.repo(repo)]);
+    for room in rooms {
         for name in list(files, &room) {
-            if stray_of(&name).is_some_and(|pid| !me.is_in_use(pid)) {
+            if store::temporary(&name).is_some_and(|(_, pid)| !process::is_in_use(pid)) {
                 // One that stays is found again the next time.
-                let _kept = files.apply(&FileOp::Unlink(paths::text(&room.join(name))));
+                let _left = files.apply(&FileOp::Unlink(paths::text(&room.join(name))));
             }
         }
     }
-}
-
-/// The pid in the name of a temporary file, `.<name>.<pid>-<digits>.tmp`.
-fn stray_of(name: &str) -> Option<u32> {
-    let (_, last) = name.strip_prefix('.')?.strip_suffix(".tmp")?.rsplit_once('.')?;
-    last.split_once('-')?.0.parse().ok()
 }
 
 /// Temporary files and what was set aside begin with a dot or end otherwise.
@@ -407,16 +404,3 @@ pub fn list(files: &mut RealFiles, path: &Path) -> Vec<String> {
 }
 
 const _: () = assert!(limits::RECORD_BYTES > limits::REQUEST_BYTES);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_temporary_file_names_its_writer() {
-        assert_eq!(stray_of(".01m8.json.26489-3939411c7feab2ca.tmp"), Some(26_489));
-        for other in ["01m8.json", ".prev.tmp", ".x.json.tmp", ".reserve", ".a.-1-2.tmp", ".a.b-c.tmp"] {
-            assert_eq!(stray_of(other), None, "{other}");
-        }
-    }
-}

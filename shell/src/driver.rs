@@ -154,6 +154,8 @@ impl<E: Watch, G: Git> Driver<E, G> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others are the performer's")]
     fn step(&mut self, event: Event) -> Option<bool> {
         let effects = self.machine.handle(self.clock.now(), event);
+        // Whoever gets an answer finds the picture after it.
+        self.show();
         let mut end = None;
         for effect in effects {
             match effect {
@@ -166,7 +168,6 @@ impl<E: Watch, G: Git> Driver<E, G> {
                 effect => self.performer.perform(effect),
             }
         }
-        self.show();
         end
     }
 

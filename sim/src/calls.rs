@@ -1,7 +1,7 @@
 //! A request's way to the engine and back: it may be slow, lost before or after it lands, and it may land long after
 //! its client stopped waiting or died.
 
-use ccells_core::event::Event;
+use ccells_core::event::{Ask, Event, OnQuit};
 use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
 use ccells_core::ports::EngineError;
 
@@ -68,6 +68,13 @@ impl World {
         }
         if self.is_alive(process) && self.crash_point(process) && !self.calls.contains_key(&number) {
             return;
+        }
+        let rate = self.weather.hot_quit;
+        if self.is_alive(process) && self.chance("quit.hot", rate) {
+            self.saw("quit with a request in flight");
+            let policy =
+                if self.draw("quit.policy", 2) == 0 { OnQuit::PauseAll } else { OnQuit::KeepRunning };
+            self.ask(process, Ask::Quit { policy });
         }
         self.land(number);
         if self.is_alive(process) {
@@ -221,8 +228,11 @@ impl World {
             .collect();
         for process in 0..self.processes.len() {
             let sessions = &mut self.processes[process].sessions;
-            let gone: Vec<_> =
-                sessions.iter().filter(|(id, _)| !living.contains(id)).map(|(id, at)| (id.clone(), *at)).collect();
+            let gone: Vec<_> = sessions
+                .iter()
+                .filter(|(id, _)| !living.contains(id))
+                .map(|(id, at)| (id.clone(), *at))
+                .collect();
             sessions.retain(|id, _| living.contains(id));
             for (workstream, attempt) in gone {
                 let reason = "the stream ended".to_string();

@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 38] = [
+pub const ROWS: [&str; 39] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -28,6 +28,7 @@ pub const ROWS: [&str; 38] = [
     "engine restart",
     "engine restart with live-restore",
     "quit with a hung engine",
+    "quit with a request in flight",
     "adopted by name and labels",
     "adopted stranger",
     "meddling",

@@ -20,6 +20,8 @@ const STRIKE_MS: u64 = 250;
 pub struct Weather {
     /// A crash at a step, an effect, or an arrival at the engine.
     pub hot_crash: u32,
+    /// The signal to end comes while a request is on its way.
+    pub hot_quit: u32,
     /// A request never lands.
     pub request_lost: u32,
     /// An answer never comes.
@@ -71,6 +73,7 @@ impl Weather {
         };
         Self {
             hot_crash: rate(60),
+            hot_quit: rate(200),
             request_lost: rate(1_500),
             reply_lost: rate(2_500),
             slow_engine: rate(2_500),
@@ -213,7 +216,11 @@ impl World {
         let rate = if self.is_storm { self.weather.disk_error } else { 0 };
         let always = |is_so: bool| if is_bad && is_so { 10_000 } else { rate / 3 };
         let is_full = self.weather.disk_is_full;
-        self.disk.set_rates(FaultRates { no_space: always(is_full), io: rate / 3, read_only: always(!is_full) });
+        self.disk.set_rates(FaultRates {
+            no_space: always(is_full),
+            io: rate / 3,
+            read_only: always(!is_full),
+        });
     }
 
     /// What the disk did to somebody.
@@ -238,13 +245,8 @@ impl World {
     fn meddle(&mut self) {
         let names: Vec<String> = self.engine.containers.keys().cloned().collect();
         let Some(name) = self.pick("meddle.which", &names) else { return };
-        let what = [
-            Meddling::Stop,
-            Meddling::Pause,
-            Meddling::Unpause,
-            Meddling::Start,
-            Meddling::Remove,
-        ][usize::try_from(self.draw("meddle.how", 5)).unwrap_or(0)];
+        let what = [Meddling::Stop, Meddling::Pause, Meddling::Unpause, Meddling::Start, Meddling::Remove]
+            [usize::try_from(self.draw("meddle.how", 5)).unwrap_or(0)];
         self.trace.note(self.now, Who::User, "meddle", || format!("{what:?} {name}"));
         self.saw("meddling");
         self.note_meddling(&name, what);
@@ -290,13 +292,16 @@ impl World {
             .into_keys()
             .filter(|path| path.ends_with(".json") && !path.contains("/trash/"))
             .collect();
-        let Some(path) = self.pick("rot.which", &files) else { return };
+        let states: Vec<String> =
+            files.iter().filter(|path| path.ends_with("/state.json")).cloned().collect();
+        let is_state = self.draw("rot.kind", 2) == 0 && !states.is_empty();
+        let Some(path) = self.pick("rot.which", if is_state { &states } else { &files }) else { return };
         let keep = usize::try_from(self.draw("rot.keep", 200)).unwrap_or(0);
         self.trace.note(self.now, Who::Sky, "rot", || path.clone());
         self.saw("damaged file");
         let home = self.seats.iter().find(|seat| path.starts_with(seat.home_path.as_str()));
         if let Some(seat) = home {
-            self.oracle.damaged_homes.insert(seat.home.clone());
+            *self.oracle.damaged_homes.entry(seat.home.clone()).or_default() += 1;
         }
         let bytes = self.disk.look(&path.as_str().into(), false, <[u8]>::to_vec).unwrap_or_default();
         self.disk.put(&path, bytes.get(..keep).unwrap_or_default());

@@ -123,9 +123,10 @@ fn make_image(plain: &Plain) {
         add(dir, tar::EntryType::Directory, 0o755, b"", None);
     }
     add("bin/busybox", tar::EntryType::Regular, 0o755, &busybox, None);
-    for applet in
-        ["sh", "sleep", "cat", "id", "touch", "dd", "true", "false", "stat", "stty", "grep", "ls", "head", "wc"]
-    {
+    for applet in [
+        "sh", "sleep", "cat", "id", "touch", "dd", "true", "false", "stat", "stty", "grep", "ls", "head",
+        "wc",
+    ] {
         add(&format!("bin/{applet}"), tar::EntryType::Symlink, 0o777, b"", Some("busybox"));
     }
     let bytes = archive.into_inner().unwrap();

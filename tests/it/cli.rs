@@ -15,7 +15,10 @@ fn logs_until(stage: &Stage, name: &str, wanted: &str) -> String {
 fn a_workstream_lives_its_whole_life_by_verbs() {
     let Some(stage) = Stage::set() else { return };
     let card = stage.new_workstream("login");
-    assert_eq!((&card["name"], &card["state"], &card["container_state"]), (&json!("login"), &json!("running"), &json!("running")));
+    assert_eq!(
+        (&card["name"], &card["state"], &card["container_state"]),
+        (&json!("login"), &json!("running"), &json!("running"))
+    );
     let worktree = std::path::Path::new(card["worktree"].as_str().unwrap());
     assert!(worktree.join("code").exists());
     assert_eq!(git(worktree, &["rev-parse", "--abbrev-ref", "HEAD"]), card["branch"].as_str().unwrap());
@@ -48,7 +51,10 @@ fn what_would_be_lost_is_named_kept_and_gone_only_by_force() {
     std::fs::write(worktree.join("code"), "2\n").unwrap();
     std::fs::write(worktree.join("idea.txt"), "a good one\n").unwrap();
     let refused = stage.run(&["rm", "precious"]).expect(4);
-    assert!(refused.err.contains("modified: code") && refused.err.contains("untracked: idea.txt"), "{refused:#?}");
+    assert!(
+        refused.err.contains("modified: code") && refused.err.contains("untracked: idea.txt"),
+        "{refused:#?}"
+    );
     assert!(refused.err.contains("--force"), "it does not say what to do: {refused:#?}");
     assert_eq!(stage.card("precious").unwrap()["state"], "running", "a refusal changes nothing");
     wait_for_ticks(&card, 1);
@@ -122,7 +128,11 @@ fn an_id_may_be_cut_short_as_long_as_it_means_one() {
     let mixed = stage.run(&["pause", "--json", "nobody", "alphabet"]).expect(3);
     let rows = mixed.json();
     assert_eq!((&rows[0]["ok"], &rows[0]["code"], &rows[1]["ok"]), (&json!(false), &json!(3), &json!(true)));
-    assert_eq!(stage.card("alphabet").unwrap()["state"], "paused", "one that is not there stops none of the others");
+    assert_eq!(
+        stage.card("alphabet").unwrap()["state"],
+        "paused",
+        "one that is not there stops none of the others"
+    );
 }
 
 #[test]
@@ -132,7 +142,9 @@ fn json_is_one_document_with_the_promised_keys() {
     let repo = stage.repo.to_str().unwrap();
     let listed = stage.json(&["ls", "--all"]);
     for card in [&card, &listed[0]] {
-        for key in ["id", "name", "branch", "state", "container_id", "container_state", "repo", "worktree", "prompt"] {
+        for key in
+            ["id", "name", "branch", "state", "container_id", "container_state", "repo", "worktree", "prompt"]
+        {
             assert!(card[key].is_string(), "{key}: {card:#}");
         }
         assert_eq!((&card["repo"], &card["prompt"]), (&json!(repo), &json!("Fix the login page, please")));

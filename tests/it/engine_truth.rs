@@ -25,7 +25,9 @@ fn outside(stage: &Stage, method: &str, card: &Value, action: &str) {
 /// Waits for the screen, and notes how long it took since `since`.
 #[track_caller]
 fn seen_within(terminal: &Terminal, what: &str, since: Instant, wanted: &[&str]) {
-    terminal.wait_until(&format!("{what}: {wanted:?}"), SEEN, |screen| wanted.iter().all(|it| screen.contains(it)));
+    terminal.wait_until(&format!("{what}: {wanted:?}"), SEEN, |screen| {
+        wanted.iter().all(|it| screen.contains(it))
+    });
     announce(&format!("{what} was on the screen after {} ms", since.elapsed().as_millis()));
 }
 
@@ -50,7 +52,9 @@ fn what_happens_outside_is_on_the_screen_within_a_second() {
 
     // What died can be started again, and its terminal comes back.
     terminal.keys("r");
-    terminal.wait_until("it runs again", SOON, |screen| screen.contains("running watched") && screen.contains("tick 2 end"));
+    terminal.wait_until("it runs again", SOON, |screen| {
+        screen.contains("running watched") && screen.contains("tick 2 end")
+    });
     let since = Instant::now();
     outside(&stage, "DELETE", &card, "?force=1&v=1");
     seen_within(&terminal, "a removal outside", since, &["lost watched"]);
@@ -72,7 +76,9 @@ fn a_container_that_ran_out_of_memory_says_so() {
     stage.run(&["send", "greedy", "go"]).expect(0);
     // The kernel ends the greedy one; whether the holder survives it is the kernel's choice. Both are told.
     let screen = terminal.wait_until("an end that is told", SOON, |screen| {
-        screen.contains("ended by signal 9") || screen.contains("ran out of memory") || screen.contains("stopped greedy")
+        screen.contains("ended by signal 9")
+            || screen.contains("ran out of memory")
+            || screen.contains("stopped greedy")
     });
     assert!(!screen.contains("panicked"));
     assert_eq!(stage.card("greedy").unwrap()["id"], card["id"]);
@@ -87,7 +93,9 @@ fn an_engine_that_hangs_is_told_of_and_stops_nobody_from_leaving() {
     let mut terminal = Terminal::open(&stage, &[]);
     terminal.wait_for("tick ");
     tap.jam();
-    terminal.wait_until("a banner", Duration::from_secs(30), |screen| screen.contains("engine") && screen.contains("answer"));
+    terminal.wait_until("a banner", Duration::from_secs(30), |screen| {
+        screen.contains("engine") && screen.contains("answer")
+    });
     // The terminal does not go through the engine: the agent works on, and is seen to.
     let ticks = wait_for_ticks(&card, 5);
     terminal.wait_for(&format!("tick {ticks} end"));
@@ -122,9 +130,14 @@ fn a_start_before_a_hung_engine_shows_the_screen_at_once_and_verbs_give_up_in_ti
     stage.variable("DOCKER_HOST", &tap.endpoint());
     let mut terminal = Terminal::open(&stage, &[]);
     terminal.wait_for("unseen");
-    announce(&format!("the first frame before a hung engine came after {} ms", terminal.began().elapsed().as_millis()));
+    announce(&format!(
+        "the first frame before a hung engine came after {} ms",
+        terminal.began().elapsed().as_millis()
+    ));
     assert!(terminal.began().elapsed() < Duration::from_secs(3));
-    terminal.wait_until("a banner", Duration::from_secs(30), |screen| screen.contains("engine") && screen.contains("answer"));
+    terminal.wait_until("a banner", Duration::from_secs(30), |screen| {
+        screen.contains("engine") && screen.contains("answer")
+    });
     let asked = Instant::now();
     terminal.signal(Signal::TERM);
     terminal.end(END);
@@ -158,7 +171,8 @@ fn a_second_signal_ends_at_once() {
     terminal.wait_for("tick ");
     tap.jam();
     terminal.signal(Signal::INT);
-    terminal.wait_until("the end goes on", SOON, |screen| screen.contains("Leaving") || screen.contains("paus"));
+    terminal
+        .wait_until("the end goes on", SOON, |screen| screen.contains("Leaving") || screen.contains("paus"));
     let asked = Instant::now();
     terminal.signal(Signal::INT);
     let said = terminal.end(Duration::from_secs(1));
@@ -184,11 +198,12 @@ fn an_engine_that_goes_and_comes_back_finds_everything_in_its_place() {
     terminal.wait_for("tick ");
     for _ in 0..2 {
         tap.cut();
-        terminal.wait_until("a banner", SOON, |screen| screen.contains("engine") && screen.contains("tap.sock"));
+        terminal
+            .wait_until("a banner", SOON, |screen| screen.contains("engine") && screen.contains("tap.sock"));
         assert_eq!(stage.containers().len(), 1, "nothing is deleted");
         wait_for_ticks(&card, 2);
         tap.reopen();
-        terminal.wait_until("no banner", SOON, |screen| {
+        terminal.wait_until("all well", SOON, |screen| {
             screen.contains("running steady") && !screen.contains("tap.sock")
         });
         let ticks = wait_for_ticks(&card, 2);

@@ -59,7 +59,8 @@ static TURNS: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 impl Turn {
     fn take() -> Self {
         let taken = TURNS.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = TURNS.1.wait_while(taken, |taken| *taken >= AT_ONCE).unwrap_or_else(PoisonError::into_inner);
+        let mut taken =
+            TURNS.1.wait_while(taken, |taken| *taken >= AT_ONCE).unwrap_or_else(PoisonError::into_inner);
         *taken += 1;
         Self
     }
@@ -236,7 +237,9 @@ impl Stage {
     /// Waits until the workstream is in `state`.
     #[track_caller]
     pub(crate) fn wait_for_state(&self, name: &str, state: &str) -> Value {
-        eventually(&format!("{name} is {state}"), SOON, || self.card(name).filter(|card| card["state"] == state))
+        eventually(&format!("{name} is {state}"), SOON, || {
+            self.card(name).filter(|card| card["state"] == state)
+        })
     }
 
     /// What the doctor finds wrong.

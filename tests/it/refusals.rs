@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{SOON, Said, Stage, finish, git, wait_for_ticks};
+use crate::harness::{SOON, Said, Stage, git, wait_for_ticks};
 use crate::terminal::Terminal;
 
 /// A sentence of ours: it begins with who speaks, is not empty, and is no debris of a panic.
@@ -154,7 +154,10 @@ fn a_damaged_state_is_set_aside_and_nothing_is_lost() {
         let after = said.json();
         assert_eq!(after["workstreams"][0]["id"], card["id"], "damage number {place}: {said:#?}");
         let notices = after["notices"].as_array().unwrap();
-        assert!(notices.iter().filter_map(Value::as_str).any(|notice| notice.contains("damaged")), "{said:#?}");
+        assert!(
+            notices.iter().filter_map(Value::as_str).any(|notice| notice.contains("damaged")),
+            "{said:#?}"
+        );
         assert_eq!(set_aside(&path).len(), place + 1, "what is damaged is kept for people to look at");
         assert_eq!(stage.containers().len(), before, "nothing is deleted on damaged knowledge");
         stage.run(&["reconcile", "--apply"]).expect(0);
@@ -190,13 +193,10 @@ fn a_state_from_the_future_is_left_alone() {
 }
 
 #[test]
-fn an_agent_that_is_not_in_the_image_is_told_of() {
+fn an_agent_that_is_not_in_the_image_is_told_of_where_it_would_be() {
     let Some(stage) = Stage::set() else { return };
-    let mut command = stage.command(["new", "-n", "absent", "--json", "--", "no-such-agent"]);
-    command.current_dir(&stage.repo);
-    let said = finish(command);
-    let all = stage.json(&["ls"]);
-    let told = format!("{all} {said:?}");
-    assert!(told.contains("no-such-agent") && told.contains("could not be started"), "{told}");
-    stage.run(&["rm", "--force", "absent"]).expect(0);
+    stage.json(&["new", "-n", "absent", "--", "no-such-agent"]);
+    let logs = stage.run(&["logs", "absent"]).expect(0).out;
+    assert!(logs.contains("no-such-agent") && logs.contains("could not be started"), "{logs}");
+    assert_said(&stage.run(&["send", "absent", "hello"]).expect(4), &["restart"]);
 }

@@ -37,8 +37,12 @@ impl Tap {
     /// An open tap at `path`, before the engine at `engine`.
     pub(crate) fn open(path: PathBuf, engine: &Path) -> Self {
         let state = State { position: Position::Open, streams: Vec::new() };
-        let mut tap =
-            Self { path, engine: engine.to_path_buf(), state: Arc::new((Mutex::new(state), Condvar::new())), listener: None };
+        let mut tap = Self {
+            path,
+            engine: engine.to_path_buf(),
+            state: Arc::new((Mutex::new(state), Condvar::new())),
+            listener: None,
+        };
         tap.listen();
         tap
     }

@@ -59,13 +59,11 @@ impl Terminal {
         let began = Instant::now();
         let child = in_terminal(&command, &name).spawn().unwrap();
         let master = Arc::new(File::from(master));
-        let seen = Seen {
-            emulator: Emulator::resident(columns, rows, 1_000),
-            bytes: Vec::new(),
-            is_over: false,
-        };
+        let seen =
+            Seen { emulator: Emulator::resident(columns, rows, 1_000), bytes: Vec::new(), is_over: false };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
-        let (wake, woken) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map(|(r, w)| (w, r)).unwrap();
+        let (wake, woken) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map(|(r, w)| (w, r)).unwrap();
         let reader = {
             let (master, seen) = (Arc::clone(&master), Arc::clone(&seen));
             std::thread::spawn(move || watch(&master, &woken, &seen))
@@ -109,7 +107,12 @@ impl Terminal {
 
     /// Waits until the screen is as wanted; the screen.
     #[track_caller]
-    pub(crate) fn wait_until(&self, what: &str, patience: Duration, is_wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn wait_until(
+        &self,
+        what: &str,
+        patience: Duration,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> String {
         let until = Instant::now() + patience;
         let mut seen = self.seen();
         loop {
@@ -119,7 +122,10 @@ impl Terminal {
             }
             let left = until.saturating_duration_since(Instant::now());
             let is_over = seen.is_over;
-            assert!(!left.is_zero() && !is_over, "the screen never showed {what} (over: {is_over}):\n{screen}");
+            assert!(
+                !left.is_zero() && !is_over,
+                "the screen never showed {what} (over: {is_over}):\n{screen}"
+            );
             seen = self.seen.1.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -249,7 +255,8 @@ fn text(emulator: &Emulator) -> String {
     let line = |line: i32| {
         let row = &grid[Line(line)];
         let cells = (0..grid.columns()).map(|column| &row[Column(column)]);
-        let text: String = cells.filter(|cell| !cell.flags.contains(Flags::WIDE_CHAR_SPACER)).map(|cell| cell.c).collect();
+        let text: String =
+            cells.filter(|cell| !cell.flags.contains(Flags::WIDE_CHAR_SPACER)).map(|cell| cell.c).collect();
         text.trim_end().to_string()
     };
     (0..lines).map(line).collect::<Vec<_>>().join("\n")

@@ -123,7 +123,9 @@ fn a_second_screen_only_looks_and_says_who_acts() {
     second.wait_for("only looks");
     wait_for_ticks(&card, 2);
     second.keys("q");
-    second.wait_until("the end or its question", SOON, |screen| screen.contains("Quit") || !screen.contains("NAV"));
+    second.wait_until("the end or its question", SOON, |screen| {
+        screen.contains("Quit") || !screen.contains("NAV")
+    });
     second.keys("p");
     second.end(SOON);
     assert_eq!(stage.card("shared").unwrap()["state"], "running", "one that only looked has frozen nothing");
@@ -138,7 +140,9 @@ fn a_verb_goes_through_the_screen_that_holds_the_repository() {
     let terminal = Terminal::open(&stage, &[]);
     terminal.wait_for("No workstream in");
     let card = stage.new_workstream("typed");
-    terminal.wait_until("it appears", SOON, |screen| screen.contains("running typed") && screen.contains("tick "));
+    terminal.wait_until("it appears", SOON, |screen| {
+        screen.contains("running typed") && screen.contains("tick ")
+    });
     stage.run(&["pause", "typed"]).expect(0);
     terminal.wait_for("paused typed");
     stage.run(&["resume", "typed"]).expect(0);

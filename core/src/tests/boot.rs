@@ -492,7 +492,9 @@ fn recovery_that_crashes_ends_where_it_would_have_ended() {
 }
 
 /// What the disk and the engine hold, and what a run for a person, and one that reconciles, then do of their own accord.
-const TABLE: [(&str, &[&str], Option<&str>, Option<&str>); 8] = [
+type TableRow = (&'static str, &'static [&'static str], Option<&'static str>, Option<&'static str>);
+
+const TABLE: [TableRow; 8] = [
     ("adopt", &["given state a", "engine a running"], None, None),
     (
         "let go on",

@@ -21,11 +21,6 @@ impl RealProcess {
         Self { me: ProcessId { pid, start_ticks, boot_id: boot_id() } }
     }
 
-    /// Whether some process has this pid now, whichever it is.
-    pub fn is_in_use(&self, pid: u32) -> bool {
-        read_stat(pid).ok().flatten().is_some_and(|stat| !stat.has_ended)
-    }
-
     /// Whether that very process stands still: stopped by a signal or held by a debugger.
     pub fn is_stopped(&self, process: &ProcessId) -> bool {
         let stat = read_stat(process.pid).ok().flatten();
@@ -61,6 +56,11 @@ impl Process for RealProcess {
             Err(error) => has_gone(&error).then_some(false),
         }
     }
+}
+
+/// Whether any process has that number, one that only waits to be reaped aside.
+pub fn is_in_use(pid: u32) -> bool {
+    matches!(read_stat(pid), Ok(Some(stat)) if !stat.has_ended)
 }
 
 /// Which boot of the machine this is; empty where the kernel does not say.

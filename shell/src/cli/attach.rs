@@ -157,7 +157,7 @@ impl View {
                     PaneMouse::Send(bytes) => self.send(|_| bytes),
                     PaneMouse::Scroll(lines) => {
                         self.pane.with_emulator(|emulator| {
-                            emulator.term_mut().scroll_display(Scroll::Delta(lines))
+                            emulator.term_mut().scroll_display(Scroll::Delta(lines));
                         });
                         self.damage.notify_one();
                     }
@@ -170,7 +170,6 @@ impl View {
                 if self.pane.want_size(columns, rows) {
                     // A session that is ending needs no size.
                     let _ending = self.session.send(ToHolder::Resize { columns, rows });
-                    self.pane.with_emulator(|emulator| emulator.resize(columns, rows));
                 }
                 self.draw();
             }

@@ -25,7 +25,7 @@ pub fn check(world: &mut World) {
         containers(world, seat, &snapshot);
         promised(world, seat, &snapshot);
         // A damaged state may have been replaced by the one before it, which knew what is gone since.
-        if !world.oracle.damaged_homes.contains(&world.seats[seat].home) {
+        if !world.oracle.damaged_homes.contains_key(&world.seats[seat].home) {
             gone(world, seat, &snapshot);
         }
     }
@@ -39,7 +39,10 @@ fn at_rest(world: &mut World, process: usize, snapshot: &Snapshot) {
         let is_stuck = card.progress.is_some()
             || matches!(card.state, CardState::Creating | CardState::Removing | CardState::Unknown);
         if is_stuck {
-            let text = format!("p{process}: {} is still {:?} {:?} {:?}", card.id, card.state, card.progress, card.reason);
+            let text = format!(
+                "p{process}: {} is still {:?} {:?} {:?}",
+                card.id, card.state, card.progress, card.reason
+            );
             world.fail("L1", text);
         }
     }
@@ -82,7 +85,8 @@ fn containers(world: &mut World, seat: usize, snapshot: &Snapshot) {
             world.saw("adopted stranger");
         }
         if card.state != CardState::Failed && card.container_state != Some(container.state) {
-            let text = format!("{} is {}, and shown as {:?}", container.name, container.state, card.container_state);
+            let text =
+                format!("{} is {}, and shown as {:?}", container.name, container.state, card.container_state);
             world.fail("R14", text);
         }
         let is_acknowledged =
@@ -91,7 +95,7 @@ fn containers(world: &mut World, seat: usize, snapshot: &Snapshot) {
             .disk
             .look(&place.places.index(), false, |bytes| contains(bytes, labels.workstream.as_str()))
             .unwrap_or(false);
-        if is_acknowledged && !is_in && !world.oracle.damaged_homes.contains(&place.home) {
+        if is_acknowledged && !is_in && !world.oracle.damaged_homes.contains_key(&place.home) {
             world.fail("R6", format!("the index does not know {}", container.name));
         }
     }
@@ -113,7 +117,8 @@ fn is_of_other_seat(world: &World, seat: usize, id: &WorkstreamId) -> bool {
 /// P1: what was acknowledged and nobody took away is there, with what it was asked to do.
 fn promised(world: &mut World, seat: usize, snapshot: &Snapshot) {
     let home = world.seats[seat].home.clone();
-    let is_damaged = world.oracle.damaged_homes.contains(&home);
+    // What is damaged once is somewhere else as well.
+    let is_damaged = world.oracle.damaged_homes.get(&home).is_some_and(|count| *count > 1);
     let due: Vec<_> = world
         .oracle
         .promises

@@ -54,13 +54,14 @@ fn made(world: &mut World, process: usize, id: &WorkstreamId) {
         promise.is_acknowledged = true;
     }
     let run = &world.processes[process];
-    let index = run.places.index();
-    let is_in = world
-        .disk
-        .look(&index, true, |bytes| contains(bytes, id.as_str()))
-        .unwrap_or(false);
-    if !is_in && !run.is_damaged(&world.oracle) {
-        world.fail("R6", format!("{id} is acknowledged, and the index does not know it"));
+    let knows = |path| world.disk.look(&path, true, |bytes| contains(bytes, id.as_str())).unwrap_or(false);
+    let missing = match (knows(run.places.index()), knows(run.places.state())) {
+        (true, true) => return,
+        (false, _) => "index",
+        (true, false) => "state",
+    };
+    if !run.is_damaged(&world.oracle) {
+        world.fail("R6", format!("{id} is acknowledged, and the {missing} does not durably know it"));
     }
 }
 

@@ -247,7 +247,9 @@ fn blank(id: ContainerId, name: String, labels: Option<Labels>) -> Container {
 }
 
 fn conflict(container: &Container, what: &str) -> Result<EngineOk, EngineError> {
-    Err(EngineError::Conflict { what: format!("{} is {}; it cannot be {what}", container.name, container.state) })
+    Err(EngineError::Conflict {
+        what: format!("{} is {}; it cannot be {what}", container.name, container.state),
+    })
 }
 
 fn start(container: &mut Container) -> Result<EngineOk, EngineError> {

@@ -130,7 +130,11 @@ impl DockerEngine {
     /// is found to be there.
     pub async fn knock(&self) -> Result<(), EngineError> {
         let switchboard = &self.shared.transport.switchboard;
-        switchboard.open(None).await.map(drop).map_err(|error| errors::unreachable(&switchboard.endpoint(), &error))
+        switchboard
+            .open(None)
+            .await
+            .map(drop)
+            .map_err(|error| errors::unreachable(&switchboard.endpoint(), &error))
     }
 
     /// Streams to the engine that are open now.

@@ -13,7 +13,9 @@ use crate::tui::dialog::discard::{DiscardDialog, Stage};
 use crate::tui::dialog::new::{Field, NewDialog};
 use crate::tui::dialog::quit::{Choice, QuitDialog};
 use crate::tui::dialog::recovery::{RecoveryDialog, Row};
+use crate::tui::editor::Editor;
 use crate::tui::model::Model;
+use crate::tui::theme::Theme;
 
 /// Columns of a dialog's content.
 const COLUMNS: u16 = 72;
@@ -198,15 +200,17 @@ pub(super) fn draw_discard(
     lines.truncate(room);
     lines.extend(tail);
     super::draw_lines(&lines, inner, buffer);
-    input.map(|typed| {
-        let y = inner.bottom().saturating_sub(2).max(inner.y);
-        let row =
-            Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(2), height: inner.height.min(1) };
-        super::draw_text("> ", theme.key(), Rect { x: inner.x, ..row }, buffer);
-        let (lines, (line, column)) = typed.visual(usize::from(row.width));
-        super::draw_lines(&[Line::raw(lines.get(line).map_or("", String::as_str))], row, buffer);
-        at(row, column, 0)
-    })
+    input.map(|typed| draw_typed(typed, inner, theme, buffer))
+}
+
+/// The line that is typed into, above the keys at the bottom of `inner`. Gives the cursor's place.
+fn draw_typed(typed: &Editor, inner: Rect, theme: Theme, buffer: &mut Buffer) -> Position {
+    let y = inner.bottom().saturating_sub(2).max(inner.y);
+    let row = Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(2), height: inner.height.min(1) };
+    super::draw_text("> ", theme.key(), Rect { x: inner.x, ..row }, buffer);
+    let (lines, (line, column)) = typed.visual(usize::from(row.width));
+    super::draw_lines(&[Line::raw(lines.get(line).map_or("", String::as_str))], row, buffer);
+    at(row, column, 0)
 }
 
 /// What would be lost, one line a kind.
