@@ -1,6 +1,8 @@
 //! The models of engine, git and clock against the cases that the real adapters are held to: where a model is kinder
 //! or harsher than the world, everything the simulator finds or fails to find is in doubt.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::pin;
