@@ -10,6 +10,7 @@ mod docker;
 mod engine_truth;
 mod harness;
 mod hostile;
+mod machine;
 mod refusals;
 mod shutdown;
 mod tap;
