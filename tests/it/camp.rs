@@ -15,9 +15,7 @@ use ccells_shell::adapters::docker::DockerEngine;
 use serde_json::Value;
 
 use crate::contract::engine::{Behaviour, World};
-
-/// A busybox and nothing else, made here: tests need no registry.
-pub(crate) const IMAGE: &str = "ccells-test-busybox:2";
+use crate::image::{self, IMAGE};
 
 /// What stands in for the holder: it runs the agent and leaves the terminal to others.
 pub(crate) const HOLDER: &[u8] = b"#!/bin/sh
@@ -30,7 +28,7 @@ exec \"$@\"
 pub(crate) fn plain() -> Option<Plain> {
     static IMAGE_MADE: OnceLock<()> = OnceLock::new();
     let plain = Plain { socket: socket()? };
-    IMAGE_MADE.get_or_init(|| make_image(&plain));
+    IMAGE_MADE.get_or_init(|| image::plain(&plain));
     Some(plain)
 }
 
@@ -99,40 +97,6 @@ fn socket() -> Option<PathBuf> {
         std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
     found
-}
-
-fn make_image(plain: &Plain) {
-    if plain.ask("GET", &format!("/images/{IMAGE}/json"), "text/plain", b"").unwrap().0 == 200 {
-        return;
-    }
-    let busybox =
-        std::fs::read("/bin/busybox").expect("the tests need a static /bin/busybox (busybox-static)");
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut add = |name: &str, kind: tar::EntryType, mode: u32, bytes: &[u8], target: Option<&str>| {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_size(bytes.len() as u64);
-        header.set_mtime(0);
-        if let Some(target) = target {
-            header.set_link_name(target).unwrap();
-        }
-        archive.append_data(&mut header, name, bytes).unwrap();
-    };
-    for dir in ["bin", "etc", "home", "home/agent", "workspace"] {
-        add(dir, tar::EntryType::Directory, 0o755, b"", None);
-    }
-    add("bin/busybox", tar::EntryType::Regular, 0o755, &busybox, None);
-    for applet in [
-        "sh", "sleep", "cat", "id", "touch", "dd", "true", "false", "stat", "stty", "grep", "ls", "head",
-        "wc",
-    ] {
-        add(&format!("bin/{applet}"), tar::EntryType::Symlink, 0o777, b"", Some("busybox"));
-    }
-    let bytes = archive.into_inner().unwrap();
-    let path = "/images/create?fromSrc=-&repo=ccells-test-busybox&tag=2";
-    let (status, body) = plain.ask("POST", path, "application/x-tar", &bytes).unwrap();
-    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
 }
 
 /// A home on the real engine that is taken away with everything in it, whatever becomes of the test.

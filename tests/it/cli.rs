@@ -174,3 +174,47 @@ fn a_subdirectory_and_another_worktree_are_the_same_repository() {
     let listed = stage.json(&["-C", beside.to_str().unwrap(), "ls"]);
     assert_eq!(listed[0]["id"], card["id"], "a worktree of the user's own is the same repository");
 }
+
+#[test]
+fn git_works_inside_and_what_is_committed_there_is_seen_outside() {
+    let Some(stage) = Stage::set() else { return };
+    let image = crate::image::with_git(stage.plain());
+    let script = "git config user.name Agent && git config user.email agent@example.org && echo 3 > code && \
+                  git commit --quiet --all --message='from inside' && git log --oneline && \
+                  git status --short && echo work done && sleep 1000";
+    let card = stage.json(&["new", "-n", "inside", "--image", image, "--", "sh", "-c", script]);
+    let log = logs_until(&stage, "inside", "work done");
+    assert!(log.contains("from inside") && log.contains("second") && log.contains("first"), "{log}");
+
+    let refused = stage.run(&["rm", "inside"]).expect(4);
+    assert!(refused.err.contains("commits that are on no branch"), "{refused:#?}");
+    let hooks = stage.repo.join(".git").join("hooks");
+    assert!(
+        !stage
+            .containers()
+            .iter()
+            .flat_map(|it| it["Mounts"].as_array().unwrap().clone())
+            .any(|mount| { mount["Source"].as_str().is_some_and(|source| hooks.starts_with(source)) })
+    );
+    stage.run(&["rm", "--force", "inside"]).expect(0);
+    let id = card["id"].as_str().unwrap();
+    assert_eq!(
+        git(&stage.repo, &["show", &format!("refs/ccells/trash/{id}:code")]),
+        "3",
+        "the files are kept"
+    );
+    // The commits are the agent's own: they stay in its git directory, which nobody runs anything from.
+    let kept = std::fs::read_dir(stage.home.join("trash")).unwrap().map(|entry| entry.unwrap().path());
+    let kept: Vec<_> = kept.map(|path| find(&path, "COMMIT_EDITMSG")).collect();
+    assert!(kept.iter().flatten().any(|text| text.contains("from inside")), "{kept:?}");
+}
+
+/// What the files of that name below `directory` hold.
+fn find(directory: &std::path::Path, name: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let found = entries.map(|entry| entry.unwrap().path()).flat_map(|path| {
+        let is_it = path.file_name().is_some_and(|it| it == name);
+        if is_it { vec![std::fs::read_to_string(&path).unwrap()] } else { find(&path, name) }
+    });
+    found.collect()
+}

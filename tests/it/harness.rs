@@ -13,7 +13,8 @@ use ccells_shell::paths::HomePaths;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::camp::{self, IMAGE, Plain};
+use crate::camp::{self, Plain};
+use crate::image::IMAGE;
 
 /// How long anything may take that should happen at once, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

@@ -10,8 +10,11 @@ mod docker;
 mod engine_truth;
 mod harness;
 mod hostile;
+
+mod image;
 mod machine;
 mod refusals;
+mod sessions;
 mod shutdown;
 mod tap;
 mod terminal;

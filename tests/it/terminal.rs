@@ -249,7 +249,8 @@ fn watch(master: &File, woken: &OwnedFd, seen: &(Mutex<Seen>, Condvar)) {
     seen.1.notify_all();
 }
 
-fn text(emulator: &Emulator) -> String {
+/// The screen of a terminal as text.
+pub(crate) fn text(emulator: &Emulator) -> String {
     let grid = emulator.term().grid();
     let lines = i32::try_from(grid.screen_lines()).unwrap();
     let line = |line: i32| {

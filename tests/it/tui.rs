@@ -1,5 +1,8 @@
 //! The screen, by keys: what a person sees and does.
 
+use std::time::Duration;
+
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{SOON, Stage, count, eventually, wait_for_ticks};
@@ -158,6 +161,28 @@ fn a_verb_goes_through_the_screen_that_holds_the_repository() {
     stage.run(&["rm", "--force", "typed"]).expect(0);
     terminal.wait_for("No workstream in");
     assert_eq!(stage.json(&["ls"]), Value::Array(vec![]));
+}
+
+#[test]
+fn a_screen_that_stands_still_is_named_and_not_waited_for() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("held");
+    let mut terminal = Terminal::open(&stage, &[]);
+    terminal.wait_for("tick ");
+    terminal.signal(Signal::STOP);
+    for (words, code) in [(&["pause", "held"][..], 5), (&["new", "-n", "other"], 5), (&["ls", "--json"], 0)] {
+        let said = stage.run(words).expect(code);
+        assert!(said.took < Duration::from_secs(20), "{said:#?}");
+        assert!(said.err.contains("does not answer"), "{said:#?}");
+        assert!(code != 0 || said.json()[0]["name"] == "held", "{said:#?}");
+    }
+    // An agent does not need anybody who looks.
+    wait_for_ticks(&card, 5);
+    terminal.signal(Signal::CONT);
+    stage.run(&["pause", "held"]).expect(0);
+    terminal.wait_for("paused held");
+    terminal.keys("qk");
+    terminal.end(SOON).expect(0);
 }
 
 #[test]

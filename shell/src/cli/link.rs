@@ -48,8 +48,12 @@ impl Link {
     pub(super) async fn to_look(directory: &Path) -> Result<(Self, Ground), Failure> {
         let ground = ground(directory).await?;
         let socket = socket(&ground)?;
-        if control::call(&socket, &Request::Show).await?.is_some() {
-            return Ok((Self::Other(socket, Signals::listen()?), ground));
+        match control::call(&socket, &Request::Show).await {
+            Ok(Some(_)) => return Ok((Self::Other(socket, Signals::listen()?), ground)),
+            Ok(None) => {}
+            // What it would show is on the disk and at the engine too.
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => print::complain(&error.to_string()),
+            Err(error) => return Err(error.into()),
         }
         let run = Run::begin(&ground, Wanted::Look, Purpose::Verb)?;
         Ok((Self::own(run, Signals::listen()?).await?, ground))
