@@ -229,7 +229,9 @@ fn agent(report: &AgentReport) -> Value {
 pub async fn call(path: &Path, request: &Request) -> io::Result<Option<Answer>> {
     if *request == Request::Show {
         let deadline = Duration::from_millis(limits::LIST_MS);
-        return tokio::time::timeout(deadline, exchange(path, request)).await.unwrap_or_else(|_| Err(silent()));
+        return tokio::time::timeout(deadline, exchange(path, request))
+            .await
+            .unwrap_or_else(|_| Err(silent()));
     }
     tokio::select! {
         answer = exchange(path, request) => answer,
@@ -248,7 +250,8 @@ async fn until_silent(path: &Path) {
 }
 
 fn silent() -> io::Error {
-    let text = "the ccells that holds this repository does not answer; continue it if it is stopped (fg), or end it";
+    let text =
+        "the ccells that holds this repository does not answer; continue it if it is stopped (fg), or end it";
     io::Error::new(io::ErrorKind::TimedOut, text)
 }
 

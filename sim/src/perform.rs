@@ -49,18 +49,12 @@ impl World {
                 self.begin_files(process, Box::new(Mapped::new(remove, map)), None);
             }
             Effect::TrackContainer { workstream, attempt, delta } => {
-                self.update_index(process, *delta, move |outcome| Event::ContainerTracked {
-                    workstream,
-                    attempt,
-                    outcome,
-                });
+                let tracked = move |outcome| Event::ContainerTracked { workstream, attempt, outcome };
+                self.update_index(process, *delta, tracked);
             }
             Effect::UntrackContainer { workstream, attempt, delta } => {
-                self.update_index(process, *delta, move |outcome| Event::ContainerUntracked {
-                    workstream,
-                    attempt,
-                    outcome,
-                });
+                let untracked = move |outcome| Event::ContainerUntracked { workstream, attempt, outcome };
+                self.update_index(process, *delta, untracked);
             }
             Effect::SaveState { generation, state } => self.save(process, generation, state),
             Effect::ResolveBase { .. }
