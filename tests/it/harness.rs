@@ -39,6 +39,7 @@ pub(crate) fn program() -> &'static Path {
         }
         let output = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--package", "ccells", "--bin", "ccells"])
+            .args((!cfg!(debug_assertions)).then_some("--release"))
             .args(["--message-format", "json-render-diagnostics"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
