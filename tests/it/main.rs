@@ -10,7 +10,6 @@ mod docker;
 mod engine_truth;
 mod harness;
 mod hostile;
-
 mod image;
 mod machine;
 mod refusals;
