@@ -11,7 +11,6 @@ mod engine_restart;
 mod engine_truth;
 mod harness;
 mod hostile;
-
 mod image;
 mod machine;
 mod refusals;

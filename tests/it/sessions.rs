@@ -74,6 +74,7 @@ impl Near {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other events are not waited for")]
     async fn open(&mut self, attempt: u64) {
         let (workstream, container) = (self.workstream.clone(), self.container.clone());
         self.sessions.open(&self.tasks, workstream, Attempt(attempt), container, self.directory.clone());
@@ -85,6 +86,7 @@ impl Near {
         .await;
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other events are not waited for")]
     async fn close(&mut self, attempt: u64) {
         self.sessions.close(&self.workstream);
         self.wait_for(attempt, |event| match event {

@@ -130,11 +130,6 @@ impl Terminal {
         }
     }
 
-    /// Everything that was written to the terminal.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.seen().bytes.clone()
-    }
-
     /// Whether lines are edited and echoed, as a shell's user expects.
     pub(crate) fn is_cooked(&self) -> bool {
         let master = self.master.as_ref().expect("the terminal is there");
