@@ -44,6 +44,11 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
+    /// The engine at `socket`.
+    pub(crate) fn at(socket: &Path) -> Self {
+        Self { socket: socket.to_path_buf() }
+    }
+
     /// Where the engine listens.
     pub(crate) fn socket(&self) -> &Path {
         &self.socket

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::camp::{self, Plain};
-use crate::image::IMAGE;
+use crate::image::{self, IMAGE};
 
 /// How long anything may take that should happen at once, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -39,6 +39,7 @@ pub(crate) fn program() -> &'static Path {
         }
         let output = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--package", "ccells", "--bin", "ccells"])
+            .args((!cfg!(debug_assertions)).then_some("--release"))
             .args(["--message-format", "json-render-diagnostics"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
@@ -121,10 +122,15 @@ pub(crate) struct Stage {
 impl Stage {
     /// With the real engine, and the counter as the agent. `None`, said loudly, when no engine answers.
     pub(crate) fn set() -> Option<Self> {
-        let plain = camp::plain()?;
+        camp::plain().map(Self::set_on)
+    }
+
+    /// With that engine.
+    pub(crate) fn set_on(engine: Plain) -> Self {
+        image::plain(&engine);
         let mut stage = Self::without_engine();
-        stage.plain = Some(plain);
-        Some(stage)
+        stage.plain = Some(engine);
+        stage
     }
 
     /// For what needs no engine.

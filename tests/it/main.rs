@@ -7,6 +7,7 @@ mod cli;
 mod contract;
 mod crash;
 mod docker;
+mod engine_restart;
 mod engine_truth;
 mod harness;
 mod hostile;

@@ -6,6 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// How the tap stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ enum Position {
 struct State {
     position: Position,
     streams: Vec<UnixStream>,
+    log: Vec<(String, Duration)>,
 }
 
 /// The tap: a socket before the engine's own.
@@ -36,7 +38,7 @@ pub(crate) struct Tap {
 impl Tap {
     /// An open tap at `path`, before the engine at `engine`.
     pub(crate) fn open(path: PathBuf, engine: &Path) -> Self {
-        let state = State { position: Position::Open, streams: Vec::new() };
+        let state = State { position: Position::Open, streams: Vec::new(), log: Vec::new() };
         let mut tap = Self {
             path,
             engine: engine.to_path_buf(),
@@ -50,6 +52,11 @@ impl Tap {
     /// What `DOCKER_HOST` is to be.
     pub(crate) fn endpoint(&self) -> String {
         format!("unix://{}", self.path.display())
+    }
+
+    /// The first line of each request that has passed so far, and how long its answer took.
+    pub(crate) fn log(&self) -> Vec<(String, Duration)> {
+        lock(&self.state).log.clone()
     }
 
     /// From now on connections are taken and nothing is answered.
@@ -126,13 +133,25 @@ fn carry(state: &Arc<(Mutex<State>, Condvar)>, near: UnixStream, engine: &Path) 
     let far = UnixStream::connect(engine)?;
     lock(state).streams.push(far.try_clone()?);
     let (near_too, far_too, state_too) = (near.try_clone()?, far.try_clone()?, Arc::clone(state));
-    let back = std::thread::spawn(move || copy(&state_too, far_too, near_too));
-    let forth = copy(state, near, far);
+    let began = Instant::now();
+    let back = std::thread::spawn(move || copy(&state_too, far_too, near_too, &mut |_| {}));
+    let mut line = String::new();
+    let forth = copy(state, near, far, &mut |bytes| {
+        if line.is_empty() {
+            line = String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_string();
+        }
+    });
     let _ended = back.join();
+    lock(state).log.push((line, began.elapsed()));
     forth
 }
 
-fn copy(state: &(Mutex<State>, Condvar), mut from: UnixStream, mut to: UnixStream) -> io::Result<()> {
+fn copy(
+    state: &(Mutex<State>, Condvar),
+    mut from: UnixStream,
+    mut to: UnixStream,
+    look: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
     let mut bytes = [0; 16 * 1_024];
     loop {
         let count = from.read(&mut bytes)?;
@@ -141,6 +160,7 @@ fn copy(state: &(Mutex<State>, Condvar), mut from: UnixStream, mut to: UnixStrea
             // Half a connection may end before the other.
             return to.shutdown(Shutdown::Write);
         }
+        look(&bytes[..count]);
         to.write_all(&bytes[..count])?;
     }
 }
