@@ -17,9 +17,6 @@ pub const RELIST_MS: u64 = 45_000;
 pub const DOUBT_MS: u64 = 900;
 /// Between two listings while they are doubted.
 pub const DOUBT_STEP_MS: u64 = 150;
-/// The engine tells of a change a little before its listings show it: after its word has come they are asked for once
-/// more, this much later.
-pub const LIST_ECHO_MS: u64 = 250;
 /// First wait before asking a silent engine again.
 pub const RETRY_FIRST_MS: u64 = 500;
 /// Longest wait before asking a silent engine again.

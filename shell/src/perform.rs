@@ -8,10 +8,8 @@ use std::time::Duration;
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
 use ccells_core::ids::{HomeId, RepoId, RunId};
-use ccells_core::limits;
 use ccells_core::ports::{Clock, Engine, Git, Process};
 use ccells_core::record::{self, BeatRecord, FactsRecord, VERSION};
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::clock::RealClock;
@@ -279,25 +277,16 @@ impl<E: Engine, G: Git> Hands<E, G> {
 impl Watch for DockerEngine {
     async fn watch_changes(&self, home: &HomeId, mailbox: &Mailbox) {
         let mut watch = self.watch(home);
-        let mut echo = None;
         loop {
-            let heard = async {
-                match echo {
-                    Some(at) => tokio::time::timeout_at(at, watch.next()).await.ok(),
-                    None => Some(watch.next().await),
+            match watch.next().await {
+                Some(EngineNotice::Connected | EngineNotice::Changed { .. }) => {
+                    mailbox.put(Event::EngineChanged).await;
                 }
-            };
-            match heard.await {
-                Some(Some(EngineNotice::Connected | EngineNotice::Changed { .. })) => {
-                    echo = Some(Instant::now() + Duration::from_millis(limits::LIST_ECHO_MS));
-                }
-                Some(Some(EngineNotice::Lost { reason })) => {
+                Some(EngineNotice::Lost { reason }) => {
                     return mailbox.put(Event::EngineLost { reason }).await;
                 }
-                Some(None) => return,
-                None => echo = None,
+                None => return,
             }
-            mailbox.put(Event::EngineChanged).await;
         }
     }
 
