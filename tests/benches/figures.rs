@@ -1,6 +1,8 @@
 //! What ccells adds to the engine's own time: making a workstream, the first frame, and quitting. Each figure is a ratio
 //! within one run, or time of our own, so that a slow machine does not spoil it.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -53,7 +55,11 @@ fn tell(what: &str, ours: Duration, bare: Duration, target: f64) {
     let ratio = ours.as_secs_f64() / bare.as_secs_f64();
     let ms = |it: Duration| it.as_secs_f64() * 1e3;
     let verdict = if ratio <= target { "" } else { "  missed" };
-    announce(&format!("{what:<40} {:>6.1} ms {:>6.1} ms {ratio:>8.2} {target:>9.2}{verdict}", ms(ours), ms(bare)));
+    announce(&format!(
+        "{what:<40} {:>6.1} ms {:>6.1} ms {ratio:>8.2} {target:>9.2}{verdict}",
+        ms(ours),
+        ms(bare)
+    ));
 }
 
 fn median(mut all: Vec<Duration>) -> Duration {
@@ -68,7 +74,8 @@ fn create() {
     let engine = DockerEngine::new(Endpoint::Unix(stage.plain().socket().to_path_buf()).into_dial(), HOLDER);
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for turn in 0..=CREATIONS {
-        let said = finish(stage.command(["new", "-n", &format!("n{turn}"), "--json", "--", "sleep", "1000"])).expect(0);
+        let said = finish(stage.command(["new", "-n", &format!("n{turn}"), "--json", "--", "sleep", "1000"]))
+            .expect(0);
         let card = said.json();
         let began = Instant::now();
         let made = bare_container(&stage, &card);
@@ -79,7 +86,10 @@ fn create() {
             ours.push(said.took);
             bare.push(took);
         }
-        let (status, _) = stage.plain().ask("DELETE", &format!("/containers/{made}?force=1&v=1"), "text/plain", b"").unwrap();
+        let (status, _) = stage
+            .plain()
+            .ask("DELETE", &format!("/containers/{made}?force=1&v=1"), "text/plain", b"")
+            .unwrap();
         assert_eq!(status, 204);
         stage.run(&["rm", "--force", card["id"].as_str().unwrap()]).expect(0);
     }
@@ -88,13 +98,15 @@ fn create() {
 
 /// Asks for a container as that of `card`, by the engine's interface alone.
 fn bare_container(stage: &Stage, card: &Value) -> ContainerId {
-    let inspected = stage.plain().get(&format!("/containers/{}/json", card["container_id"].as_str().unwrap()));
+    let inspected =
+        stage.plain().get(&format!("/containers/{}/json", card["container_id"].as_str().unwrap()));
     let mut body = inspected["Config"].clone();
     body["HostConfig"] = inspected["HostConfig"].clone();
     body["Labels"] = json!({});
     body.as_object_mut().unwrap().remove("Hostname");
     let bytes = serde_json::to_vec(&body).unwrap();
-    let (status, answer) = stage.plain().ask("POST", "/containers/create", "application/json", &bytes).unwrap();
+    let (status, answer) =
+        stage.plain().ask("POST", "/containers/create", "application/json", &bytes).unwrap();
     assert_eq!(status, 201, "{}", String::from_utf8_lossy(&answer));
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     ContainerId::parse(answer["Id"].as_str().unwrap()).unwrap()

@@ -28,7 +28,8 @@ impl Dockerd {
         // Where an engine has to be, one can be started.
         camp::plain()?;
         let is_root = rustix::process::geteuid().is_root();
-        let is_installed = Command::new("dockerd").arg("--version").output().is_ok_and(|it| it.status.success());
+        let is_installed =
+            Command::new("dockerd").arg("--version").output().is_ok_and(|it| it.status.success());
         if !is_root || !is_installed {
             let is_required = std::env::var("CCELLS_DOCKER").is_ok_and(|value| value == "require");
             assert!(!is_required, "CCELLS_DOCKER=require, and no engine of our own can be started");
@@ -68,7 +69,8 @@ impl Dockerd {
                 let _absent = std::fs::remove_file(self.room.join(stale));
             }
             let mut child = command.spawn().unwrap();
-            let answers = || plain.ask("GET", "/_ping", "text/plain", b"").is_ok_and(|(status, _)| status == 200);
+            let answers =
+                || plain.ask("GET", "/_ping", "text/plain", b"").is_ok_and(|(status, _)| status == 200);
             let is_up = eventually("the engine answers or ends", RESTART, || {
                 let is_over = child.try_wait().unwrap().is_some();
                 (is_over || answers()).then_some(!is_over)
@@ -107,7 +109,8 @@ fn ip(words: &[&str]) {
 /// Takes away what a killed engine has left mounted.
 fn unmount_below(room: &Path) {
     let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
-    let below = mounts.lines().filter_map(|line| line.split(' ').nth(1)).filter(|at| Path::new(at).starts_with(room));
+    let below =
+        mounts.lines().filter_map(|line| line.split(' ').nth(1)).filter(|at| Path::new(at).starts_with(room));
     for place in below.collect::<Vec<_>>().into_iter().rev() {
         let _gone = Command::new("umount").arg("--lazy").arg(place).status();
     }
@@ -141,7 +144,8 @@ fn an_engine_that_dies_and_comes_back_costs_nobody_anything_but_its_own() {
     // Without it they end with the engine. They are there to be taken up again, each once.
     engine.crash();
     engine.run(&[]);
-    let card = eventually("the end is told", RESTART, || stage.card("steady").filter(|it| it["state"] == "stopped"));
+    let card =
+        eventually("the end is told", RESTART, || stage.card("steady").filter(|it| it["state"] == "stopped"));
     assert_eq!(stage.containers().len(), 1);
     terminal.wait_for("stopped steady");
     terminal.keys("r");

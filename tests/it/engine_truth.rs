@@ -210,6 +210,8 @@ fn an_engine_that_goes_and_comes_back_finds_everything_in_its_place() {
         terminal.wait_for(&format!("tick {ticks} end"));
     }
     assert_eq!(count(&card).starts, 1);
+    let asked = tap.log();
+    assert!(!asked.iter().any(|(line, _)| line.starts_with("DELETE")), "{asked:?}");
     stage.run(&["pause", "steady"]).expect(0);
     terminal.wait_for("paused steady");
     stage.run(&["resume", "steady"]).expect(0);
