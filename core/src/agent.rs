@@ -1,7 +1,12 @@
 //! What an agent says of itself through its terminal, and how it ended: the facts a holder reports.
 
-use alloc::string::String;
+use alloc::borrow::ToOwned as _;
+use alloc::string::{String, ToString as _};
 use core::fmt;
+
+use serde_json::{Value, json};
+
+use crate::time::Wall;
 
 /// Where an agent stands, by the program status reports (OSC 7501) it sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,6 +119,31 @@ impl AgentExit {
     }
 }
 
+/// The version of the file that tells an exit.
+const EXIT_VERSION: u64 = 1;
+
+impl AgentExit {
+    /// The exit as the text of a file, for whoever finds the container stopped.
+    pub fn to_json(&self, starts: u32, at: Wall) -> String {
+        let exit = match self {
+            Self::Code(code) => json!({ "code": code }),
+            Self::Signal(signal) => json!({ "signal": signal }),
+            Self::NotStarted(reason) => json!({ "not_started": reason }),
+        };
+        json!({ "version": EXIT_VERSION, "exit": exit, "starts": starts, "at": at.0 }).to_string()
+    }
+
+    /// Reads such a text back; `None` when it is none.
+    pub fn from_json(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        (value["version"].as_u64() == Some(EXIT_VERSION)).then_some(())?;
+        let exit = &value["exit"];
+        let number = |name: &str| exit[name].as_i64().and_then(|number| i32::try_from(number).ok());
+        let reason = || exit["not_started"].as_str().map(|reason| Self::NotStarted(reason.to_owned()));
+        number("code").map(Self::Code).or_else(|| number("signal").map(Self::Signal)).or_else(reason)
+    }
+}
+
 impl fmt::Display for AgentExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -155,5 +185,21 @@ impl fmt::Display for AgentReport {
             AgentLife::Exited(exit) => write!(f, "{exit}")?,
         }
         write!(f, ", start {}, {} bells, title {:?}", self.starts, self.bells, self.title)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exits_survive_their_file() {
+        for exit in [AgentExit::Code(3), AgentExit::Signal(9), AgentExit::NotStarted("no \"x\"\n".to_owned())]
+        {
+            assert_eq!(AgentExit::from_json(&exit.to_json(2, Wall(7))), Some(exit));
+        }
+        for other in ["", "{}", "[]", r#"{"version":2,"exit":{"code":1}}"#, r#"{"version":1,"exit":{}}"#] {
+            assert_eq!(AgentExit::from_json(other), None, "{other}");
+        }
     }
 }

@@ -6,8 +6,7 @@ use alloc::string::String;
 use crate::container::ContainerSpec;
 use crate::ids::{Attempt, ContainerId, Generation, HomeId, PathText, RequestId, WorkstreamId};
 use crate::ports::{WorkReport, WorktreePlan};
-use crate::record::{Facts, Intent, StateRecord};
-use crate::tracking::Delta;
+use crate::record::{Delta, Facts, Intent, StateRecord};
 
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,6 +12,11 @@ pub const BEAT_FUTURE_MS: u64 = 5_000;
 pub const LATE_MS: u64 = 130_000;
 /// The containers are listed at least this often, so that what landed late is found.
 pub const RELIST_MS: u64 = 45_000;
+/// After the engine told of a change its listings are doubted for this long: it may list the change later than it
+/// tells it.
+pub const DOUBT_MS: u64 = 900;
+/// Between two listings while they are doubted.
+pub const DOUBT_STEP_MS: u64 = 150;
 /// First wait before asking a silent engine again.
 pub const RETRY_FIRST_MS: u64 = 500;
 /// Longest wait before asking a silent engine again.

@@ -9,20 +9,21 @@ use alloc::vec::Vec;
 use crate::canary::{Canary, Planted};
 use crate::container::Observed;
 use crate::deadlines::{Deadline, Reason, Soonest};
-use crate::effect::{Done, Effect, Effects, Level, Refusal, RefusalKind};
-use crate::event::{Access, Ask, Event, Found, OnQuit, Purpose};
+use crate::effect::{Effect, Effects, Level};
+use crate::event::{Access, Ask, Event, Found, Purpose};
 use crate::heartbeat;
 use crate::ids::{Attempt, Generation, RequestId, WorkstreamId};
-use crate::limits::{RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
+use crate::limits::{DOUBT_MS, DOUBT_STEP_MS, RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::ports::{EngineError, GitError};
 use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
-use crate::shutdown::{Phase as Ending, Shutdown};
-use crate::snapshot::{EngineState, Finding, ShutdownOutcome};
+use crate::shutdown::Shutdown;
+use crate::snapshot::{EngineState, Finding};
 use crate::time::{Mono, Now};
-use crate::workstream::{Answer, LifeOp, Phase, Surroundings, Trouble, Workstream, settled_at};
+use crate::workstream::{Answer, Phase, Surroundings, Trouble, Workstream, settled_at};
 
 mod asks;
 mod boot;
+mod ending;
 mod picture;
 
 /// Everything a run knows and decides.
@@ -58,6 +59,8 @@ struct EngineLink {
     listing_since: Option<Mono>,
     /// Whether something changed while a listing was in flight.
     is_stale: bool,
+    /// Until when a listing may still show what was before the last change: engines tell of a change before they list it.
+    doubted_until: Mono,
     /// When to list next.
     list_at: Option<Mono>,
     /// How long to wait after the next silence.
@@ -100,6 +103,7 @@ impl Machine {
                 listing_since: None,
                 is_stale: false,
                 list_at: None,
+                doubted_until: Mono(0),
                 wait_ms: RETRY_FIRST_MS,
                 was_heard: false,
             },
@@ -208,6 +212,7 @@ impl Machine {
             }
             Event::EngineChanged => {
                 self.engine.is_stale = true;
+                self.engine.doubted_until = now.mono.after(DOUBT_MS);
                 Effects::none()
             }
             Event::EngineLost { reason } => self.engine_lost(now, reason),
@@ -321,8 +326,9 @@ impl Machine {
         self.engine.state = EngineState::Down { reason: reason.to_string(), since };
         let mut effects = self.release_held_back(now);
         if was_up {
+            // It is news for a while only: how the engine fares is shown for as long as it lasts.
             let text = format!("{reason}. Nothing is lost or deleted; ccells keeps asking.");
-            effects.push(Effect::Notify { level: Level::Error, text });
+            effects.push(Effect::Notify { level: Level::Warning, text });
         }
         effects
     }
@@ -346,7 +352,8 @@ impl Machine {
         self.engine.state = EngineState::Up;
         self.engine.was_heard = true;
         self.engine.wait_ms = RETRY_FIRST_MS;
-        self.engine.list_at = Some(now.mono.after(RELIST_MS)).filter(|_| !self.planted.is(Canary::NoRelist));
+        let again_ms = if now.mono < self.engine.doubted_until { DOUBT_STEP_MS } else { RELIST_MS };
+        self.engine.list_at = Some(now.mono.after(again_ms)).filter(|_| !self.planted.is(Canary::NoRelist));
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));
         effects.extend(self.release_held_back(now));
@@ -556,103 +563,6 @@ impl Machine {
                 self.saving.retry_at = Some(now.mono.after(RESAVE_MS));
             }
         }
-        effects
-    }
-
-    /// The end of the run, one phase after the other.
-    fn tend_shutdown(&mut self, now: Now) -> Effects {
-        let is_over = self.shutdown.deadline().is_some_and(|until| until <= now.mono)
-            && !self.planted.is(Canary::QuitWithoutDeadline);
-        let is_saved = self.saving.durable == self.saving.issued && !self.saving.is_wanted;
-        match self.shutdown.phase() {
-            Ending::Open | Ending::Done => Effects::none(),
-            Ending::Draining { .. } => {
-                let is_idle = !self.workstreams.values().any(Workstream::is_busy);
-                if is_idle && self.mark_running() && !is_over {
-                    self.saving.is_wanted = true;
-                    return Effects::none();
-                }
-                if is_over || (is_idle && is_saved) { self.begin_pausing(now) } else { Effects::none() }
-            }
-            Ending::Pausing { .. } => {
-                let is_idle = !self.workstreams.values().any(|it| it.waiting.is_some());
-                if !is_over && (self.shutdown.is_waiting() || !is_idle) {
-                    return Effects::none();
-                }
-                self.shutdown.begin_recording();
-                self.saving.is_wanted |= self.shutdown.policy() == OnQuit::PauseAll && self.is_writer();
-                if self.saving.is_wanted { Effects::none() } else { self.tend_shutdown(now) }
-            }
-            Ending::Recording { .. } if is_over || is_saved => self.exit(now, self.shutdown.is_complete()),
-            Ending::Recording { .. } => Effects::none(),
-        }
-    }
-
-    /// Marks what our quit is about to freeze. Says whether anything was not marked before: then that has to be
-    /// durable first.
-    fn mark_running(&mut self) -> bool {
-        let mut is_news = false;
-        if self.shutdown.policy() == OnQuit::PauseAll && self.is_writer() {
-            for it in self.workstreams.values_mut().filter(|it| it.is_running() && it.phase == Phase::Live) {
-                is_news |= !core::mem::replace(&mut it.was_paused_by_quit, true);
-            }
-        }
-        is_news
-    }
-
-    fn begin_pausing(&mut self, now: Now) -> Effects {
-        let running: Vec<_> = self
-            .workstreams
-            .values()
-            .filter(|it| it.is_running() && it.phase == Phase::Live && self.is_writer())
-            .map(|it| it.facts.id.clone())
-            .collect();
-        self.shutdown.begin_pausing(now.mono, &running);
-        let mut effects = Effects::none();
-        if self.shutdown.policy() == OnQuit::PauseAll {
-            for id in &running {
-                effects.extend(
-                    self.with(now, id, |workstream, around| workstream.change(LifeOp::Pause, around)),
-                );
-            }
-        }
-        if !self.shutdown.is_waiting() {
-            effects.extend(self.tend_shutdown(now));
-        }
-        effects
-    }
-
-    /// Takes note of what became of a container that was to be frozen at the end.
-    fn note_pause(&mut self, id: &WorkstreamId) {
-        if !matches!(self.shutdown.phase(), Ending::Pausing { .. }) {
-            return;
-        }
-        let Some(workstream) = self.workstreams.get(id) else { return };
-        let outcome = match (&workstream.phase, workstream.last_trouble.clone()) {
-            (Phase::Changing { is_recording: false, .. }, _) => return,
-            (_, Some(trouble)) if workstream.is_running() => ShutdownOutcome::Failed(trouble),
-            (_, _) => ShutdownOutcome::Paused,
-        };
-        self.shutdown.record(id, outcome);
-    }
-
-    /// Everybody who waits is answered, and the process is told to end.
-    fn exit(&mut self, now: Now, is_complete: bool) -> Effects {
-        let mut effects = Effects::none();
-        for request in core::mem::take(&mut self.quit_asked_by) {
-            effects.push(Effect::Reply {
-                request,
-                outcome: Ok(Done { workstream: None, note: "ended".to_string() }),
-            });
-        }
-        for id in self.ids() {
-            let text = "ccells ended first; the next start takes it up".to_string();
-            let refusal = Refusal { kind: RefusalKind::Timeout, text, work: None };
-            effects.extend(self.with(now, &id, |workstream, _| workstream.reply_all(&Err(refusal))));
-        }
-        effects.extend(self.refuse_held_back());
-        self.shutdown.finish();
-        effects.push(Effect::Exit { is_complete });
         effects
     }
 

@@ -269,6 +269,32 @@ pub struct TrackedContainer {
     pub extra: Map<String, Value>,
 }
 
+impl TrackedContainer {
+    /// What the index says of a container of `facts` that was last seen or put in `state`.
+    pub fn new(facts: &Facts, container: &ContainerId, state: &str) -> Self {
+        Self {
+            container_id: container.clone(),
+            workstream_id: facts.id.clone(),
+            branch_name: facts.branch.clone(),
+            repo_path: facts.repo_path.clone(),
+            name: facts.container_name.clone(),
+            repo_id: facts.repo_id.clone(),
+            state: state.to_string(),
+            created_at: facts.created_at,
+            extra: Map::new(),
+        }
+    }
+}
+
+/// One change to the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delta {
+    /// This container exists and is ours (`TrackContainer`). Replaces what the index says of the workstream.
+    Track(TrackedContainer),
+    /// The workstream has no container any more (`UntrackContainer`).
+    Untrack(WorkstreamId),
+}
+
 /// `containers.json`: the durable index of every container of this home, over all repositories.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackingRecord {

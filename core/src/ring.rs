@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-/// Keeps the last `capacity` bytes pushed. Byte number `n` is the n-th ever pushed, counted from zero.
+/// Keeps the last `capacity` bytes pushed. The bytes are numbered upwards, in the order they were pushed.
 #[derive(Clone, Debug)]
 pub struct Ring {
     capacity: usize,
@@ -11,12 +11,13 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// An empty ring that will keep `capacity` bytes.
-    pub fn new(capacity: usize) -> Self {
-        Self { capacity, bytes: VecDeque::new(), head: 0 }
+    /// An empty ring that will keep `capacity` bytes and gives the first one the number `first`. Rings that follow
+    /// one another start far enough apart that a number of the one means nothing to the next.
+    pub fn new(capacity: usize, first: u64) -> Self {
+        Self { capacity, bytes: VecDeque::new(), head: first }
     }
 
-    /// The number the next byte will get: how many were ever pushed.
+    /// The number the next byte will get.
     pub fn head(&self) -> u64 {
         self.head
     }
@@ -60,21 +61,23 @@ mod tests {
         #[test]
         fn ring_is_the_end_of_everything(
             capacity in 0_usize..40,
+            first in 0_u64..1_000,
             pushes in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..30),
         ) {
-            let mut ring = Ring::new(capacity);
+            let mut ring = Ring::new(capacity, first);
             let mut all = Vec::new();
             for push in pushes {
                 ring.push(&push);
                 all.extend(push);
                 let oldest = all.len().saturating_sub(capacity);
-                prop_assert_eq!(ring.head(), all.len() as u64);
-                prop_assert_eq!(ring.tail(), oldest as u64);
-                for sequence in 0..=all.len() + 2 {
-                    let expected = (oldest..=all.len()).contains(&sequence).then(|| all[sequence..].to_vec());
-                    let given = ring.from(sequence as u64).map(|(older, newer)| [older, newer].concat());
-                    prop_assert_eq!(given, expected, "from {}", sequence);
+                prop_assert_eq!(ring.head(), first + all.len() as u64);
+                prop_assert_eq!(ring.tail(), first + oldest as u64);
+                for index in 0..=all.len() + 2 {
+                    let expected = (oldest..=all.len()).contains(&index).then(|| all[index..].to_vec());
+                    let given = ring.from(first + index as u64).map(|(older, newer)| [older, newer].concat());
+                    prop_assert_eq!(given, expected, "from {}", index);
                 }
+                prop_assert!(first == 0 || oldest > 0 || ring.from(first - 1).is_none());
             }
         }
     }

@@ -2,12 +2,12 @@
 //! or left to work, and then it ends, in time, whatever the engine does. Recovery never relies on it.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::event::OnQuit;
 use crate::ids::WorkstreamId;
 use crate::limits::{DRAIN_MS, LEAVE_MS, PAUSE_ALL_MS, RECORD_MS, SHUTDOWN_MS};
-use crate::snapshot::{ShutdownOutcome, ShutdownState};
 use crate::time::Mono;
 
 /// Where the end of the run is.
@@ -41,6 +41,28 @@ pub struct Shutdown {
     policy: OnQuit,
     began: Mono,
     outcomes: BTreeMap<WorkstreamId, ShutdownOutcome>,
+}
+
+/// How the end of the run goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShutdownState {
+    /// Since when.
+    pub since: Mono,
+    /// What became of each workstream that was to be frozen, so far.
+    pub outcomes: Vec<(WorkstreamId, ShutdownOutcome)>,
+}
+
+/// What became of one workstream at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShutdownOutcome {
+    /// Asked, not answered.
+    Waiting,
+    /// Frozen.
+    Paused,
+    /// Left to work on.
+    KeptRunning,
+    /// Not frozen, or not known to be.
+    Failed(String),
 }
 
 impl Default for Shutdown {

@@ -8,6 +8,7 @@ use crate::container::{ContainerExit, ContainerState};
 use crate::event::{Access, Previous};
 use crate::ids::{ContainerId, PathText, RepoId, WorkstreamId};
 use crate::record::ViewRecord;
+pub use crate::shutdown::{ShutdownOutcome, ShutdownState};
 use crate::time::{Mono, Wall};
 
 /// The picture.
@@ -140,28 +141,6 @@ pub struct Progress {
     pub of: usize,
     /// Since when.
     pub since: Mono,
-}
-
-/// How the end of the run goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShutdownState {
-    /// Since when.
-    pub since: Mono,
-    /// What became of each workstream that was to be frozen, so far.
-    pub outcomes: Vec<(WorkstreamId, ShutdownOutcome)>,
-}
-
-/// What became of one workstream at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ShutdownOutcome {
-    /// Asked, not answered.
-    Waiting,
-    /// Frozen.
-    Paused,
-    /// Left to work on.
-    KeptRunning,
-    /// Not frozen, or not known to be.
-    Failed(String),
 }
 
 /// Something the start found.

@@ -667,19 +667,21 @@ fn with_suffix(path: &PathText, suffix: &str) -> PathText {
     PathText(format!("{path}{suffix}"))
 }
 
-/// Whether `found` is a temporary file of `name`: `.<name>.<pid>-<nonce>[.prev].tmp`. The whole form is
-/// checked, so that the temporary files of a neighbour with a longer name are let alone.
+/// Whether `found` is a temporary file of `name`. The whole form is checked, so that the temporary files of a neighbour
+/// with a longer name are let alone.
 fn is_temporary_of(name: &str, found: &str) -> bool {
-    let middle = || {
-        let rest = found.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".tmp")?;
-        rest.strip_suffix(".prev").unwrap_or(rest).split_once('-')
-    };
-    middle().is_some_and(|(pid, nonce)| {
-        !pid.is_empty()
-            && pid.bytes().all(|byte| byte.is_ascii_digit())
-            && nonce.len() == 16
-            && nonce.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
+    temporary(found).is_some_and(|(of, _)| of == name)
+}
+
+/// Of which file `found` is a temporary file, and which process made it: `.<name>.<pid>-<nonce>[.prev].tmp`.
+pub fn temporary(found: &str) -> Option<(&str, u32)> {
+    let rest = found.strip_prefix('.')?.strip_suffix(".tmp")?;
+    let (name, made) = rest.strip_suffix(".prev").unwrap_or(rest).rsplit_once('.')?;
+    let (pid, nonce) = made.split_once('-')?;
+    let is_whole = pid.bytes().all(|byte| byte.is_ascii_digit())
+        && nonce.len() == 16
+        && nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_whole.then(|| pid.parse().ok()).flatten().map(|pid| (name, pid))
 }
 
 #[cfg(test)]

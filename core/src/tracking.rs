@@ -1,24 +1,16 @@
 //! The index of containers we own (`containers.json`): one delta at a time, applied to what is on disk right now,
 //! never to what we remember of it. Other runs write the same file.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde_json::Map;
 
 use crate::container::Observed;
-use crate::ids::{ContainerId, Generation, WorkstreamId};
-use crate::record::{self, Facts, Flaw, TrackedContainer, TrackingRecord, VERSION, Writer};
+use crate::ids::Generation;
+pub use crate::record::Delta;
+use crate::record::{self, Flaw, TrackedContainer, TrackingRecord, VERSION, Writer};
 use crate::time::Wall;
-
-/// One change to the index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delta {
-    /// This container exists and is ours (`TrackContainer`). Replaces what the index says of the workstream.
-    Track(TrackedContainer),
-    /// The workstream has no container any more (`UntrackContainer`).
-    Untrack(WorkstreamId),
-}
 
 /// Applies `delta` to the file's bytes (`None`: there is no file) and gives the new bytes.
 pub fn apply(bytes: Option<&[u8]>, delta: &Delta, writer: &Writer, at: Wall) -> Result<Vec<u8>, Flaw> {
@@ -52,21 +44,6 @@ pub fn empty() -> TrackingRecord {
     }
 }
 
-/// What the index says of one container.
-pub fn entry(facts: &Facts, container: &ContainerId, state: &str) -> TrackedContainer {
-    TrackedContainer {
-        container_id: container.clone(),
-        workstream_id: facts.id.clone(),
-        branch_name: facts.branch.clone(),
-        repo_path: facts.repo_path.clone(),
-        name: facts.container_name.clone(),
-        repo_id: facts.repo_id.clone(),
-        state: state.to_string(),
-        created_at: facts.created_at,
-        extra: Map::new(),
-    }
-}
-
 /// Where index and engine differ, in words, for `doctor`: containers nobody wrote down, and entries without a container.
 pub fn differences(index: &TrackingRecord, engine: &[Observed]) -> (Vec<String>, Vec<String>) {
     let is_tracked = |seen: &Observed| index.containers.iter().any(|entry| entry.container_id == seen.id);
@@ -80,7 +57,7 @@ pub fn differences(index: &TrackingRecord, engine: &[Observed]) -> (Vec<String>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::RunId;
+    use crate::ids::{RunId, WorkstreamId};
 
     const ID: &str = "01jd8z5q0v3x7k2m9n4p6r8s1t";
 

@@ -12,7 +12,7 @@ use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
 use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
-use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
+use crate::record::{Delta, Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now, Wall};
 
 mod create;
@@ -472,6 +472,14 @@ impl LifeOp {
 impl Workstream {
     /// Takes note of its container's state, as asked for at `at`.
     pub fn observe(&mut self, state: ContainerState, exit: Option<ContainerExit>, at: Mono) {
+        let was_running = self.is_running();
+        if state == ContainerState::Running && !was_running {
+            // Another life: what its last one met with says nothing about it.
+            self.attach_wait_ms = REATTACH_FIRST_MS;
+            if let SessionState::Waiting { .. } = self.session {
+                self.session = SessionState::None;
+            }
+        }
         self.observed = Some((state, at));
         self.exit = exit;
         if !state.has_processes() {
@@ -531,7 +539,7 @@ impl Workstream {
             }
             (Phase::Lost, None, _) => {
                 self.tracked = None;
-                let delta = Box::new(crate::tracking::Delta::Untrack(workstream.clone()));
+                let delta = Box::new(Delta::Untrack(workstream.clone()));
                 Effects::from(Effect::UntrackContainer { workstream, attempt: around.attempt(), delta })
             }
             _ => Effects::none(),

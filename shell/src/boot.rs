@@ -19,7 +19,7 @@ use crate::adapters::files::RealFiles;
 use crate::adapters::git::RepoFacts;
 use crate::adapters::home::{self, HomeError};
 use crate::adapters::locks::{self, HeldLock, Holder, LockError};
-use crate::adapters::process::RealProcess;
+use crate::adapters::process::{self, RealProcess};
 use crate::config::{Config, ConfigError};
 use crate::paths::{self, HomePaths};
 
@@ -111,6 +111,9 @@ pub fn boot(git: &RepoFacts, wanted: Wanted, purpose: Purpose) -> Result<Boot, B
     let me = RealProcess::new();
     let (access, locks) = take_locks(&paths, &repo.id, &run, &me, wanted)?;
     let is_writer = access == Access::Write;
+    if is_writer {
+        sweep_strays(&mut files, &paths, &repo.id);
+    }
     let now = RealClock::new().now().wall;
     let state = read_state(&mut files, &paths.state(&repo.id), is_writer, now)?;
     if let StateFound::Recovered { notice, .. } = &state {
@@ -357,6 +360,21 @@ fn read_index(
 
 fn read_worktrees(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId) -> BTreeSet<WorkstreamId> {
     list(files, &paths.worktrees(repo)).iter().filter_map(|name| WorkstreamId::parse(name).ok()).collect()
+}
+
+/// Takes away what killed writers left of files they never finished. One whose writer may still live is left alone, and
+/// should it be taken away all the same, its writer makes another.
+fn sweep_strays(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId) {
+    let mut rooms = paths.rooms();
+    rooms.extend([paths.root().to_path_buf(), paths.repo(repo)]);
+    for room in rooms {
+        for name in list(files, &room) {
+            if store::temporary(&name).is_some_and(|(_, pid)| !process::is_in_use(pid)) {
+                // One that stays is found again the next time.
+                let _left = files.apply(&FileOp::Unlink(paths::text(&room.join(name))));
+            }
+        }
+    }
 }
 
 /// Temporary files and what was set aside begin with a dot or end otherwise.

@@ -224,8 +224,38 @@ fn agent(report: &AgentReport) -> Value {
     })
 }
 
-/// Asks the run behind the socket at `path`. `None` when nobody is behind it.
+/// Asks the run behind the socket at `path`. `None` when nobody is behind it. However long an answer takes, the run has
+/// to show every now and then that it is there: one that stands still is an error of the kind `TimedOut`.
 pub async fn call(path: &Path, request: &Request) -> io::Result<Option<Answer>> {
+    if *request == Request::Show {
+        let deadline = Duration::from_millis(limits::LIST_MS);
+        return tokio::time::timeout(deadline, exchange(path, request))
+            .await
+            .unwrap_or_else(|_| Err(silent()));
+    }
+    tokio::select! {
+        answer = exchange(path, request) => answer,
+        () = until_silent(path) => Err(silent()),
+    }
+}
+
+async fn until_silent(path: &Path) {
+    let deadline = Duration::from_millis(limits::LIST_MS);
+    loop {
+        tokio::time::sleep(deadline).await;
+        if tokio::time::timeout(deadline, exchange(path, &Request::Show)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn silent() -> io::Error {
+    let text =
+        "the ccells that holds this repository does not answer; continue it if it is stopped (fg), or end it";
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+async fn exchange(path: &Path, request: &Request) -> io::Result<Option<Answer>> {
     let Some(mut stream) = connect(path).await? else { return Ok(None) };
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

@@ -20,6 +20,7 @@ use crate::perform::{Performer, Watch};
 pub type Outcome = Result<Done, Refusal>;
 
 /// A wish on its way to the core.
+#[derive(Debug)]
 pub struct Wish {
     /// What is wanted.
     pub ask: Ask,
@@ -153,6 +154,8 @@ impl<E: Watch, G: Git> Driver<E, G> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others are the performer's")]
     fn step(&mut self, event: Event) -> Option<bool> {
         let effects = self.machine.handle(self.clock.now(), event);
+        // Whoever gets an answer finds the picture after it.
+        self.show();
         let mut end = None;
         for effect in effects {
             match effect {
@@ -165,7 +168,6 @@ impl<E: Watch, G: Git> Driver<E, G> {
                 effect => self.performer.perform(effect),
             }
         }
-        self.show();
         end
     }
 

@@ -280,7 +280,7 @@ impl Watch for DockerEngine {
         loop {
             match watch.next().await {
                 Some(EngineNotice::Connected | EngineNotice::Changed { .. }) => {
-                    mailbox.put(Event::EngineChanged).await
+                    mailbox.put(Event::EngineChanged).await;
                 }
                 Some(EngineNotice::Lost { reason }) => {
                     return mailbox.put(Event::EngineLost { reason }).await;

@@ -256,7 +256,7 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
         FromHolder::Snapshot { sequence, columns, rows, bytes, is_last } => {
             let emulator =
                 sketch.get_or_insert_with(|| Emulator::pane(columns, rows, limits::SCROLLBACK_LINES));
-            emulator.feed(&bytes);
+            emulator.restore(&bytes);
             if !is_last {
                 return Ok(None);
             }

@@ -143,11 +143,10 @@ impl Sessions {
         if !pane.want_size(columns, rows) || self.observe {
             return;
         }
-        if let Some(session) = self.session(workstream)
-            && session.send(ToHolder::Resize { columns, rows })
-        {
-            pane.with_emulator(|emulator| emulator.resize(columns, rows));
-            self.note_damage(workstream);
+        if let Some(session) = self.session(workstream) {
+            // The holder tells when it has done so, at its place in the output. A full queue means an agent that does
+            // not read; it is told the size with the next session.
+            let _full = session.send(ToHolder::Resize { columns, rows });
         }
     }
 

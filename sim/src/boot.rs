@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ccells_core::event::{Access, Found, Previous, Purpose, Repo, Settings, StateFound};
 use ccells_core::ids::{ContainerId, HomeId, PathText, RunId, WorkstreamId};
 use ccells_core::ports::{FileError, FileOk, FileOp, Files};
-use ccells_core::record::{
-    self, BeatRecord, Facts, FactsRecord, Flaw, Intent, StateRecord, TrackingRecord,
-};
+use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, Flaw, Intent, StateRecord, TrackingRecord};
 use ccells_core::store::{self, Keep, Load, Loaded, Remove};
 use ccells_core::time::Wall;
 
@@ -122,7 +120,11 @@ impl Places {
 }
 
 /// Reads everything. `worktrees` are those of this repository that exist. An error is one that ends the run.
-pub fn find(files: &mut impl Files, start: &Start, worktrees: BTreeSet<WorkstreamId>) -> Result<Found, FileError> {
+pub fn find(
+    files: &mut impl Files,
+    start: &Start,
+    worktrees: BTreeSet<WorkstreamId>,
+) -> Result<Found, FileError> {
     let places = Places::new(&start.home_path, &start.repo);
     for room in places.rooms() {
         files.apply(&FileOp::MakeDir(room))?;
@@ -230,7 +232,8 @@ impl<F: Files> Boot<'_, F> {
             Loaded::Fresh => Ok(StateFound::Fresh),
             Loaded::Read(state) => Ok(StateFound::Read(Box::new(state))),
             Loaded::Recovered { value, set_aside, from } => {
-                let notice = format!("the state was damaged; {from} stands in ({} set aside)", set_aside.len());
+                let notice =
+                    format!("the state was damaged; {from} stands in ({} set aside)", set_aside.len());
                 Ok(StateFound::Recovered { state: Some(Box::new(value)), notice })
             }
             Loaded::Lost { set_aside } => {

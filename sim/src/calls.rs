@@ -72,7 +72,8 @@ impl World {
         let rate = self.weather.hot_quit;
         if self.is_alive(process) && self.chance("quit.hot", rate) {
             self.saw("quit with a request in flight");
-            let policy = if self.draw("quit.policy", 2) == 0 { OnQuit::PauseAll } else { OnQuit::KeepRunning };
+            let policy =
+                if self.draw("quit.policy", 2) == 0 { OnQuit::PauseAll } else { OnQuit::KeepRunning };
             self.ask(process, Ask::Quit { policy });
         }
         self.land(number);
@@ -227,8 +228,11 @@ impl World {
             .collect();
         for process in 0..self.processes.len() {
             let sessions = &mut self.processes[process].sessions;
-            let gone: Vec<_> =
-                sessions.iter().filter(|(id, _)| !living.contains(id)).map(|(id, at)| (id.clone(), *at)).collect();
+            let gone: Vec<_> = sessions
+                .iter()
+                .filter(|(id, _)| !living.contains(id))
+                .map(|(id, at)| (id.clone(), *at))
+                .collect();
             sessions.retain(|id, _| living.contains(id));
             for (workstream, attempt) in gone {
                 let reason = "the stream ended".to_string();

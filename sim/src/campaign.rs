@@ -131,7 +131,7 @@ fn retries((world, process): (&mut World, usize)) -> Vec<Ask> {
 /// L2: in calm weather, a wish for a new workstream comes true.
 fn every_new_one_was_made(world: &mut World) {
     for seat in 0..world.seats.len() {
-        let newest = world.oracle.promises.iter().filter(|(_, it)| it.seat == seat).next_back();
+        let newest = world.oracle.promises.iter().rfind(|(_, it)| it.seat == seat);
         let failed = newest.filter(|(_, it)| !it.is_acknowledged).map(|(id, _)| id.clone());
         if let Some(id) = failed {
             world.fail("L2", format!("{id} was wished for in calm weather, and is not made"));

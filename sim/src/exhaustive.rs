@@ -33,14 +33,14 @@ impl Story {
 
     /// How many points it has where a crash can come.
     pub fn points(self) -> u64 {
-        let mut world = self.world(None, 0);
+        let mut world = Self::world(None, 0);
         self.tell(&mut world);
         world.points
     }
 
     /// Tells it with a crash at one point, and lets the world recover. `seed` decides what a power cut takes.
     pub fn with_crash(self, at: CrashAt, seed: u64, keeps_lines: bool) -> Report {
-        let mut world = self.world(Some(at), seed);
+        let mut world = Self::world(Some(at), seed);
         if keeps_lines {
             world.keep_lines();
         }
@@ -51,7 +51,7 @@ impl Story {
         campaign::report(world, told.err())
     }
 
-    fn world(self, at: Option<CrashAt>, seed: u64) -> World {
+    fn world(at: Option<CrashAt>, seed: u64) -> World {
         let mut world = World::calm(Choices::seeded(seed), Planted::Nothing);
         world.crash_at = at;
         world

@@ -216,7 +216,11 @@ impl World {
         let rate = if self.is_storm { self.weather.disk_error } else { 0 };
         let always = |is_so: bool| if is_bad && is_so { 10_000 } else { rate / 3 };
         let is_full = self.weather.disk_is_full;
-        self.disk.set_rates(FaultRates { no_space: always(is_full), io: rate / 3, read_only: always(!is_full) });
+        self.disk.set_rates(FaultRates {
+            no_space: always(is_full),
+            io: rate / 3,
+            read_only: always(!is_full),
+        });
     }
 
     /// What the disk did to somebody.
@@ -241,13 +245,8 @@ impl World {
     fn meddle(&mut self) {
         let names: Vec<String> = self.engine.containers.keys().cloned().collect();
         let Some(name) = self.pick("meddle.which", &names) else { return };
-        let what = [
-            Meddling::Stop,
-            Meddling::Pause,
-            Meddling::Unpause,
-            Meddling::Start,
-            Meddling::Remove,
-        ][usize::try_from(self.draw("meddle.how", 5)).unwrap_or(0)];
+        let what = [Meddling::Stop, Meddling::Pause, Meddling::Unpause, Meddling::Start, Meddling::Remove]
+            [usize::try_from(self.draw("meddle.how", 5)).unwrap_or(0)];
         self.trace.note(self.now, Who::User, "meddle", || format!("{what:?} {name}"));
         self.saw("meddling");
         self.note_meddling(&name, what);
@@ -293,7 +292,8 @@ impl World {
             .into_keys()
             .filter(|path| path.ends_with(".json") && !path.contains("/trash/"))
             .collect();
-        let states: Vec<String> = files.iter().filter(|path| path.ends_with("/state.json")).cloned().collect();
+        let states: Vec<String> =
+            files.iter().filter(|path| path.ends_with("/state.json")).cloned().collect();
         let is_state = self.draw("rot.kind", 2) == 0 && !states.is_empty();
         let Some(path) = self.pick("rot.which", if is_state { &states } else { &files }) else { return };
         let keep = usize::try_from(self.draw("rot.keep", 200)).unwrap_or(0);

@@ -187,7 +187,9 @@ fn tell_failure(name: &str, report: &Report, planted: Planted, is_shrunk: bool) 
             path.display(),
             record.weight()
         ),
-        Err(error) => println!("     replay: cargo sim --replay {name} --trace ({}: {error})", path.display()),
+        Err(error) => {
+            println!("     replay: cargo sim --replay {name} --trace ({}: {error})", path.display());
+        }
     }
 }
 
@@ -274,7 +276,8 @@ fn determinism(options: &Options) -> bool {
         }
         own.push_str(&line_of(seed, &first));
     }
-    let arguments = ["--fingerprints".to_string(), "--from".to_string(), from.to_string(), "--seeds".to_string()];
+    let arguments =
+        ["--fingerprints".to_string(), "--from".to_string(), from.to_string(), "--seeds".to_string()];
     let other = std::env::current_exe()
         .and_then(|program| Command::new(program).args(arguments).arg(seeds.to_string()).output())
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned());

@@ -152,7 +152,8 @@ impl World {
         let Some((_, ask)) = self.oracle.asked.get(&request).cloned() else { return };
         promises::replied(self, process, &ask, outcome);
         let run = &self.processes[process];
-        if run.errand.is_some() && run.quit_since.is_none() && !matches!(ask, Ask::Quit { .. } | Ask::QuitNow) {
+        if run.errand.is_some() && run.quit_since.is_none() && !matches!(ask, Ask::Quit { .. } | Ask::QuitNow)
+        {
             self.ask(process, Ask::Quit { policy: OnQuit::KeepRunning });
         }
     }
@@ -169,9 +170,8 @@ impl World {
     fn note_clearing(&mut self, process: usize, workstream: &WorkstreamId) {
         let run = &self.processes[process];
         let own = run.start.run.as_str();
-        let is_of_another = |bytes: &[u8]| {
-            known::contains(bytes, "\"is_settling\": true") && !known::contains(bytes, own)
-        };
+        let is_of_another =
+            |bytes: &[u8]| known::contains(bytes, "\"is_settling\": true") && !known::contains(bytes, own);
         if self.disk.look(&run.places.intent(workstream), false, is_of_another).unwrap_or(false) {
             self.saw("settled in a later run");
         }
@@ -280,6 +280,7 @@ impl World {
     }
 
     /// A run dies.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other calls make nothing")]
     pub fn note_crash(&mut self, process: usize) {
         if self.processes[process].saver.running.is_some() {
             self.saw("crash during a save");
@@ -297,7 +298,11 @@ impl World {
             })
             .collect();
         for is_there in in_flight {
-            self.saw(if is_there { "crash after create, before its reply" } else { "crash before create lands" });
+            self.saw(if is_there {
+                "crash after create, before its reply"
+            } else {
+                "crash before create lands"
+            });
         }
         if self.processes[process].quit_since.is_some() {
             self.saw("crash during the end");

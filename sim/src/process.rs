@@ -128,9 +128,7 @@ impl<P: Protocol, F: FnOnce(P::Output) -> Option<Event>> Protocol for Mapped<P, 
         match self.protocol.step(last) {
             Step::Do(op) => Step::Do(op),
             Step::Wait => Step::Wait,
-            Step::Done(output) => {
-                Step::Done(self.map.take().and_then(|map| map(output)))
-            }
+            Step::Done(output) => Step::Done(self.map.take().and_then(|map| map(output))),
         }
     }
 }

@@ -31,7 +31,12 @@ impl Trace {
         self.mix(what.as_bytes());
         if let Some(lines) = &mut self.lines {
             let about = about();
-            lines.push(format!("{:>6}.{:03}  {:<6}  {what:<8}  {about}", now / 1_000, now % 1_000, who.name()));
+            lines.push(format!(
+                "{:>6}.{:03}  {:<6}  {what:<8}  {about}",
+                now / 1_000,
+                now % 1_000,
+                who.name()
+            ));
         }
     }
 

@@ -1,5 +1,7 @@
 //! What people do: start runs, wish for things, and end them.
 
+use std::collections::BTreeMap;
+
 use ccells_core::container::ContainerLimits;
 use ccells_core::event::{Access, Ask, NewWorkstream, OnQuit, Purpose, Settings};
 use ccells_core::ids::{RunId, WorkstreamId};
@@ -89,12 +91,12 @@ impl World {
             files: self.disk.process(),
             life: Life::Runs,
             machine: Machine::with_canary(self.planted.in_core()),
-            jobs: Default::default(),
+            jobs: BTreeMap::default(),
             saver: Saver::default(),
-            sessions: Default::default(),
+            sessions: BTreeMap::default(),
             is_watching: false,
             wake_at: None,
-            open: Default::default(),
+            open: BTreeMap::default(),
             errand: None,
             quit_since: None,
             deferred: Vec::new(),
@@ -124,11 +126,13 @@ impl World {
     }
 
     fn worktrees_of(&self, seat: usize) -> std::collections::BTreeSet<WorkstreamId> {
-        let is_ours = |id: &WorkstreamId| {
-            self.oracle.promises.get(id).is_some_and(|promise| promise.seat == seat)
-        };
+        let is_ours =
+            |id: &WorkstreamId| self.oracle.promises.get(id).is_some_and(|promise| promise.seat == seat);
         let trees = self.git.trees.iter();
-        trees.filter(|(id, tree)| tree.worktree != Made::Absent && is_ours(id)).map(|(id, _)| id.clone()).collect()
+        trees
+            .filter(|(id, tree)| tree.worktree != Made::Absent && is_ours(id))
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// A run of one wish gets it.
@@ -170,7 +174,7 @@ impl World {
             .map(|(id, _)| id.clone())
             .collect();
         let id = self.pick("verb.which", &known)?;
-        self.wish_about(id)
+        Some(self.wish_about(id))
     }
 
     fn wish_about_one(&mut self, process: usize) -> Option<Ask> {
@@ -183,7 +187,7 @@ impl World {
             return Some(if is_removed { removal } else { Ask::Cancel(id) });
         }
         let id = self.pick("user.which", &cards)?;
-        self.wish_about(id)
+        Some(self.wish_about(id))
     }
 
     /// Workstreams of that home whose container was asked for and may appear at any time, or never.
@@ -206,8 +210,8 @@ impl World {
         self.calls.values().filter_map(|call| of_ours(&call.op)).collect()
     }
 
-    fn wish_about(&mut self, id: WorkstreamId) -> Option<Ask> {
-        Some(match self.draw("user.about", 20) {
+    fn wish_about(&mut self, id: WorkstreamId) -> Ask {
+        match self.draw("user.about", 20) {
             0..=2 => Ask::Resume(id),
             3..=5 => Ask::Pause(id),
             6 | 7 => Ask::Stop(id),
@@ -216,7 +220,7 @@ impl World {
             13..=15 => Ask::Remove { workstream: id, is_forced: false, keep_branch: false },
             16..=18 => Ask::Remove { workstream: id, is_forced: true, keep_branch: false },
             _ => Ask::Remove { workstream: id, is_forced: true, keep_branch: true },
-        })
+        }
     }
 
     /// The workstreams a person sees.
@@ -249,7 +253,7 @@ fn settings() -> Settings {
         agent: AgentCommand {
             argv: words(&["agent", "--session", "{session}", "{prompt}"]),
             resume_argv: words(&["agent", "--resume", "{session}"]),
-            env: Default::default(),
+            env: BTreeMap::default(),
             session_id: String::new(),
         },
         limits: ContainerLimits::default(),

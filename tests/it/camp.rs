@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -15,9 +15,7 @@ use ccells_shell::adapters::docker::DockerEngine;
 use serde_json::Value;
 
 use crate::contract::engine::{Behaviour, World};
-
-/// A busybox and nothing else, made here: tests need no registry.
-pub(crate) const IMAGE: &str = "ccells-test-busybox:latest";
+use crate::image::{self, IMAGE};
 
 /// What stands in for the holder: it runs the agent and leaves the terminal to others.
 pub(crate) const HOLDER: &[u8] = b"#!/bin/sh
@@ -26,6 +24,19 @@ shift
 exec \"$@\"
 ";
 
+/// The engine, asked by other means than ours, with the image in it; `None`, said loudly, when there is none.
+pub(crate) fn plain() -> Option<Plain> {
+    static IMAGE_MADE: OnceLock<()> = OnceLock::new();
+    let plain = Plain { socket: socket()? };
+    IMAGE_MADE.get_or_init(|| image::plain(&plain));
+    Some(plain)
+}
+
+/// What the engine's listings take to show only what belongs to `home`.
+pub(crate) fn label_filter(home: &str) -> String {
+    format!("%7B%22label%22%3A%5B%22dev.ccells.home%3D{home}%22%5D%7D")
+}
+
 /// Asks the engine over plain sockets: an oracle that shares no code with what it judges.
 #[derive(Clone)]
 pub(crate) struct Plain {
@@ -33,6 +44,16 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
+    /// The engine at `socket`.
+    pub(crate) fn at(socket: &Path) -> Self {
+        Self { socket: socket.to_path_buf() }
+    }
+
+    /// Where the engine listens.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// One request; gives the status and the body.
     pub(crate) fn ask(
         &self,
@@ -83,39 +104,6 @@ fn socket() -> Option<PathBuf> {
     found
 }
 
-fn make_image(plain: &Plain) {
-    if plain.ask("GET", &format!("/images/{IMAGE}/json"), "text/plain", b"").unwrap().0 == 200 {
-        return;
-    }
-    let busybox =
-        std::fs::read("/bin/busybox").expect("the tests need a static /bin/busybox (busybox-static)");
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut add = |name: &str, kind: tar::EntryType, mode: u32, bytes: &[u8], target: Option<&str>| {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_size(bytes.len() as u64);
-        header.set_mtime(0);
-        if let Some(target) = target {
-            header.set_link_name(target).unwrap();
-        }
-        archive.append_data(&mut header, name, bytes).unwrap();
-    };
-    for dir in ["bin", "etc", "home", "home/agent", "workspace"] {
-        add(dir, tar::EntryType::Directory, 0o755, b"", None);
-    }
-    add("bin/busybox", tar::EntryType::Regular, 0o755, &busybox, None);
-    for applet in
-        ["sh", "sleep", "cat", "id", "touch", "dd", "true", "false", "stat", "grep", "ls", "head", "wc"]
-    {
-        add(&format!("bin/{applet}"), tar::EntryType::Symlink, 0o777, b"", Some("busybox"));
-    }
-    let bytes = archive.into_inner().unwrap();
-    let path = "/images/create?fromSrc=-&repo=ccells-test-busybox&tag=latest";
-    let (status, body) = plain.ask("POST", path, "application/x-tar", &bytes).unwrap();
-    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
-}
-
 /// A home on the real engine that is taken away with everything in it, whatever becomes of the test.
 pub(crate) struct Camp {
     pub(crate) engine: DockerEngine,
@@ -136,10 +124,8 @@ fn unique() -> u64 {
 impl Camp {
     /// On the engine, over a stream that `wrap` may tamper with. `None` when there is no engine.
     pub(crate) fn pitch_with(wrap: impl FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial>) -> Option<Self> {
-        static IMAGE_MADE: OnceLock<()> = OnceLock::new();
-        let socket = socket()?;
-        let plain = Plain { socket: socket.clone() };
-        IMAGE_MADE.get_or_init(|| make_image(&plain));
+        let plain = plain()?;
+        let socket = plain.socket.clone();
         let serial = unique();
         let home = |suffix: &str| HomeId::parse(&format!("test-{serial}{suffix}")).unwrap();
         let engine = DockerEngine::new(wrap(Endpoint::Unix(socket).into_dial()), HOLDER);
@@ -151,20 +137,16 @@ impl Camp {
         Self::pitch_with(|dial| dial)
     }
 
-    fn label_filter(home: &HomeId) -> String {
-        format!("%7B%22label%22%3A%5B%22dev.ccells.home%3D{home}%22%5D%7D")
-    }
-
     /// Names of the volumes that carry `home`'s label.
     pub(crate) fn volumes(&self, home: &HomeId) -> Vec<String> {
-        let answer = self.plain.get(&format!("/volumes?filters={}", Self::label_filter(home)));
+        let answer = self.plain.get(&format!("/volumes?filters={}", label_filter(home.as_str())));
         let volumes = answer["Volumes"].as_array().cloned().unwrap_or_default();
         volumes.iter().map(|volume| volume["Name"].as_str().unwrap().to_string()).collect()
     }
 
     fn strike(&self) -> std::io::Result<()> {
         for home in [&self.home, &self.other] {
-            let path = format!("/containers/json?all=1&filters={}", Self::label_filter(home));
+            let path = format!("/containers/json?all=1&filters={}", label_filter(home.as_str()));
             let (_, body) = self.plain.ask("GET", &path, "text/plain", b"")?;
             let rows: Vec<Value> = serde_json::from_slice(&body)?;
             for id in rows.iter().filter_map(|row| row["Id"].as_str()) {

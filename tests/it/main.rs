@@ -1,6 +1,22 @@
 //! The promises of ccells against the real thing: the real binary, the real engine, a real repository.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod camp;
+mod cli;
 mod contract;
+mod crash;
 mod docker;
+mod engine_restart;
+mod engine_truth;
+mod harness;
 mod hostile;
+mod image;
+mod machine;
+mod refusals;
+mod sessions;
+mod shutdown;
+mod tap;
+mod terminal;
+mod tidy;
+mod tui;

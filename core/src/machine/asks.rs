@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Machine;
+use super::picture::is_hidden;
 use crate::canary::Canary;
 use crate::container::ContainerState;
 use crate::effect::{Done, Effect, Effects, Refusal, RefusalKind};
@@ -333,8 +334,7 @@ impl Machine {
         if let Some(reason) = self.silence() {
             return Err((RefusalKind::Failed, reason));
         }
-        let is_same =
-            |it: &&Workstream| Some(&it.facts.name) == wanted.name.as_ref() || it.facts.id == wanted.id;
+        let is_same = |it: &&Workstream| has_name(it, wanted.name.as_deref()) || it.facts.id == wanted.id;
         if let Some(same) = self.workstreams.values().find(is_same) {
             return Err((
                 RefusalKind::Conflict,
@@ -345,9 +345,14 @@ impl Machine {
     }
 
     fn free_name(&self, wish: &str) -> String {
-        let is_taken = |name: &str| self.workstreams.values().any(|it| it.facts.name == name);
+        let is_taken = |name: &str| self.workstreams.values().any(|it| has_name(it, Some(name)));
         naming::unique(wish, is_taken).unwrap_or_else(|| wish.to_string())
     }
+}
+
+/// One that is gone as far as the user can see has no name that anybody could miss.
+fn has_name(it: &Workstream, name: Option<&str>) -> bool {
+    Some(it.facts.name.as_str()) == name && !is_hidden(it)
 }
 
 /// The agent's command with the prompt and the name of its conversation put in.

@@ -40,8 +40,11 @@ impl Machine {
         for intent in &found.intents {
             self.restore_intent(now, intent);
         }
+        // What was recovered is not known to the file any more: it is written anew.
+        self.saving.is_wanted |= is_damaged;
         for facts in &found.facts {
             if !self.workstreams.contains_key(&facts.id) {
+                self.saving.is_wanted = true;
                 let workstream = Workstream::new(facts.clone(), Phase::Live, now.mono);
                 self.insert(Workstream { is_made: true, ..workstream });
             }

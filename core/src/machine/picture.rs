@@ -83,7 +83,7 @@ impl Machine {
 }
 
 /// One that is gone for the user and only waits for what may still land.
-fn is_hidden(it: &Workstream) -> bool {
+pub(super) fn is_hidden(it: &Workstream) -> bool {
     matches!(&it.phase, Phase::Destroying { step, stuck: None, .. } if *step >= DestroyStep::Settling)
 }
 

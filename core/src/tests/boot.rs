@@ -482,11 +482,63 @@ fn recovery_that_crashes_ends_where_it_would_have_ended() {
         for _ in 0..steps {
             let is_open = |effect: &Effect| matches!(effect, Effect::WatchEngine { .. });
             let Some(place) = world.pending.iter().position(|asked| !is_open(&asked.effect)) else { break };
-            world.answer(place, super::world::How::Well);
+            world.answer(place, super::answers::How::Well);
         }
         lines(&mut world, &["boot crashed", "all ok", "wait 180s", "all ok"]);
         let shown: Vec<String> = play(&mut world, "show");
         assert_eq!(shown[0], "= half: running, attached".to_string(), "after {steps} steps: {shown:#?}");
         assert_eq!(world.leftovers(), (1, 0), "after {steps} steps");
+    }
+}
+
+/// What the disk and the engine hold, and what a run for a person, and one that reconciles, then do of their own accord.
+type TableRow = (&'static str, &'static [&'static str], Option<&'static str>, Option<&'static str>);
+
+const TABLE: [TableRow; 8] = [
+    ("adopt", &["given state a", "engine a running"], None, None),
+    (
+        "let go on",
+        &["given state a paused-by-quit", "engine a paused"],
+        Some("-> UnpauseContainer a c1"),
+        Some("-> UnpauseContainer a c1"),
+    ),
+    ("offer to resume a frozen one", &["given state a", "engine a paused"], None, None),
+    ("offer to resume one that ended", &["given state a", "engine a exited"], None, None),
+    ("offer to make its container again", &["given state a", "given worktree a"], None, None),
+    (
+        "roll forward",
+        &["given intent create a", "engine a created"],
+        Some("-> PinBase a"),
+        Some("-> PinBase a"),
+    ),
+    ("offer to try again", &["given intent create a"], None, Some("-> InspectWork a")),
+    (
+        "finish the removal",
+        &["given intent destroy a", "engine a running"],
+        Some("-> PauseContainer a c1"),
+        Some("-> PauseContainer a c1"),
+    ),
+];
+
+#[test]
+fn each_purpose_does_its_part_of_the_table_and_no_more() {
+    for (verdict, givens, interactive, reconciled) in TABLE {
+        for (boot, wish, wanted) in [
+            ("boot crashed", None, interactive),
+            ("boot verb crashed", None, None),
+            ("boot reconcile crashed", None, None),
+            ("boot reconcile crashed", Some("ask 1 reconcile"), reconciled),
+            ("boot read-only crashed", None, None),
+        ] {
+            let mut world = World::new();
+            for line in givens.iter().copied().chain([boot]) {
+                play(&mut world, line);
+            }
+            let mut told = play(&mut world, "ok ListContainers");
+            told.extend(wish.into_iter().flat_map(|wish| play(&mut world, wish)));
+            let quiet = ["-> Track", "-> Untrack", "-> OpenSession", "-> SaveState", "-> Reply", "-> Notify"];
+            told.retain(|line| !quiet.iter().any(|quiet| line.starts_with(quiet)));
+            assert_eq!(told, wanted.into_iter().collect::<Vec<_>>(), "{verdict}, {boot}, {wish:?}");
+        }
     }
 }

@@ -20,7 +20,8 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use super::world::{self, How, World, observed};
+use super::answers::How;
+use super::world::{self, World, observed};
 use crate::container::ContainerState;
 use crate::effect::{Effect, Level, RefusalKind};
 use crate::event::{Access, Ask, Event, OnQuit, Previous, Purpose};
@@ -51,12 +52,10 @@ pub(super) fn check_in(world: &mut World, conversation: &str) {
         return;
     }
     let same = heard.iter().zip(&wanted).take_while(|(heard, wanted)| heard == wanted).count();
-    let mut message = String::from("the conversation went another way:\n");
-    for (number, line) in heard.iter().enumerate() {
-        message += &format!("{} {line}\n", if number == same { '>' } else { ' ' });
-    }
-    message += &format!("at `>` this was expected: {}", wanted.get(same).unwrap_or(&"nothing"));
-    panic!("{message}");
+    let mark = |(number, line)| format!("{} {line}", if number == same { '>' } else { ' ' });
+    let said = heard.iter().enumerate().map(mark).collect::<Vec<_>>().join("\n");
+    let expected = wanted.get(same).unwrap_or(&"nothing");
+    panic!("the conversation went another way:\n{said}\nat `>` this was expected: {expected}");
 }
 
 fn is_output(line: &str) -> bool {
@@ -296,10 +295,10 @@ fn show(world: &World) -> Vec<String> {
     for card in &picture.workstreams {
         let mut line = format!("= {}: {}", card.name, card.state.as_str());
         if let Some(progress) = &card.progress {
-            line += &format!(", {}", progress.step);
+            line = format!("{line}, {}", progress.step);
         }
         if let Some(reason) = &card.reason {
-            line += &format!(" ({reason})");
+            line = format!("{line} ({reason})");
         }
         if card.is_attached {
             line += ", attached";

@@ -128,9 +128,8 @@ fn a_step_that_fails_is_told_with_its_reason_and_taken_up_again() {
 
 #[test]
 fn every_step_that_fails_is_taken_up_again_at_that_step() {
-    for place in 1..STEPS.len() {
+    for (place, (kind, step)) in STEPS.iter().enumerate().skip(1) {
         let mut world = creating_at(place);
-        let (kind, step) = STEPS[place];
         let told = play(&mut world, &format!("fail {kind} failed"));
         assert!(told.iter().any(|line| line.starts_with("-> Reply 1 failed")), "{kind}: {told:#?}");
         let shown = play(&mut world, "show");
@@ -146,9 +145,8 @@ fn every_step_that_fails_is_taken_up_again_at_that_step() {
 
 #[test]
 fn every_step_that_fails_can_be_discarded() {
-    for place in 1..STEPS.len() {
+    for (place, (kind, _)) in STEPS.iter().enumerate().skip(1) {
         let mut world = creating_at(place);
-        let (kind, _) = STEPS[place];
         play(&mut world, &format!("fail {kind} failed"));
         world.note_failure();
         let mut told = play(&mut world, "ask 2 cancel fix-login");

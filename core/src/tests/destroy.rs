@@ -216,7 +216,7 @@ fn nothing_is_removed_while_the_engine_is_silent() {
         &mut made(),
         "
         lost
-            -> Notify error: the stream ended. Nothing is lost or deleted; ccells keeps asking.
+            -> Notify warning: the stream ended. Nothing is lost or deleted; ccells keeps asking.
         ask 1 remove fix-login forced
             -> Reply 1 failed: the engine does not answer, so nothing is removed; try again when it does
         show

@@ -13,7 +13,7 @@ fn an_engine_that_is_lost_changes_nothing_and_is_asked_until_it_answers() {
         &mut made(),
         "
         lost
-            -> Notify error: the stream ended. Nothing is lost or deleted; ccells keeps asking.
+            -> Notify warning: the stream ended. Nothing is lost or deleted; ccells keeps asking.
         show
             = the engine is down: the stream ended
             = fix-login: unknown, attached

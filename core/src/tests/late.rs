@@ -7,13 +7,13 @@ use super::create::{STEPS, creating_at};
 
 #[test]
 fn an_answer_that_comes_twice_counts_once() {
-    for place in 0..STEPS.len() {
+    for (place, (kind, _)) in STEPS.iter().enumerate() {
         let mut world = creating_at(place);
-        play(&mut world, &format!("ok {}", STEPS[place].0));
+        play(&mut world, &format!("ok {kind}"));
         let before = format!("{:?}", world.machine);
         let told = play(&mut world, "again");
-        assert!(told.is_empty(), "{}: {told:#?}", STEPS[place].0);
-        assert_eq!(before, format!("{:?}", world.machine), "{}", STEPS[place].0);
+        assert!(told.is_empty(), "{kind}: {told:#?}");
+        assert_eq!(before, format!("{:?}", world.machine), "{kind}");
     }
 }
 

@@ -13,8 +13,8 @@ use crate::container::ContainerState;
 use crate::ids::{ContainerId, Generation, RunId, WorkstreamId};
 use crate::naming;
 use crate::record::{
-    self, BeatRecord, Facts, FactsRecord, Flaw, Intent, Operation, StateEntry, StateRecord, TrackingRecord,
-    VERSION, Writer,
+    self, BeatRecord, Facts, FactsRecord, Flaw, Intent, Operation, StateEntry, StateRecord, TrackedContainer,
+    TrackingRecord, VERSION, Writer,
 };
 use crate::time::Wall;
 use crate::tracking::{self, Delta};
@@ -187,7 +187,7 @@ fn delta(id: &WorkstreamId, is_there: bool) -> Delta {
         ..super::world::World::new().facts("any")
     };
     let container = ContainerId::parse(id.as_str()).unwrap();
-    Delta::Track(tracking::entry(&facts, &container, ContainerState::Running.as_str()))
+    Delta::Track(TrackedContainer::new(&facts, &container, ContainerState::Running.as_str()))
 }
 
 fn applied(deltas: &[Delta]) -> Vec<u8> {

@@ -155,16 +155,16 @@ fn a_making_in_flight_stops_at_its_next_step_and_is_found_again() {
             -> WriteIntent fix-login create
         ",
     );
-    for place in 1..STEPS.len() - 1 {
+    for (place, (kind, _)) in STEPS.iter().enumerate().take(STEPS.len() - 1).skip(1) {
         let mut world = creating_at(place);
-        for line in ["ask 2 quit", &format!("ok {}", STEPS[place].0), "all ok", "wait 8s"] {
+        for line in ["ask 2 quit", &format!("ok {kind}"), "all ok", "wait 8s"] {
             play(&mut world, line);
         }
-        assert!(world.has_ended, "{}", STEPS[place].0);
+        assert!(world.has_ended, "{kind}");
         for line in ["boot crashed", "all ok", "ask 3 resume fix-login", "all ok", "wait 60s", "all ok"] {
             play(&mut world, line);
         }
-        assert_eq!(play(&mut world, "show")[0], "= fix-login: running, attached", "{}", STEPS[place].0);
+        assert_eq!(play(&mut world, "show")[0], "= fix-login: running, attached", "{kind}");
     }
 }
 

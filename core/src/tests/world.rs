@@ -7,13 +7,13 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
+use super::answers::{self, How, Known, base};
 use crate::container::{ContainerLimits, ContainerState, Labels, Observed};
 use crate::effect::Effect;
 use crate::event::{Access, Ask, Event, Found, NewWorkstream, Previous, Purpose, Repo, Settings, StateFound};
-use crate::ids::{Attempt, Commit, ContainerId, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId};
+use crate::ids::{Attempt, ContainerId, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId};
 use crate::machine::Machine;
 use crate::naming;
-use crate::ports::{EngineError, GitError, WorkReport};
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, Operation, StateEntry, StateRecord, VERSION};
 use crate::time::{Mono, Now, Wall};
 
@@ -25,27 +25,6 @@ const EPOCH: u64 = 1_800_000_000_000;
 pub(super) struct Asked {
     pub(super) effect: Effect,
     pub(super) at: Mono,
-}
-
-/// How the world answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum How {
-    /// It is done.
-    Well,
-    /// It did not happen.
-    Failed,
-    /// It never left.
-    Unreachable,
-    /// Nobody knows, and it did not happen.
-    Unknown,
-    /// Nobody knows, and it did happen.
-    Landed,
-    /// What it was about does not exist.
-    Absent,
-    /// Something is in the way.
-    Conflict,
-    /// An inspection finds work.
-    Work,
 }
 
 /// A container of the small engine.
@@ -77,6 +56,8 @@ pub(super) struct World {
     asked: BTreeSet<u64>,
     answered: BTreeSet<u64>,
     pub(super) has_ended: bool,
+    /// Whether every event is told to a twin of the machine too, which has to do the same.
+    pub(super) is_doubted: bool,
 }
 
 impl World {
@@ -96,6 +77,7 @@ impl World {
             asked: BTreeSet::new(),
             answered: BTreeSet::new(),
             has_ended: false,
+            is_doubted: true,
         }
     }
 
@@ -123,10 +105,12 @@ impl World {
         if let Event::Asked { request, .. } = &event {
             self.asked.insert(request.0);
         }
-        let mut twin = self.machine.clone();
-        let effects: Vec<Effect> = self.machine.handle(self.at(), event.clone()).into_iter().collect();
-        let again: Vec<Effect> = twin.handle(self.at(), event).into_iter().collect();
-        assert_eq!(effects, again, "the same state, time and event give the same effects");
+        let twin = self.is_doubted.then(|| (self.machine.clone(), event.clone()));
+        let effects: Vec<Effect> = self.machine.handle(self.at(), event).into_iter().collect();
+        if let Some((mut twin, event)) = twin {
+            let again: Vec<Effect> = twin.handle(self.at(), event).into_iter().collect();
+            assert_eq!(effects, again, "the same state, time and event give the same effects");
+        }
         for effect in &effects {
             self.judge(effect);
             if is_answered(effect) {
@@ -178,7 +162,10 @@ impl World {
         if matches!(how, How::Well | How::Landed) {
             self.perform(&asked.effect);
         }
-        let event = self.event(&asked, how);
+        let made = operates_on(&asked.effect).and_then(|id| self.containers.get(&id));
+        let known =
+            Known { at: asked.at, made: made.map(|container| container.id.clone()), shown: self.shown() };
+        let event = answers::event(asked.effect, how, known);
         self.last_answer = Some(event.clone());
         self.send(event)
     }
@@ -418,92 +405,6 @@ impl World {
             container.state = state;
         }
     }
-
-    fn event(&self, asked: &Asked, how: How) -> Event {
-        let text = || if how == How::Well { Ok(()) } else { Err("no space left".to_string()) };
-        let git = || if how == How::Well { Ok(()) } else { Err(git_error(how)) };
-        let engine = || if how == How::Well { Ok(()) } else { Err(engine_error(how)) };
-        match asked.effect.clone() {
-            Effect::WriteIntent { workstream, attempt, .. } => {
-                Event::IntentWritten { workstream, attempt, outcome: text() }
-            }
-            Effect::ClearIntent { workstream, attempt } => {
-                Event::IntentCleared { workstream, attempt, outcome: text() }
-            }
-            Effect::TrackContainer { workstream, attempt, .. } => {
-                Event::ContainerTracked { workstream, attempt, outcome: text() }
-            }
-            Effect::UntrackContainer { workstream, attempt, .. } => {
-                Event::ContainerUntracked { workstream, attempt, outcome: text() }
-            }
-            Effect::SaveState { generation, .. } => Event::StateSaved { generation, outcome: text() },
-            Effect::ResolveBase { workstream, attempt, .. } => {
-                Event::BaseResolved { workstream, attempt, outcome: git().map(|()| base()) }
-            }
-            Effect::PinBase { workstream, attempt, .. } => {
-                Event::BasePinned { workstream, attempt, outcome: git() }
-            }
-            Effect::AddWorktree { workstream, attempt, .. } => {
-                Event::WorktreeAdded { workstream, attempt, outcome: git() }
-            }
-            Effect::BuildHome { workstream, attempt, .. } => {
-                Event::HomeBuilt { workstream, attempt, outcome: git() }
-            }
-            Effect::InspectWork { workstream, attempt, .. } => {
-                Event::WorkInspected { workstream, attempt, outcome: work(how) }
-            }
-            Effect::SnapshotWork { workstream, attempt, .. } => {
-                Event::WorkSnapshotted { workstream, attempt, outcome: git().map(|()| None) }
-            }
-            Effect::RemoveWorktree { workstream, attempt, .. } => {
-                Event::WorktreeRemoved { workstream, attempt, outcome: git() }
-            }
-            Effect::RetireHome { workstream, attempt, .. } => {
-                Event::HomeRetired { workstream, attempt, outcome: git() }
-            }
-            Effect::CreateContainer { workstream, attempt, .. } => {
-                let outcome = engine().map(|()| self.containers[&workstream].id.clone());
-                Event::ContainerCreated { workstream, attempt, outcome }
-            }
-            Effect::UploadHolder { workstream, attempt, .. } => {
-                Event::HolderUploaded { workstream, attempt, outcome: engine() }
-            }
-            Effect::StartContainer { workstream, attempt, .. } => {
-                Event::ContainerStarted { workstream, attempt, outcome: engine() }
-            }
-            Effect::PauseContainer { workstream, attempt, .. } => {
-                Event::ContainerPaused { workstream, attempt, outcome: engine() }
-            }
-            Effect::UnpauseContainer { workstream, attempt, .. } => {
-                Event::ContainerUnpaused { workstream, attempt, outcome: engine() }
-            }
-            Effect::StopContainer { workstream, attempt, .. } => {
-                Event::ContainerStopped { workstream, attempt, outcome: engine() }
-            }
-            Effect::RemoveContainer { workstream, attempt, .. } => {
-                Event::ContainerRemoved { workstream, attempt, outcome: engine() }
-            }
-            Effect::ListContainers { .. } => {
-                Event::ContainersListed { requested_at: asked.at, outcome: engine().map(|()| self.shown()) }
-            }
-            Effect::WatchEngine { .. } => Event::EngineLost { reason: "the stream ended".to_string() },
-            Effect::OpenSession { workstream, attempt, .. } if how == How::Well => {
-                Event::SessionOpened { workstream, attempt }
-            }
-            Effect::OpenSession { workstream, attempt, .. } => {
-                Event::SessionEnded { workstream, attempt, reason: "broken pipe".to_string() }
-            }
-            Effect::RestartAgent { workstream, attempt, .. } => {
-                Event::AgentRestarted { workstream, attempt, outcome: text() }
-            }
-            Effect::PingEngine
-            | Effect::CloseSession { .. }
-            | Effect::Beat { .. }
-            | Effect::Reply { .. }
-            | Effect::Notify { .. }
-            | Effect::Exit { .. } => unreachable!("the machine does not wait for it"),
-        }
-    }
 }
 
 /// Whether somebody is waited for.
@@ -554,43 +455,6 @@ fn operates_on(effect: &Effect) -> Option<WorkstreamId> {
     }
 }
 
-fn engine_error(how: How) -> EngineError {
-    let what = "the engine's words".to_string();
-    match how {
-        How::Unknown | How::Landed => EngineError::Unknown { reason: "a deadline passed".to_string() },
-        How::Absent => EngineError::NotFound { what },
-        How::Conflict => EngineError::Conflict { what },
-        How::Unreachable => {
-            EngineError::Unreachable { endpoint: "the socket".to_string(), reason: "refused".to_string() }
-        }
-        How::Well | How::Failed | How::Work => EngineError::Refused { status: 500, what },
-    }
-}
-
-fn git_error(how: How) -> GitError {
-    match how {
-        How::Absent => GitError::NoSuchRef { reference: "main".to_string() },
-        How::Conflict => GitError::BranchExists { branch: "that".to_string() },
-        How::Well | How::Failed | How::Unreachable | How::Unknown | How::Landed | How::Work => {
-            GitError::Failed { what: "git failed".to_string() }
-        }
-    }
-}
-
-fn work(how: How) -> Result<WorkReport, GitError> {
-    match how {
-        How::Well => Ok(WorkReport { has_worktree: true, ..WorkReport::default() }),
-        How::Work => Ok(WorkReport {
-            modified: Vec::from(["src/login.rs".to_string()]),
-            has_worktree: true,
-            ..WorkReport::default()
-        }),
-        How::Failed | How::Unreachable | How::Unknown | How::Landed | How::Absent | How::Conflict => {
-            Err(git_error(how))
-        }
-    }
-}
-
 /// A container as a listing shows it.
 pub(super) fn observed(
     found: &Found,
@@ -613,10 +477,6 @@ pub(super) fn observed(
         state,
         exit: None,
     }
-}
-
-fn base() -> Commit {
-    Commit::parse("00112233445566778899aabbccddeeff00112233").unwrap()
 }
 
 fn run() -> RunId {

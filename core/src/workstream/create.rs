@@ -9,8 +9,7 @@ use crate::container::ContainerState;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, ContainerId, Generation, RequestId};
 use crate::limits::LATE_MS;
-use crate::record::Operation;
-use crate::tracking::{self, Delta};
+use crate::record::{Delta, Operation, TrackedContainer};
 use crate::workstream::destroy::DestroyStep;
 
 /// The steps of making a workstream, in order. The second and every later one is preceded by a durable intent.
@@ -120,7 +119,7 @@ impl Workstream {
         state: ContainerState,
     ) -> Effect {
         self.tracked = Some(container.clone());
-        let entry = tracking::entry(&self.facts, container, state.as_str());
+        let entry = TrackedContainer::new(&self.facts, container, state.as_str());
         Effect::TrackContainer {
             workstream: self.facts.id.clone(),
             attempt,

@@ -8,9 +8,8 @@ use crate::canary::Canary;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
 use crate::ports::WorkReport;
-use crate::record::{Intent, Operation};
+use crate::record::{Delta, Intent, Operation};
 use crate::time::Mono;
-use crate::tracking::Delta;
 use crate::workstream::create::CreateStep;
 
 /// The steps of taking a workstream away, in order. The third and every later one is preceded by a durable intent.

@@ -2,4 +2,14 @@
 
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod emulator;
+
+mod agent;
+mod attach;
+mod serve;
+mod session;
+
+pub use self::agent::is_executable;
+pub use self::attach::attach;
+pub use self::serve::{Serve, serve};

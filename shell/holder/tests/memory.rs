@@ -1,5 +1,4 @@
 //! What has no end is not stored. Alone in its process, because it weighs the process.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use ccells_holder::emulator::Emulator;
 

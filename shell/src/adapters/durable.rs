@@ -19,12 +19,15 @@ use crate::kernel::saver::Saver;
 use crate::paths::{self, HomePaths};
 
 type Job = Box<dyn FnOnce(&mut RealFiles) + Send>;
+type Answer = oneshot::Sender<Result<(), String>>;
 
 /// The durable records of one run.
 pub struct Durable {
     paths: HomePaths,
     writer: Writer,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    /// Changes of the index that are not begun: one writing takes all that have come by then.
+    changes: Arc<Mutex<Vec<(Delta, Answer)>>>,
     states: Arc<Saver<StateRecord, SaveError>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -60,6 +63,7 @@ impl Durable {
             paths,
             writer,
             jobs: Mutex::new(Some(jobs)),
+            changes: Arc::default(),
             states,
             threads: Mutex::new(vec![records, state]),
         })
@@ -84,11 +88,26 @@ impl Durable {
         self.job(move |files| said(store::run(files, Remove::new(paths::text(&path))))).await
     }
 
-    /// Applies one change to the index of containers. A damaged index is set aside first.
+    /// Applies one change to the index of containers, together with others that wait. A damaged index is set aside
+    /// first.
     pub async fn update_index(&self, delta: Delta, at: Wall) -> Result<(), String> {
         let (lock, target) = (self.paths.index_lock(), self.paths.index());
-        let writer = self.writer.clone();
-        self.job(move |files| update_index(files, &lock, &target, &delta, &writer, at)).await
+        let (writer, changes) = (self.writer.clone(), Arc::clone(&self.changes));
+        let (answer, wait) = oneshot::channel();
+        whole(self.changes.lock()).push((delta, answer));
+        self.begin(Box::new(move |files| {
+            let (deltas, answers): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut *whole(changes.lock())).into_iter().unzip();
+            if deltas.is_empty() {
+                return;
+            }
+            let outcome = update_index(files, &lock, &target, &deltas, &writer, at);
+            for answer in answers {
+                // Nobody waits any more when the run ended meanwhile.
+                let _gone = answer.send(outcome.clone());
+            }
+        }));
+        wait.await.unwrap_or_else(|_| Err("ccells is ending".to_string()))
     }
 
     /// Makes a state durable, unless a newer one comes first.
@@ -141,9 +160,13 @@ impl Durable {
     }
 
     fn begin(&self, job: Job) {
-        if let Some(jobs) = &*whole(self.jobs.lock()) {
-            // The writer lives as long as this sender does.
-            let _ended = jobs.send(job);
+        match &*whole(self.jobs.lock()) {
+            Some(jobs) => {
+                // The writer lives as long as this sender does.
+                let _ended = jobs.send(job);
+            }
+            // Whoever waits for a change is told by the end of its answer's sender.
+            None => whole(self.changes.lock()).clear(),
         }
     }
 }
@@ -165,16 +188,21 @@ fn update_index(
     files: &mut RealFiles,
     lock: &Path,
     target: &Path,
-    delta: &Delta,
+    deltas: &[Delta],
     writer: &Writer,
     at: Wall,
 ) -> Result<(), String> {
     let apply = |bytes: Option<Vec<u8>>| -> Result<Vec<u8>, Flaw> {
-        match tracking::apply(bytes.as_deref(), delta, writer, at) {
-            // Only an index: what it held is in the labels too. The damaged one stays as the previous generation.
-            Err(Flaw::Corrupt { .. }) => tracking::apply(None, delta, writer, at),
-            other => other,
+        let mut index = bytes;
+        for delta in deltas {
+            index = Some(match tracking::apply(index.as_deref(), delta, writer, at) {
+                // Only an index: what it held is in the labels too. The damaged one stays as the previous generation.
+                Err(Flaw::Corrupt { .. }) => tracking::apply(None, delta, writer, at)?,
+                other => other?,
+            });
         }
+        // No change is none to write; the caller has some.
+        Ok(index.unwrap_or_default())
     };
     let (lock, target) = (paths::text(lock), paths::text(target));
     let update = Update::new(lock, target, entropy::nonce(), writer.pid, Keep::One, apply);

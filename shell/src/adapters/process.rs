@@ -58,6 +58,11 @@ impl Process for RealProcess {
     }
 }
 
+/// Whether any process has that number, one that only waits to be reaped aside.
+pub fn is_in_use(pid: u32) -> bool {
+    matches!(read_stat(pid), Ok(Some(stat)) if !stat.has_ended)
+}
+
 /// Which boot of the machine this is; empty where the kernel does not say.
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")

@@ -1,12 +1,11 @@
 //! `ccells attach`: one workstream's terminal on the whole of ours. Only cells are drawn, as in the panes.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alacritty_terminal::grid::Scroll;
-use ccells_core::ids::ContainerId;
 use ccells_core::limits;
 use ccells_core::wire::ToHolder;
 use clap::Args;
@@ -19,10 +18,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::link::{Link, exit_code, resolve};
+use super::link::{self, Link, exit_code, resolve};
 use super::{Failure, print};
 use crate::adapters::docker::DockerEngine;
-use crate::adapters::holder;
 use crate::adapters::signals::{Asked, Signals};
 use crate::session::{Pane, Session, Told};
 use crate::terminal::input::{self, PaneMouse};
@@ -70,21 +68,7 @@ struct View {
 
 impl View {
     async fn open(engine: &DockerEngine, card: &Value) -> Result<Self, Failure> {
-        let text = |key: &str| card[key].as_str().unwrap_or_default();
-        let name = print::clean(text("name"));
-        if text("state") != "running" {
-            return Err(Failure::new(
-                4,
-                format!("`{name}` is {}; run `ccells resume {name}` first", text("state")),
-            ));
-        }
-        let container =
-            ContainerId::parse(text("container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
-        let directory = PathBuf::from(text("directory"));
-        let deadline = Duration::from_millis(limits::ATTACH_MS);
-        let stream = tokio::time::timeout(deadline, holder::connect(engine, &container, &directory)).await;
-        let stream = stream
-            .map_err(|_| Failure::new(5, format!("the holder of `{name}` did not answer in time")))??;
+        let (name, stream) = link::to_holder(engine, card).await?;
         let mut screen = Screen::enter()?;
         let (pane, damage) = (Arc::new(Pane::new()), Arc::new(Notify::new()));
         let (columns, rows) = room(&mut screen);
@@ -157,7 +141,7 @@ impl View {
                     PaneMouse::Send(bytes) => self.send(|_| bytes),
                     PaneMouse::Scroll(lines) => {
                         self.pane.with_emulator(|emulator| {
-                            emulator.term_mut().scroll_display(Scroll::Delta(lines))
+                            emulator.term_mut().scroll_display(Scroll::Delta(lines));
                         });
                         self.damage.notify_one();
                     }
@@ -170,7 +154,6 @@ impl View {
                 if self.pane.want_size(columns, rows) {
                     // A session that is ending needs no size.
                     let _ending = self.session.send(ToHolder::Resize { columns, rows });
-                    self.pane.with_emulator(|emulator| emulator.resize(columns, rows));
                 }
                 self.draw();
             }
@@ -204,6 +187,7 @@ impl View {
             let line = format!("{line:<width$}", width = usize::from(area.width));
             let style = Style::default().add_modifier(Modifier::REVERSED);
             frame.buffer_mut().set_stringn(area.x, inside.height, line, usize::from(area.width), style);
+            painted.shape
         });
     }
 

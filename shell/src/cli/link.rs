@@ -1,14 +1,17 @@
 //! A verb's way to the workstreams: a run of its own, or the one that holds the repository.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ccells_core::event::{Ask, Purpose};
-use ccells_core::ids::WorkstreamId;
+use ccells_core::ids::{ContainerId, WorkstreamId};
 use ccells_core::limits;
 use serde_json::Value;
 
 use super::{Failure, ground, print};
+use crate::adapters::dial::Io;
+use crate::adapters::docker::DockerEngine;
+use crate::adapters::holder;
 use crate::adapters::signals::{Asked, Signals};
 use crate::boot::{self, BootError, Wanted};
 use crate::control::{self, Answer, Request};
@@ -19,7 +22,7 @@ pub(super) enum Link {
     /// A run of our own.
     Own(Box<Run>, Signals),
     /// The run that holds the repository.
-    Other(std::path::PathBuf, Signals),
+    Other(PathBuf, Signals),
 }
 
 impl Link {
@@ -48,8 +51,12 @@ impl Link {
     pub(super) async fn to_look(directory: &Path) -> Result<(Self, Ground), Failure> {
         let ground = ground(directory).await?;
         let socket = socket(&ground)?;
-        if control::call(&socket, &Request::Show).await?.is_some() {
-            return Ok((Self::Other(socket, Signals::listen()?), ground));
+        match control::call(&socket, &Request::Show).await {
+            Ok(Some(_)) => return Ok((Self::Other(socket, Signals::listen()?), ground)),
+            Ok(None) => {}
+            // What it would show is on the disk and at the engine too.
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => print::complain(&error.to_string()),
+            Err(error) => return Err(error.into()),
         }
         let run = Run::begin(&ground, Wanted::Look, Purpose::Verb)?;
         Ok((Self::own(run, Signals::listen()?).await?, ground))
@@ -162,12 +169,32 @@ fn ended_by(asked: Asked) -> Failure {
     )
 }
 
-fn socket(ground: &Ground) -> Result<std::path::PathBuf, Failure> {
+fn socket(ground: &Ground) -> Result<PathBuf, Failure> {
     let (paths, _, _) = boot::open_home(|name| std::env::var(name).ok())?;
     let repo = boot::describe(&ground.repo)?;
     let directory = paths.repo(&repo.id);
     std::fs::create_dir_all(&directory)?;
     Ok(paths.control_socket(&repo.id))
+}
+
+/// A stream to the holder of the workstream of `card`, and the workstream's name.
+pub(super) async fn to_holder(engine: &DockerEngine, card: &Value) -> Result<(String, Box<dyn Io>), Failure> {
+    let name = print::clean(text(card, "name"));
+    let state = text(card, "state");
+    if state != "running" {
+        return Err(Failure::new(4, format!("`{name}` is {state}; run `ccells resume {name}` first")));
+    }
+    let container =
+        ContainerId::parse(text(card, "container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
+    let directory = PathBuf::from(text(card, "directory"));
+    let deadline = Duration::from_millis(limits::ATTACH_MS);
+    let stream = tokio::time::timeout(deadline, holder::connect(engine, &container, &directory)).await;
+    Ok((name.clone(), stream.map_err(|_| late(&name))??))
+}
+
+/// The holder of `name` is silent.
+pub(super) fn late(name: &str) -> Failure {
+    Failure::new(5, format!("the holder of `{name}` did not answer in time"))
 }
 
 /// The workstream that the user means: by id, by name, or by the unique beginning (or end) of an id.

@@ -105,7 +105,8 @@ impl From<BootError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::new(1, error.to_string())
+        let code = if error.kind() == std::io::ErrorKind::TimedOut { 5 } else { 1 };
+        Self::new(code, error.to_string())
     }
 }
 

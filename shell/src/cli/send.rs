@@ -1,11 +1,10 @@
 //! `ccells send`: a text typed into an agent's terminal. It is reported as sent only when the holder has it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use alacritty_terminal::term::TermMode;
 use ccells_core::agent::AgentLife;
-use ccells_core::ids::ContainerId;
 use ccells_core::limits;
 use ccells_core::wire::{self, Decoder, FromHolder, ToHolder};
 use ccells_holder::emulator::Emulator;
@@ -14,11 +13,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::link::{Link, resolve};
+use super::link::{self, Link, resolve};
 use super::{Failure, print};
 use crate::adapters::dial::Io;
 use crate::adapters::docker::DockerEngine;
-use crate::adapters::holder;
 
 /// What to type, and where.
 #[derive(Debug, Args)]
@@ -91,27 +89,13 @@ pub(super) struct Line {
 impl Line {
     /// Opens one to the workstream of `card` and takes in what its terminal shows.
     pub(super) async fn open(engine: &DockerEngine, card: &Value, observe: bool) -> Result<Self, Failure> {
-        let text = |key: &str| card[key].as_str().unwrap_or_default();
-        let name = print::clean(text("name"));
-        if text("state") != "running" {
-            return Err(Failure::new(
-                4,
-                format!("`{name}` is {}; run `ccells resume {name}` first", text("state")),
-            ));
-        }
-        let container =
-            ContainerId::parse(text("container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
-        let directory = PathBuf::from(text("directory"));
-        let deadline = Duration::from_millis(limits::ATTACH_MS);
-        let late = || Failure::new(5, format!("the holder of `{name}` did not answer in time"));
-        let stream = timeout(deadline, holder::connect(engine, &container, &directory))
-            .await
-            .map_err(|_| late())??;
+        let (name, stream) = link::to_holder(engine, card).await?;
         let emulator = Emulator::pane(80, 24, limits::SCROLLBACK_LINES);
         let decoder = Decoder::new();
         let mut line = Self { stream, decoder, emulator, pings: 0, ponged: 0, is_agent_running: false };
         line.send(&ToHolder::Hello { size: None, observe, from_sequence: None }).await?;
-        timeout(deadline, line.settle()).await.map_err(|_| late())??;
+        let deadline = Duration::from_millis(limits::ATTACH_MS);
+        timeout(deadline, line.settle()).await.map_err(|_| link::late(&name))??;
         Ok(line)
     }
 
@@ -151,9 +135,8 @@ impl Line {
                 FromHolder::Welcome { columns, rows, .. } | FromHolder::Resized { columns, rows } => {
                     self.emulator.resize(columns, rows);
                 }
-                FromHolder::Snapshot { bytes, .. } | FromHolder::Output { bytes, .. } => {
-                    self.emulator.feed(&bytes)
-                }
+                FromHolder::Snapshot { bytes, .. } => self.emulator.restore(&bytes),
+                FromHolder::Output { bytes, .. } => self.emulator.feed(&bytes),
                 FromHolder::Agent(report) => self.is_agent_running = report.life == AgentLife::Running,
                 FromHolder::Pong(number) => self.ponged = number,
                 FromHolder::Refused { reason } => return Err(Failure::new(4, print::clean(&reason))),

@@ -14,13 +14,13 @@ use super::{Failure, ground, link, print};
 use crate::adapters::entropy;
 use crate::adapters::signals::{Asked, Signals};
 use crate::boot::Wanted;
-use crate::driver::{Ended, Notice, Wish};
+use crate::driver::Ended;
 use crate::runs::{Run, sweep_volumes};
 use crate::tui::screen::{inputs, watch_hangup};
-use crate::tui::{self, Interrupt, Leader, Screen, Theme, TuiAsk, TuiPorts};
+use crate::tui::{self, Interrupt, Leader, Screen, Theme, TuiPorts};
 
-/// How long the engine's endpoint may take to be found missing before the screen opens all the same.
-const KNOCK: Duration = Duration::from_millis(300);
+/// How long an endpoint across a network may take to be found missing before the screen opens all the same.
+const KNOCK: Duration = Duration::from_millis(100);
 
 /// Does it.
 pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
@@ -40,7 +40,7 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     let (interrupts, interrupted) = mpsc::channel(8);
     watch_hangup(interrupts.clone())?;
     let (desk, on_quit) = (run.desk.clone(), run.config.on_quit);
-    let (ports, mut run) = into_ports(run, interrupted);
+    let (ports, run) = into_ports(run, interrupted);
     let screen = Screen::enter()?;
     let mut ending = run.desk.clone();
     tokio::spawn(async move {
@@ -82,7 +82,6 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
         let desk = run.desk.clone();
         tokio::spawn(async move { desk.ask(ccells_core::event::Ask::Quit { policy: on_quit }).await });
     }
-    run.notices.close();
     let ended = run.wait().await;
     ground.engine.close().await;
     forward.abort();
@@ -93,41 +92,23 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     Ok(if code == 0 { u8::from(!ended.is_complete) } else { code })
 }
 
-/// An endpoint that nobody listens at is told before the screen opens; one that only hangs is not waited for.
+/// An endpoint that nobody listens at is told before the screen opens; the engine itself is not waited for.
 async fn knock(engine: &crate::adapters::docker::DockerEngine) -> Result<(), Failure> {
-    use ccells_core::ports::{Engine, EngineError};
-    match tokio::time::timeout(KNOCK, engine.ping_engine()).await {
-        Ok(Err(error @ EngineError::Unreachable { .. })) => Err(Failure::new(1, error.to_string())),
-        Ok(Ok(_) | Err(_)) | Err(_) => Ok(()),
+    match tokio::time::timeout(KNOCK, engine.knock()).await {
+        Ok(Err(error)) => Err(Failure::new(1, error.to_string())),
+        Ok(Ok(())) | Err(_) => Ok(()),
     }
 }
 
 /// What the screen needs of the run, and the run without it.
 fn into_ports(mut run: Run, interrupts: mpsc::Receiver<Interrupt>) -> (TuiPorts, Run) {
-    let (asks, mut asked) = mpsc::channel::<TuiAsk>(16);
-    let wishes = run.desk.wishes();
-    tokio::spawn(async move {
-        while let Some(TuiAsk { ask, reply }) = asked.recv().await {
-            if wishes.send(Wish { ask, reply }).await.is_err() {
-                return;
-            }
-        }
-    });
-    let (told, notices) = mpsc::channel(64);
     let (_, silent) = mpsc::unbounded_channel();
-    let mut heard = std::mem::replace(&mut run.notices, silent);
-    tokio::spawn(async move {
-        while let Some(Notice { level, text }) = heard.recv().await {
-            if told.send(tui::Notice { level, text }).await.is_err() {
-                return;
-            }
-        }
-    });
+    let notices = std::mem::replace(&mut run.notices, silent);
     let no_color = std::env::var_os("NO_COLOR");
     let ports = TuiPorts {
         snapshots: run.desk.snapshots.clone(),
         panes: Arc::clone(&run.sessions) as Arc<dyn tui::Panes>,
-        asks,
+        asks: run.desk.wishes(),
         notices,
         damage: Arc::clone(&run.damage),
         interrupts,

@@ -149,3 +149,65 @@ fn named(name: NamedColor) -> Color {
         NamedColor::BrightWhite => Color::Indexed(15),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ccells_holder::emulator::Emulator;
+
+    use super::*;
+
+    fn painted(bytes: &str, columns: u16, is_faint: bool) -> (Buffer, Painted) {
+        let mut emulator = Emulator::pane(20, 3, 10);
+        emulator.feed(bytes.as_bytes());
+        let area = Rect::new(0, 0, columns, 3);
+        let mut buffer = Buffer::empty(area);
+        let term = emulator.term();
+        let screen = PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape };
+        let painted = paint(screen, area, is_faint, &mut buffer);
+        (buffer, painted)
+    }
+
+    #[test]
+    fn colours_and_attributes_arrive() {
+        let (buffer, _) =
+            painted("\x1b[1;31ma\x1b[0;3;4;7mb\x1b[0;38;5;200;48;2;1;2;3mc\x1b[0;9;2md", 20, false);
+        let cell = |column| &buffer[(column, 0)];
+        assert_eq!((cell(0).fg, cell(0).modifier), (Color::Indexed(1), Modifier::BOLD));
+        assert_eq!(cell(1).modifier, Modifier::ITALIC | Modifier::UNDERLINED | Modifier::REVERSED);
+        assert_eq!((cell(2).fg, cell(2).bg), (Color::Indexed(200), Color::Rgb(1, 2, 3)));
+        assert_eq!(cell(3).modifier, Modifier::CROSSED_OUT | Modifier::DIM);
+        assert_eq!(
+            (cell(4).fg, cell(4).bg, cell(4).modifier),
+            (Color::Reset, Color::Reset, Modifier::empty())
+        );
+    }
+
+    #[test]
+    fn a_wide_character_is_not_cut_in_half() {
+        let (buffer, _) = painted("ab\u{65e5}c", 3, false);
+        let row: Vec<&str> = (0..3).map(|column| buffer[(column, 0)].symbol()).collect();
+        assert_eq!(row, ["a", "b", " "]);
+        let (buffer, _) = painted("a\u{65e5}c", 20, false);
+        assert_eq!((buffer[(1, 0)].symbol(), buffer[(3, 0)].symbol()), ("\u{65e5}", "c"));
+    }
+
+    #[test]
+    fn marks_stay_with_their_letter_and_hidden_text_is_hidden() {
+        let (buffer, _) = painted("e\u{301}\u{202e}x\x1b[8msecret", 20, false);
+        assert_eq!((buffer[(0, 0)].symbol(), buffer[(1, 0)].symbol()), ("e\u{301}", "x"));
+        assert!((2..20).all(|column| buffer[(column, 0)].symbol() == " "));
+    }
+
+    #[test]
+    fn the_cursor_is_told_only_while_it_is_to_be_seen() {
+        assert_eq!(painted("ab", 20, false).1.cursor, Some(Position::new(2, 0)));
+        assert_eq!(painted("ab\x1b[?25l", 20, false).1.cursor, None);
+        assert_eq!(painted("abcdef", 4, false).1.cursor, None, "it is beyond what is shown");
+    }
+
+    #[test]
+    fn what_does_not_move_is_faint() {
+        let (buffer, _) = painted("\x1b[1ma", 20, true);
+        assert_eq!((buffer[(0, 0)].fg, buffer[(0, 0)].modifier), (Color::DarkGray, Modifier::DIM));
+    }
+}

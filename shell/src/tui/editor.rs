@@ -1,4 +1,8 @@
 //! A small text field: one line or many, with a cursor that steps over what a person sees as one character.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys are the terminal library's; those we do not bind do nothing"
+)]
 
 use ccells_core::naming;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

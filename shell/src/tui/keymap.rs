@@ -1,4 +1,8 @@
 //! Which key does what, as data: the same table is looked up when a key comes and shown when `?` is pressed.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys are the terminal library's; those we do not bind do nothing"
+)]
 
 use std::fmt;
 

@@ -23,17 +23,18 @@ use alacritty_terminal::grid::Grid;
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::vte::ansi::CursorShape;
-use ccells_core::effect::{Done, Level, Refusal};
-use ccells_core::event::{Ask, OnQuit};
+use ccells_core::event::OnQuit;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::ports::Clock;
 use ccells_core::snapshot::Snapshot;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 pub use keymap::{Leader, LeaderError};
 pub use run::run;
 pub use screen::{Input, Screen};
 pub use theme::Theme;
+
+pub use crate::driver::{Notice, Wish as TuiAsk};
 
 /// What the screen shows of one emulator, while its lock is held. Look quickly.
 #[derive(Clone, Copy)]
@@ -74,24 +75,6 @@ pub trait Panes: Send + Sync {
     fn take_damage(&self) -> Vec<WorkstreamId>;
 }
 
-/// A wish of the user, with the place for its answer.
-#[derive(Debug)]
-pub struct TuiAsk {
-    /// What is wanted.
-    pub ask: Ask,
-    /// Where its answer goes.
-    pub reply: oneshot::Sender<Result<Done, Refusal>>,
-}
-
-/// Something to tell the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// How loud.
-    pub level: Level,
-    /// What.
-    pub text: String,
-}
-
 /// A signal, in the words of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
@@ -117,7 +100,7 @@ pub struct TuiPorts {
     /// Wishes of the user.
     pub asks: mpsc::Sender<TuiAsk>,
     /// Things to tell the user.
-    pub notices: mpsc::Receiver<Notice>,
+    pub notices: mpsc::UnboundedReceiver<Notice>,
     /// Rung when a screen changed; see [`Panes::take_damage`].
     pub damage: Arc<Notify>,
     /// Signals.

@@ -2,7 +2,6 @@
 //! changed, at most so many a second. It waits for all of it at once and for none of it alone.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use ccells_core::effect::{Done, Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
@@ -16,9 +15,9 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, Sleep};
 
-use super::model::{Mode, Model};
+use super::model::Model;
 use super::msg::Msg;
-use super::screen::{Input, Inputs};
+use super::screen::{self, Input, Inputs};
 use super::update::update;
 use super::wish::{Ticket, Wanted, Wish};
 use super::{Ended, Screen, ScrollBy, TuiAsk, TuiPorts, view};
@@ -48,8 +47,10 @@ struct Running {
     model: Model,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     is_dirty: bool,
-    /// A key was sent to the focused pane: what it changes is drawn at once.
+    /// A key was sent to the focused pane, and what it changes has not come yet.
     is_echo_due: bool,
+    /// It has come: the next frame is drawn as soon as the one before is out.
+    is_urgent: bool,
     last_frame: Mono,
     ended: Option<Ended>,
 }
@@ -59,7 +60,6 @@ enum Woken {
     Msg(Msg),
     KnowsKittyKeys,
     Damage,
-    Drained,
     Time,
     Over,
     Gone,
@@ -77,6 +77,7 @@ impl Running {
             answers: FuturesUnordered::new(),
             is_dirty: true,
             is_echo_due: false,
+            is_urgent: false,
             last_frame: Mono(0),
             ended: None,
         }
@@ -85,7 +86,6 @@ impl Running {
     async fn go(&mut self, mut inputs: Inputs) -> Ended {
         let drained = self.screen.drained();
         let damage = self.ports.damage.clone();
-        let mut is_input_over = false;
         let first = self.ports.snapshots.borrow_and_update().clone();
         self.draw();
         if let Some(snapshot) = first {
@@ -93,7 +93,7 @@ impl Running {
         }
         let mut batch = 0;
         while self.ended.is_none() {
-            let woken = self.wait(&mut inputs, &mut is_input_over, &drained, &damage).await;
+            let woken = self.wait(&mut inputs, &drained, &damage).await;
             self.wake(woken);
             batch += 1;
             if batch >= BATCH {
@@ -109,35 +109,24 @@ impl Running {
     }
 
     /// Waits for the first thing that happens. Keys come first, the screens of agents last.
-    async fn wait(
-        &mut self,
-        inputs: &mut Inputs,
-        is_input_over: &mut bool,
-        drained: &Arc<Notify>,
-        damage: &Arc<Notify>,
-    ) -> Woken {
+    async fn wait(&mut self, inputs: &mut Inputs, drained: &Notify, damage: &Notify) -> Woken {
         let mut alarm = self.alarm();
         let ports = &mut self.ports;
         tokio::select! {
             biased;
             Some(interrupt) = ports.interrupts.recv() => Woken::Msg(Msg::Interrupt(interrupt)),
-            input = inputs.next(), if !*is_input_over => match input {
-                Some(input) => from_input(input),
-                None => {
-                    *is_input_over = true;
-                    Woken::Gone
-                }
-            },
+            input = inputs.next() => input.map_or(Woken::Gone, from_input),
             Some((ticket, outcome)) = self.answers.next() => Woken::Msg(Msg::Replied { ticket, outcome }),
             changed = ports.snapshots.changed() => match changed {
-                Ok(()) => match ports.snapshots.borrow_and_update().clone() {
-                    Some(snapshot) => Woken::Msg(Msg::Snapshot(snapshot)),
-                    None => Woken::Nothing,
-                },
+                Ok(()) => {
+                    let snapshot = ports.snapshots.borrow_and_update().clone();
+                    snapshot.map_or(Woken::Nothing, |snapshot| Woken::Msg(Msg::Snapshot(snapshot)))
+                }
                 Err(_) => Woken::Over,
             },
             Some(notice) = ports.notices.recv() => Woken::Msg(Msg::Notice(notice)),
-            () = drained.notified() => Woken::Drained,
+            () = drained.notified() => Woken::Nothing,
+            () = screen::restored() => Woken::Nothing,
             () = damage.notified() => Woken::Damage,
             () = &mut alarm.0, if alarm.1 => Woken::Time,
         }
@@ -164,7 +153,7 @@ impl Running {
             }
             Woken::Over => self.ended = Some(Ended::Left),
             Woken::Gone => self.ended = Some(Ended::TerminalGone),
-            Woken::Drained | Woken::Nothing => {}
+            Woken::Nothing => {}
         }
     }
 
@@ -175,11 +164,13 @@ impl Running {
         let now = self.ports.clock.now().mono;
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {
-            for wish in update(&mut self.model, msg, now) {
+            let wishes = update(&mut self.model, msg, now);
+            // What is typed changes nothing before its echo comes.
+            self.is_dirty |= !matches!(wishes.as_slice(), [Wish::Type(..)]);
+            for wish in wishes {
                 messages.extend(self.perform(wish));
             }
         }
-        self.is_dirty = true;
     }
 
     /// A screen that is not shown needs no frame.
@@ -191,15 +182,12 @@ impl Running {
         if damaged.iter().any(shown) {
             self.is_dirty = true;
         }
-        let is_echo = self.model.mode == Mode::Input
-            && self.model.focused.as_ref().is_some_and(|focused| damaged.contains(focused));
-        if is_echo && std::mem::take(&mut self.is_echo_due) && self.screen.is_idle() {
-            self.draw();
-        }
+        let is_focused = self.model.focused.as_ref().is_some_and(|focused| damaged.contains(focused));
+        self.is_urgent |= is_focused && std::mem::take(&mut self.is_echo_due);
     }
 
     fn draw_if_due(&mut self) {
-        let is_due = self.last_frame.after(FRAME_MS) <= self.ports.clock.now().mono;
+        let is_due = self.is_urgent || self.last_frame.after(FRAME_MS) <= self.ports.clock.now().mono;
         if self.is_dirty && is_due && self.screen.is_idle() {
             self.draw();
         }
@@ -207,6 +195,7 @@ impl Running {
 
     fn draw(&mut self) {
         self.is_dirty = false;
+        self.is_urgent = false;
         self.last_frame = self.ports.clock.now().mono;
         let (model, panes) = (&self.model, self.ports.panes.as_ref());
         self.screen.draw(|frame| view::draw(frame, model, panes));
@@ -222,7 +211,10 @@ impl Running {
             Wish::Create(ticket, wanted) => Some(self.create(ticket, wanted)),
             Wish::Type(id, key) => self.type_key(id, &key),
             Wish::Paste(id, text) => self.send(id, |mode| input::paste(&text, mode)),
-            Wish::Mouse(id, event) => self.mouse(id, &event),
+            Wish::Mouse(id, event) => {
+                self.mouse(&id, event);
+                None
+            }
             Wish::Focus(id, has_focus) => {
                 // An agent that is not there needs no report.
                 let _ = self.send(id, |mode| input::focus(has_focus, mode));
@@ -240,8 +232,8 @@ impl Running {
                 self.screen.set_mouse(is_on);
                 None
             }
-            Wish::Suspend => self.suspend(),
-            Wish::Resume => self.resume(),
+            Wish::Suspend => Some(self.after_stop(Screen::suspend)),
+            Wish::Resume => Some(self.after_stop(Screen::resume)),
             Wish::Redraw => {
                 self.screen.forget_frame();
                 None
@@ -280,22 +272,26 @@ impl Running {
 
     fn type_key(&mut self, id: WorkstreamId, key: &KeyEvent) -> Option<Msg> {
         self.is_echo_due = true;
-        self.ports.panes.scroll(&id, ScrollBy::Bottom);
+        let mut is_scrolled = false;
+        self.ports.panes.with_screen(&id, &mut |screen| is_scrolled = screen.grid.display_offset() > 0);
+        if is_scrolled {
+            self.ports.panes.scroll(&id, ScrollBy::Bottom);
+            self.is_dirty = true;
+        }
         self.send(id, |mode| input::key(key, mode))
     }
 
-    fn mouse(&mut self, id: WorkstreamId, event: &MouseEvent) -> Option<Msg> {
+    fn mouse(&mut self, id: &WorkstreamId, event: MouseEvent) {
         let mut meaning = PaneMouse::Ignore;
-        self.ports.panes.with_screen(&id, &mut |screen| meaning = input::mouse(event, screen.mode));
+        self.ports.panes.with_screen(id, &mut |screen| meaning = input::mouse(&event, screen.mode));
         match meaning {
             PaneMouse::Ignore => {}
-            PaneMouse::Scroll(lines) => self.ports.panes.scroll(&id, ScrollBy::Lines(lines)),
+            PaneMouse::Scroll(lines) => self.ports.panes.scroll(id, ScrollBy::Lines(lines)),
             // Reports of the mouse that an agent does not take are not missed.
             PaneMouse::Send(bytes) => {
-                self.ports.panes.write(&id, bytes);
+                self.ports.panes.write(id, bytes);
             }
         }
-        None
     }
 
     fn send(
@@ -309,20 +305,12 @@ impl Running {
         (!bytes.is_empty() && !self.ports.panes.write(&id, bytes)).then_some(Msg::InputRefused(id))
     }
 
-    fn suspend(&mut self) -> Option<Msg> {
-        self.after_stop(Screen::suspend)
-    }
-
-    fn resume(&mut self) -> Option<Msg> {
-        self.after_stop(Screen::resume)
-    }
-
-    fn after_stop(&mut self, stop: fn(&mut Screen) -> std::io::Result<()>) -> Option<Msg> {
+    fn after_stop(&mut self, stop: fn(&mut Screen) -> std::io::Result<()>) -> Msg {
         if stop(&mut self.screen).is_err() {
             self.ended = Some(Ended::TerminalGone);
         }
         let (columns, rows) = self.screen.size();
-        Some(Msg::Resized(columns, rows))
+        Msg::Resized(columns, rows)
     }
 }
 

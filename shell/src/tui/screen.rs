@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc as thread_mpsc};
 use std::time::Duration;
 
+use alacritty_terminal::vte::ansi::CursorShape;
 use crossterm::event::{Event, EventStream};
 use futures_util::{Stream, StreamExt};
 use ratatui::backend::CrosstermBackend;
@@ -128,8 +129,13 @@ impl Screen {
         self.resume()
     }
 
-    /// Takes the terminal again after a stop, at its size of now.
+    /// Takes the terminal again after a stop, at its size of now. Whoever had it meanwhile may have changed anything.
     pub fn resume(&mut self) -> io::Result<()> {
+        if self.is_raw && IS_TAKEN.load(Ordering::SeqCst) {
+            // The library believes that raw mode is on still: it has to be told otherwise to set it again.
+            crossterm::terminal::disable_raw_mode()?;
+        }
+        self.is_taken = false;
         self.take()?;
         if self.is_raw {
             let (columns, rows) = crossterm::terminal::size()?;
@@ -196,11 +202,13 @@ impl Screen {
     }
 
     /// Draws one frame and hands it to the writer.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) {
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>) -> CursorShape) {
         if !self.is_taken || self.is_gone() {
             return;
         }
-        self.terminal.draw(render).expect(IN_MEMORY);
+        let mut shape = CursorShape::Hidden;
+        self.terminal.draw(|frame| shape = render(frame)).expect(IN_MEMORY);
+        self.frame.lock().extend_from_slice(shape_bytes(shape));
         let cells = self.frame.take();
         // A frame that says what the last one said (it changed nothing but repeats where the cursor is) is not sent.
         if cells != self.last_frame {
@@ -211,6 +219,16 @@ impl Screen {
             self.writer.write(bytes);
             self.last_frame = cells;
         }
+    }
+}
+
+/// How the terminal is told the form of its cursor; a hidden one has none.
+fn shape_bytes(shape: CursorShape) -> &'static [u8] {
+    match shape {
+        CursorShape::Hidden => b"",
+        CursorShape::Block | CursorShape::HollowBlock => b"\x1b[2 q",
+        CursorShape::Underline => b"\x1b[4 q",
+        CursorShape::Beam => b"\x1b[6 q",
     }
 }
 
@@ -265,8 +283,17 @@ pub fn restore_now() {
         // Nothing can be done about a terminal that does not take it.
         let _ = rustix::io::write(rustix::stdio::stdout(), format!("{KITTY_OFF}{LEAVE}").as_bytes());
         let _ = crossterm::terminal::disable_raw_mode();
+        RESTORED.notify_one();
     }
 }
+
+/// Comes when the terminal was given back from elsewhere, so that whoever draws ends.
+pub(super) async fn restored() {
+    RESTORED.notified().await;
+}
+
+/// Rung when the terminal was given back from elsewhere.
+static RESTORED: Notify = Notify::const_new();
 
 /// Whether the terminal is taken, for all who may have to give it back.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);

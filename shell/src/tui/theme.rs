@@ -19,6 +19,7 @@ impl Default for Theme {
     }
 }
 
+#[expect(clippy::unused_self, reason = "every style is asked of the theme, whatever it is made from")]
 impl Theme {
     /// Follows the convention of `NO_COLOR`: set and not empty means no colour.
     pub fn from_no_color(no_color: Option<&OsStr>) -> Self {

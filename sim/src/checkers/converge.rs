@@ -39,7 +39,10 @@ fn at_rest(world: &mut World, process: usize, snapshot: &Snapshot) {
         let is_stuck = card.progress.is_some()
             || matches!(card.state, CardState::Creating | CardState::Removing | CardState::Unknown);
         if is_stuck {
-            let text = format!("p{process}: {} is still {:?} {:?} {:?}", card.id, card.state, card.progress, card.reason);
+            let text = format!(
+                "p{process}: {} is still {:?} {:?} {:?}",
+                card.id, card.state, card.progress, card.reason
+            );
             world.fail("L1", text);
         }
     }
@@ -82,7 +85,8 @@ fn containers(world: &mut World, seat: usize, snapshot: &Snapshot) {
             world.saw("adopted stranger");
         }
         if card.state != CardState::Failed && card.container_state != Some(container.state) {
-            let text = format!("{} is {}, and shown as {:?}", container.name, container.state, card.container_state);
+            let text =
+                format!("{} is {}, and shown as {:?}", container.name, container.state, card.container_state);
             world.fail("R14", text);
         }
         let is_acknowledged =

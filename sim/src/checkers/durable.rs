@@ -9,6 +9,7 @@ use super::known::contains;
 use crate::world::World;
 
 /// Checks that what the machine is about to be told is so.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others say nothing about the disk")]
 pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
     let places = world.processes[process].places.clone();
     let durable = |path| world.disk.look(&path, true, <[u8]>::to_vec);
@@ -69,7 +70,10 @@ pub fn booted(world: &mut World, process: usize, found: &Found) {
     };
     let newest = world.oracle.acknowledged_state.get(&seat).copied().unwrap_or_default();
     if generation < newest && found.access == Access::Write {
-        let text = format!("p{process} found generation {} of the state, {} was acknowledged", generation.0, newest.0);
+        let text = format!(
+            "p{process} found generation {} of the state, {} was acknowledged",
+            generation.0, newest.0
+        );
         world.fail("R2", text);
     }
 }

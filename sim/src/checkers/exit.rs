@@ -17,8 +17,7 @@ impl Belongings {
         let start = &world.processes[process].start;
         let own = start.run.as_str();
         let is_own = |path: &str, bytes: &[u8]| {
-            path.contains(own)
-                || (path.ends_with("/heartbeat") && super::known::contains(bytes, own))
+            path.contains(own) || (path.ends_with("/heartbeat") && super::known::contains(bytes, own))
         };
         let files = world.disk.files().into_iter().filter(|(path, bytes)| !is_own(path, bytes));
         Self { files: files.collect(), containers: world.engine.containers.keys().cloned().collect() }

@@ -11,7 +11,8 @@ pub fn check(world: &mut World) {
     let mut unknown = None;
     for container in world.engine.containers.values() {
         let Some(labels) = &container.labels else { continue };
-        let Some(seat) = world.seats.iter().find(|it| it.home == labels.home && it.repo.id == labels.repo) else {
+        let Some(seat) = world.seats.iter().find(|it| it.home == labels.home && it.repo.id == labels.repo)
+        else {
             continue;
         };
         let is_excused = world.oracle.damaged_homes.contains_key(&labels.home)
@@ -33,9 +34,8 @@ pub fn check(world: &mut World) {
 }
 
 fn is_known(disk: &Disk, seat: &Seat, workstream: &str, is_durable: bool) -> bool {
-    let look = |path: PathText, judge: &dyn Fn(&[u8]) -> bool| {
-        disk.look(&path, is_durable, judge).unwrap_or(false)
-    };
+    let look =
+        |path: PathText, judge: &dyn Fn(&[u8]) -> bool| disk.look(&path, is_durable, judge).unwrap_or(false);
     let is_whole = |bytes: &[u8]| bytes.starts_with(b"{") && bytes.ends_with(b"}\n");
     let holds = |bytes: &[u8]| is_whole(bytes) && contains(bytes, workstream);
     let intent = seat.places.intents().join(&format!("{workstream}.json"));

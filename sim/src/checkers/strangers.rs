@@ -44,7 +44,8 @@ fn touched(world: &mut World, process: usize, id: &ContainerId) {
 }
 
 fn removed(world: &mut World, process: usize, name: &str) {
-    let Some(id) = name.get(name.len().saturating_sub(26)..).and_then(|id| WorkstreamId::parse(id).ok()) else {
+    let Some(id) = name.get(name.len().saturating_sub(26)..).and_then(|id| WorkstreamId::parse(id).ok())
+    else {
         return;
     };
     let is_wanted = match world.oracle.promises.get(&id) {

@@ -112,7 +112,7 @@ impl SimEngine {
             }
             EngineOp::Start(id) => start(self.get(id)?),
             EngineOp::Pause(id) => pause(self.get(id)?),
-            EngineOp::Unpause(id) => unpause(self.get(id)?),
+            EngineOp::Unpause(id) => Ok(unpause(self.get(id)?)),
             EngineOp::Stop(id) => Ok(stop(self.get(id)?)),
             EngineOp::Remove(home, name) => self.remove(home, name),
         }
@@ -139,6 +139,14 @@ impl SimEngine {
         }
     }
 
+    /// The main process of a container that runs leaves by itself.
+    pub fn leave(&mut self, name: &str, exit: ContainerExit) {
+        if let Some(container) = self.containers.get_mut(name).filter(|it| it.is_working()) {
+            container.turn(ContainerState::Exited);
+            container.exit = Some(exit);
+        }
+    }
+
     /// Somebody does this to a container behind our back.
     pub fn meddle(&mut self, name: &str, what: Meddling) {
         let Some(container) = self.containers.get_mut(name) else { return };
@@ -149,7 +157,7 @@ impl SimEngine {
             }
             Meddling::Stop => Ok(stop(container)),
             Meddling::Pause => pause(container),
-            Meddling::Unpause => unpause(container),
+            Meddling::Unpause => Ok(unpause(container)),
             Meddling::Start => start(container),
         };
     }
@@ -239,7 +247,9 @@ fn blank(id: ContainerId, name: String, labels: Option<Labels>) -> Container {
 }
 
 fn conflict(container: &Container, what: &str) -> Result<EngineOk, EngineError> {
-    Err(EngineError::Conflict { what: format!("{} is {}; it cannot be {what}", container.name, container.state) })
+    Err(EngineError::Conflict {
+        what: format!("{} is {}; it cannot be {what}", container.name, container.state),
+    })
 }
 
 fn start(container: &mut Container) -> Result<EngineOk, EngineError> {
@@ -271,17 +281,19 @@ fn pause(container: &mut Container) -> Result<EngineOk, EngineError> {
     }
 }
 
-fn unpause(container: &mut Container) -> Result<EngineOk, EngineError> {
+fn unpause(container: &mut Container) -> EngineOk {
     match container.state {
-        ContainerState::Running | ContainerState::Restarting => Ok(EngineOk::Done),
         ContainerState::Paused => {
             container.turn(ContainerState::Running);
-            Ok(EngineOk::Done)
+            EngineOk::Done
         }
+        // What is not frozen is fine as it is.
         ContainerState::Created
+        | ContainerState::Running
+        | ContainerState::Restarting
         | ContainerState::Removing
         | ContainerState::Exited
-        | ContainerState::Dead => conflict(container, "unpaused"),
+        | ContainerState::Dead => EngineOk::Done,
     }
 }
 

@@ -38,6 +38,11 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Whether its worktree differs from the base. What the agent committed counts: it is in its own directory only.
+    pub fn has_changes(&self) -> bool {
+        self.worktree != Made::Absent && self.written > 0
+    }
+
     /// Whether its worktree holds what exists nowhere else.
     pub fn has_uncommitted(&self) -> bool {
         self.worktree != Made::Absent && self.written > self.committed
@@ -137,7 +142,11 @@ impl SimGit {
     fn add(&mut self, plan: &WorktreePlan, number: u32) -> Option<Result<GitOk, GitError>> {
         let place = (plan.repo.clone(), plan.branch.clone());
         match (number, self.tree(plan).worktree) {
-            (0, Made::Whole) => Some(Ok(GitOk::Done)),
+            (0, Made::Whole) => {
+                // Somebody may have taken the branch away meanwhile.
+                self.branches.entry(place).or_insert_with(|| Some(plan.workstream.clone()));
+                Some(Ok(GitOk::Done))
+            }
             (0, Made::Absent) => None,
             (0, Made::Partly) => {
                 self.tree(plan).worktree = Made::Absent;
@@ -166,7 +175,7 @@ impl SimGit {
     fn inspect(&self, plan: &WorktreePlan) -> WorkReport {
         let Some(tree) = self.trees.get(&plan.workstream) else { return WorkReport::default() };
         WorkReport {
-            modified: if tree.has_uncommitted() { vec!["src/main.rs".to_string()] } else { Vec::new() },
+            modified: if tree.has_changes() { vec!["src/main.rs".to_string()] } else { Vec::new() },
             untracked: Vec::new(),
             has_commits: tree.committed > 0,
             has_worktree: tree.worktree != Made::Absent,
@@ -176,11 +185,13 @@ impl SimGit {
 
     fn snapshot(&mut self, plan: &WorktreePlan) -> Option<Commit> {
         let tree = self.tree(plan);
-        if !tree.has_uncommitted() {
-            return None;
+        if tree.has_changes() {
+            tree.snapshotted = tree.written;
         }
-        tree.snapshotted = tree.written;
-        Commit::parse(&format!("{:040x}", tree.written)).ok()
+        // What an earlier try kept is the answer too, also when the worktree is gone.
+        let is_kept = tree.snapshotted > 0;
+        is_kept
+            .then(|| Commit::parse(&format!("{:040x}", tree.snapshotted)).expect("forty hexadecimal digits"))
     }
 
     /// The files go first, the registration and the branch after them.

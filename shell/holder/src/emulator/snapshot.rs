@@ -217,7 +217,8 @@ fn row(grid: &Grid<Cell>, line: Line) -> Vec<u8> {
         .rev()
         .find(|column| !is_same(&row[Column(*column)], &default))
         .map_or(0, |last| last + 1);
-    let (mut out, mut patches, mut looks, mut link) = (Vec::new(), Vec::new(), default, None);
+    let (mut out, mut patches) = (Vec::new(), Vec::new());
+    let (mut looks, mut address) = (default, None);
     let mut column = 0;
     while column < end {
         let cell = &row[Column(column)];
@@ -225,11 +226,11 @@ fn row(grid: &Grid<Cell>, line: Line) -> Vec<u8> {
             put_looks(&mut out, cell);
             looks = cell.clone();
         }
-        if cell.extra.is_some() || link.is_some() {
+        if cell.extra.is_some() || address.is_some() {
             let next = cell.hyperlink();
-            if next != link {
+            if next != address {
                 put_link(&mut out, next.as_ref());
-                link = next;
+                address = next;
             }
         }
         let spacer = (column + 1 < columns).then(|| &row[Column(column + 1)]);
@@ -242,7 +243,7 @@ fn row(grid: &Grid<Cell>, line: Line) -> Vec<u8> {
             column += 1;
         }
     }
-    if link.is_some() {
+    if address.is_some() {
         put_link(&mut out, None);
     }
     if !has_same_looks(&looks, &Cell::default()) {

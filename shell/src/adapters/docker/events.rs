@@ -136,7 +136,10 @@ impl DockerEngine {
             let bytes = match frame.map(hyper::body::Frame::into_data) {
                 Ok(Ok(bytes)) => bytes,
                 Ok(Err(_)) => Bytes::new(),
-                Err(error) => return errors::clean(&errors::chain(&error)),
+                Err(error) => {
+                    let why = errors::clean(&errors::chain(&error));
+                    return format!("the engine at {} went away: {why}", self.endpoint());
+                }
             };
             let notices = match lines.push(&bytes) {
                 Ok(lines) => lines.iter().filter_map(|line| notice(line)).collect::<Vec<_>>(),
@@ -148,7 +151,7 @@ impl DockerEngine {
                 }
             }
         }
-        "the engine ended its events".to_string()
+        format!("the engine at {} went away", self.endpoint())
     }
 
     async fn open_events(&self, home: &HomeId) -> Result<Incoming, EngineError> {

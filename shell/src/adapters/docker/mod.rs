@@ -126,6 +126,17 @@ impl DockerEngine {
         self.shared.transport.switchboard.is_local()
     }
 
+    /// Opens a stream and closes it: whether anybody listens at the endpoint. Nothing is asked, so an engine that hangs
+    /// is found to be there.
+    pub async fn knock(&self) -> Result<(), EngineError> {
+        let switchboard = &self.shared.transport.switchboard;
+        switchboard
+            .open(None)
+            .await
+            .map(drop)
+            .map_err(|error| errors::unreachable(&switchboard.endpoint(), &error))
+    }
+
     /// Streams to the engine that are open now.
     pub fn open_streams(&self) -> usize {
         self.shared.transport.switchboard.open_streams()

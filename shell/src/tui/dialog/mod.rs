@@ -1,4 +1,8 @@
 //! What can lie above the panes and takes all keys while it does.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys are the terminal library's; those we do not bind do nothing"
+)]
 
 pub(crate) mod discard;
 pub(crate) mod new;

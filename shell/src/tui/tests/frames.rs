@@ -95,7 +95,8 @@ fn one_pane_on_a_narrow_screen() {
 
 #[test]
 fn two_panes_one_of_them_typed_into() {
-    let mut stage = Stage::with(100, 14, vec![card(1, "fix-login", CardState::Running), exited(2, "new-api")]);
+    let mut stage =
+        Stage::with(100, 14, vec![card(1, "fix-login", CardState::Running), exited(2, "new-api")]);
     stage.feed(1, HELLO);
     stage.feed(2, HELLO);
     stage.press("i");
@@ -121,8 +122,8 @@ fn five_panes() {
 fn a_zoomed_and_scrolled_pane() {
     let mut stage = Stage::with(80, 12, five());
     stage.press("z");
-    let lines: String = (1..=60).map(|line| format!("line {line}\r\n")).collect();
-    stage.feed(1, &lines);
+    let lines: Vec<String> = (1..=60).map(|line| format!("line {line}\r\n")).collect();
+    stage.feed(1, &lines.concat());
     stage.press("<C-u><C-u>");
     assert_eq!(stage.model.layout, Layout::Zoom);
     assert_snapshot!("zoomed_and_scrolled_80x12", stage.frame());
@@ -201,7 +202,10 @@ fn toasts_stack_above_the_status_line() {
     for (level, text) in [
         (Level::Info, "paused `docs`"),
         (Level::Warning, "the engine is slow"),
-        (Level::Error, "could not pause `fix-login`: the engine says that its container is not running; resume it, or look at `ccells logs`"),
+        (
+            Level::Error,
+            "could not pause `fix-login`: the engine says that its container is not running; resume it, or look at `ccells logs`",
+        ),
         (Level::Info, "from outside: \x1b[31mred\u{202e}"),
     ] {
         stage.send(Msg::Notice(Notice { level, text: text.to_owned() }));
@@ -214,7 +218,9 @@ fn new_workstream() {
     for (columns, rows) in [(100, 30), (60, 16), (40, 10)] {
         let mut stage = Stage::with(columns, rows, vec![card(1, "fix-login", CardState::Running)]);
         stage.press("n");
-        stage.send(Msg::Paste("Fix the login: it loops when the session\nhas expired. Add a test.".to_owned()));
+        stage.send(Msg::Paste(
+            "Fix the login: it loops when the session\nhas expired. Add a test.".to_owned(),
+        ));
         stage.press("<tab>login");
         assert_snapshot!(format!("new_{columns}x{rows}"), stage.frame());
         stage.press("<C-s>");
@@ -240,8 +246,11 @@ fn discard() {
             has_worktree: true,
             unknown: None,
         };
-        let refusal =
-            Refusal { kind: RefusalKind::Conflict, text: "it holds work".to_owned(), work: Some(Box::new(work)) };
+        let refusal = Refusal {
+            kind: RefusalKind::Conflict,
+            text: "it holds work".to_owned(),
+            work: Some(Box::new(work)),
+        };
         stage.send(Msg::Replied { ticket: last_ticket(&stage), outcome: Err(refusal) });
         stage.press("fix-lo");
         assert_snapshot!(format!("discard_confirm_{columns}x{rows}"), stage.frame());
@@ -299,6 +308,23 @@ fn help() {
         let mut stage = Stage::with(columns, rows, five());
         stage.press("?");
         assert_snapshot!(format!("help_{columns}x{rows}"), stage.frame());
+    }
+}
+
+#[test]
+fn without_colour_every_state_still_has_its_mark_and_its_word() {
+    let mut stage = Stage::with(150, 40, five());
+    stage.model.theme = Theme::from_no_color(Some(std::ffi::OsStr::new("1")));
+    stage.press("d");
+    let buffer = stage.buffer();
+    let is_plain = |cell: &ratatui::buffer::Cell| {
+        cell.fg == ratatui::style::Color::Reset && cell.bg == ratatui::style::Color::Reset
+    };
+    assert!(buffer.content.iter().all(is_plain));
+    stage.press("<esc>");
+    let frame = stage.frame();
+    for words in ["● running", "‖ paused", "■ stopped", "+ creating"] {
+        assert!(frame.contains(words), "{words}");
     }
 }
 

@@ -42,8 +42,8 @@ fn refused(text: &str, work: Option<WorkReport>) -> Result<Done, Refusal> {
     Err(Refusal { kind: RefusalKind::Conflict, text: text.to_owned(), work: work.map(Box::new) })
 }
 
-fn done() -> Result<Done, Refusal> {
-    Ok(Done { workstream: None, note: String::new() })
+fn done() -> Done {
+    Done { workstream: None, note: String::new() }
 }
 
 #[test]
@@ -133,7 +133,8 @@ fn a_bell_is_news_until_its_pane_is_looked_at() {
     let mut cards = stage.model.snapshot.as_deref().expect("there is one").workstreams.clone();
     cards[1].agent = Some(AgentReport { bells: 1, ..report(AgentStatus::Unknown) });
     stage.show(snapshot(cards));
-    let rings = |stage: &Stage| stage.model.attention(stage.model.card(&id(2)).expect("it is there")).is_some();
+    let rings =
+        |stage: &Stage| stage.model.attention(stage.model.card(&id(2)).expect("it is there")).is_some();
     assert!(rings(&stage));
     stage.send(Msg::WindowFocus(false));
     stage.press("2");
@@ -220,7 +221,7 @@ fn a_workstream_is_discarded_without_force_first() {
     let wishes = stage.press("y");
     let plain = Ask::Remove { workstream: id(1), is_forced: false, keep_branch: false };
     assert_eq!(asks(&wishes), [plain]);
-    stage.send(Msg::Replied { ticket: ticket(&wishes), outcome: done() });
+    stage.send(Msg::Replied { ticket: ticket(&wishes), outcome: Ok(done()) });
     assert!(stage.model.dialog.is_none());
 }
 
@@ -282,7 +283,11 @@ fn what_was_found_is_decided_once() {
     stage.show(found.clone());
     let wishes = stage.press("<down><down><right><right><enter>");
     let discard = Ask::Remove { workstream: id(3), is_forced: false, keep_branch: false };
-    assert_eq!(asks(&wishes), [Ask::Resume(id(2)), discard], "by default nothing is lost and nothing retried");
+    assert_eq!(
+        asks(&wishes),
+        [Ask::Resume(id(2)), discard],
+        "by default nothing is lost and nothing retried"
+    );
     stage.show(found);
     assert!(stage.model.dialog.is_none(), "it does not come again");
 }
@@ -294,7 +299,10 @@ fn a_run_that_only_looks_changes_nothing() {
     stage.show(Snapshot { access, ..snapshot(vec![card(1, "one", CardState::Running)]) });
     for keys in ["n", "i", "d"] {
         let wishes = stage.press(keys);
-        assert_eq!((asks(&wishes), stage.model.mode, stage.model.dialog.is_none()), (vec![], Mode::Navigate, true));
+        assert_eq!(
+            (asks(&wishes), stage.model.mode, stage.model.dialog.is_none()),
+            (vec![], Mode::Navigate, true)
+        );
     }
     assert_eq!(asks(&stage.wait(10_000)), [], "its view is not saved");
 }
@@ -322,7 +330,8 @@ fn the_mouse_focuses_types_and_scrolls() {
     let mut stage = three();
     let at = |kind, column, row| Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
     let click = MouseEventKind::Down(MouseButton::Left);
-    let spots: Vec<_> = stage.model.page().panes.iter().map(|pane| (pane.outer.x + 7, pane.outer.y + 5)).collect();
+    let spots: Vec<_> =
+        stage.model.page().panes.iter().map(|pane| (pane.outer.x + 7, pane.outer.y + 5)).collect();
     let (column, row) = spots[2];
     stage.send(at(click, column, row));
     assert_eq!((stage.model.focused.clone(), stage.model.mode), (Some(id(3)), Mode::Navigate));
@@ -333,7 +342,10 @@ fn the_mouse_focuses_types_and_scrolls() {
     assert_eq!((pane, event.column, event.row), (&id(3), 7, 4), "the header is not the agent's");
     let (column, row) = spots[0];
     let wishes = stage.send(at(MouseEventKind::ScrollUp, column, row));
-    assert!(matches!(wishes.as_slice(), [Wish::Mouse(pane, _)] if *pane == id(1)), "the wheel turns what it points at");
+    assert!(
+        matches!(wishes.as_slice(), [Wish::Mouse(pane, _)] if *pane == id(1)),
+        "the wheel turns what it points at"
+    );
 }
 
 #[test]

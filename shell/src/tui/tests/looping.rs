@@ -74,7 +74,7 @@ struct Far {
     damage: Arc<Notify>,
     snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     asks: mpsc::Receiver<TuiAsk>,
-    notices: mpsc::Sender<Notice>,
+    notices: mpsc::UnboundedSender<Notice>,
     interrupts: mpsc::Sender<Interrupt>,
     inputs: mpsc::UnboundedSender<Input>,
 }
@@ -85,7 +85,7 @@ fn begin() -> (Far, impl Future<Output = Ended>) {
     let damage = Arc::new(Notify::new());
     let (snapshots, snapshots_near) = watch::channel(None);
     let (asks_near, asks) = mpsc::channel(16);
-    let (notices, notices_near) = mpsc::channel(16);
+    let (notices, notices_near) = mpsc::unbounded_channel();
     let (interrupts, interrupts_near) = mpsc::channel(16);
     let (inputs, inputs_near) = mpsc::unbounded_channel();
     let ports = TuiPorts {
@@ -138,7 +138,11 @@ async fn the_first_frame_comes_before_anything_is_known_and_the_terminal_is_give
     let text = output.text();
     assert!(text.starts_with("\x1b[?1049h"), "the alternate screen is taken first");
     assert!(text.ends_with("\x1b[?25h\x1b[?1049l"), "and left last, with the cursor shown");
-    assert_eq!(text.matches("\x1b[?2026h").count() + 1, text.matches("\x1b[?2026l").count(), "every frame is closed");
+    assert_eq!(
+        text.matches("\x1b[?2026h").count() + 1,
+        text.matches("\x1b[?2026l").count(),
+        "every frame is closed"
+    );
 }
 
 #[tokio::test]
@@ -198,7 +202,10 @@ async fn wishes_are_asked_and_answers_are_told() {
         loop {
             let TuiAsk { ask, reply } = far.asks.recv().await.expect("it is asked");
             if let Ask::New(wanted) = ask {
-                assert_eq!((wanted.id.clone(), wanted.prompt.as_str(), wanted.session_id.as_str()), (id(9), "map", "session"));
+                assert_eq!(
+                    (wanted.id.clone(), wanted.prompt.as_str(), wanted.session_id.as_str()),
+                    (id(9), "map", "session")
+                );
                 drop(reply);
                 break;
             }
@@ -221,11 +228,12 @@ async fn nothing_is_written_to_a_terminal_that_is_gone() {
             } else {
                 let text = "anything".to_owned();
                 let level = ccells_core::effect::Level::Info;
-                far.notices.send(Notice { level, text }).await.expect("the loop listens");
+                far.notices.send(Notice { level, text }).expect("the loop listens");
             }
         };
         let both = async { tokio::join!(looping, test) };
-        let (ended, ()) = tokio::time::timeout(Duration::from_secs(10), both).await.expect("it ends by itself");
+        let (ended, ()) =
+            tokio::time::timeout(Duration::from_secs(10), both).await.expect("it ends by itself");
         assert_eq!(ended, Ended::TerminalGone);
         assert!(!far.output.text().contains("\x1b[?1049l"));
     }

@@ -1,4 +1,5 @@
 //! The screen as a person meets it: pictures of frames, keys and what they lead to, and the loop over a fake terminal.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
 mod frames;
 mod keys;
@@ -17,6 +18,7 @@ use ccells_holder::emulator::Emulator;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 
 use super::model::Model;
 use super::msg::Msg;
@@ -140,8 +142,7 @@ struct Stage {
 
 impl Stage {
     fn new(columns: u16, rows: u16) -> Self {
-        let model =
-            Model::new((columns, rows), Leader::default(), Theme::default(), OnQuit::PauseAll, NOW);
+        let model = Model::new((columns, rows), Leader::default(), Theme::default(), OnQuit::PauseAll, NOW);
         Self { model, panes: FakePanes::default() }
     }
 
@@ -184,10 +185,24 @@ impl Stage {
 
     /// The frame as text.
     fn frame(&self) -> String {
+        self.terminal().backend().to_string()
+    }
+
+    /// The frame as cells.
+    fn buffer(&self) -> Buffer {
+        self.terminal().backend().buffer().clone()
+    }
+
+    fn terminal(&self) -> Terminal<TestBackend> {
         let (columns, rows) = self.model.size;
-        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
-        terminal.draw(|frame| view::draw(frame, &self.model, &self.panes)).expect("memory asks the system nothing");
-        terminal.backend().to_string()
+        let mut terminal =
+            Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
+        terminal
+            .draw(|frame| {
+                view::draw(frame, &self.model, &self.panes);
+            })
+            .expect("memory asks the system nothing");
+        terminal
     }
 
     /// Feeds a pane at the size it has on the screen.

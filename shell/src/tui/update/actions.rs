@@ -88,12 +88,11 @@ pub(super) fn enter_input(model: &mut Model, wishes: &mut Vec<Wish>) {
         CardState::Lost => Some(format!("the container of `{name}` is gone; r makes another")),
         CardState::Removing => Some(format!("`{name}` is being removed")),
     };
-    match why {
-        Some(why) => model.toast(Level::Info, &why),
-        None => {
-            model.mode = Mode::Input;
-            scroll(model, ScrollBy::Bottom, wishes);
-        }
+    if let Some(why) = why {
+        model.toast(Level::Info, &why);
+    } else {
+        model.mode = Mode::Input;
+        scroll(model, ScrollBy::Bottom, wishes);
     }
 }
 

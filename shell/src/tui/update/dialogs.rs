@@ -1,4 +1,8 @@
 //! What the keys do while a dialog has them.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys are the terminal library's; those we do not bind do nothing"
+)]
 
 use ccells_core::effect::Level;
 use ccells_core::event::Ask;

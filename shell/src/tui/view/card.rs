@@ -61,7 +61,8 @@ fn headline(model: &Model, card: &Card, columns: u16) -> Vec<Line<'static>> {
         CardState::Stopped => stopped(card),
         CardState::Lost => "Its container is gone. Its branch and its worktree are not.".to_owned(),
         CardState::Unknown if super::pane::is_engine_down(model) => {
-            "The engine does not answer, so nobody knows how it fares. Nothing is deleted meanwhile.".to_owned()
+            "The engine does not answer, so nobody knows how it fares. Nothing is deleted meanwhile."
+                .to_owned()
         }
         CardState::Unknown => "The engine was not heard yet.".to_owned(),
         CardState::Removing => "It is being taken away.".to_owned(),

@@ -13,7 +13,9 @@ use crate::tui::dialog::discard::{DiscardDialog, Stage};
 use crate::tui::dialog::new::{Field, NewDialog};
 use crate::tui::dialog::quit::{Choice, QuitDialog};
 use crate::tui::dialog::recovery::{RecoveryDialog, Row};
+use crate::tui::editor::Editor;
 use crate::tui::model::Model;
+use crate::tui::theme::Theme;
 
 /// Columns of a dialog's content.
 const COLUMNS: u16 = 72;
@@ -33,9 +35,11 @@ pub(super) fn draw_new(model: &Model, dialog: &NewDialog, area: Rect, buffer: &m
         .as_ref()
         .map(|text| super::paragraph(&format!("✗ {}", clip::safe(text)), columns, theme.error()))
         .unwrap_or_default();
-    let error_rows = u16::try_from(error.len()).unwrap_or(u16::MAX).min(3);
-    // The question, four fields, the button.
-    let fixed = 6 + error_rows;
+    let error_rows = u16::try_from(error.len()).unwrap_or(u16::MAX).min(2);
+    // The question, four fields, the button. Where there is little room an error takes the place of the question.
+    let is_tight = area.height < 12;
+    let question = u16::from(!is_tight || error.is_empty());
+    let fixed = 5 + question + error_rows;
     let spare = area.height.saturating_sub(fixed + 2);
     let (prompt_rows, gap) = if spare >= PROMPT_ROWS + 2 { (PROMPT_ROWS, 1) } else { (spare.max(1), 0) };
     let inner =
@@ -46,7 +50,7 @@ pub(super) fn draw_new(model: &Model, dialog: &NewDialog, area: Rect, buffer: &m
         top += rows;
         here
     };
-    super::draw_lines(&[Line::styled("What shall the agent do?", theme.strong())], row(1), buffer);
+    super::draw_lines(&[Line::styled("What shall the agent do?", theme.strong())], row(question), buffer);
     let mut cursor = draw_prompt(model, dialog, row(prompt_rows), buffer);
     row(gap);
     for (field, label, otherwise) in [
@@ -124,9 +128,8 @@ fn draw_button(model: &Model, dialog: &NewDialog, area: Rect, buffer: &mut Buffe
 
 /// A position in `area`, as near as it has one.
 fn at(area: Rect, column: usize, row: usize) -> Position {
-    let within = |place: usize, length: u16| {
-        u16::try_from(place).unwrap_or(u16::MAX).min(length.saturating_sub(1))
-    };
+    let within =
+        |place: usize, length: u16| u16::try_from(place).unwrap_or(u16::MAX).min(length.saturating_sub(1));
     Position::new(area.x + within(column, area.width), area.y + within(row, area.height))
 }
 
@@ -143,6 +146,7 @@ pub(super) fn draw_discard(
     let mut lines = Vec::new();
     let mut say = |text: &str, style| lines.extend(super::paragraph(text, columns, style));
     let mut input = None;
+    let mut tail = Vec::new();
     let hints: &[_] = match &dialog.stage {
         Stage::Ask if dialog.is_creating => {
             say("It is still being made. Taking it back undoes what was done so far.", theme.text());
@@ -150,11 +154,11 @@ pub(super) fn draw_discard(
         }
         Stage::Ask => {
             say("Its container and its worktree go away.", theme.text());
-            say("Work that exists nowhere else is looked for first: you are asked again before any of it goes.", theme.faint());
+            say("Before work goes that exists nowhere else, you are asked again.", theme.faint());
             let mark = if dialog.keep_branch { "x" } else { " " };
             say("", theme.text());
-            say(&format!("[{mark}] keep its branch in any case"), theme.text());
-            &[("y", "discard"), ("b", "keep the branch"), ("Esc", "leave it")]
+            say(&format!("[{mark}] b: keep its branch in any case"), theme.text());
+            &[("y", "discard"), ("Esc", "leave it")]
         }
         Stage::Trying(_) => {
             say("Looking for work that would be lost …", theme.text());
@@ -167,40 +171,46 @@ pub(super) fn draw_discard(
         Stage::Confirm { work, typed } => {
             say("It holds work that exists nowhere else:", theme.strong());
             for line in work_lines(work) {
-                say(&format!("  {line}"), theme.text());
+                say(&format!("· {line}"), theme.text());
             }
             say("", theme.text());
-            say(&format!("To discard it all the same, type its name: {name}"), theme.error());
+            tail.push(Line::from(vec![
+                Span::raw("Its name, to discard it: "),
+                Span::styled(name.clone(), theme.error()),
+            ]));
+            tail.push(Line::default());
             input = Some(typed);
             &[("Enter", "discard for good"), ("Esc", "leave it")]
         }
     };
     let title = format!("Discard {name}");
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2 + u16::from(input.is_some()));
-    let inner = super::draw_box(&clip::clip(&title, usize::from(columns)), (columns, height), theme, area, buffer);
-    // Input and keys stay in sight, however much would be lost.
-    let tail = 1 + u16::from(input.is_some());
-    let room = usize::from(inner.height.saturating_sub(tail));
-    if lines.len() > room {
-        let ask = lines.pop().filter(|_| input.is_some());
-        lines.truncate(room.saturating_sub(2));
-        lines.push(Line::styled("  …", theme.faint()));
-        lines.extend(ask);
+    if input.is_none() {
+        lines.push(Line::default());
     }
-    super::draw_lines(&lines, Rect { height: inner.height.saturating_sub(tail), ..inner }, buffer);
-    let bottom = |above: u16| Rect {
-        y: inner.bottom().saturating_sub(1 + above),
-        height: inner.height.min(1),
-        ..inner
-    };
-    super::draw_lines(&[keys::hints(hints, inner.width, theme)], bottom(0), buffer);
-    input.map(|typed| {
-        let row = Rect { x: inner.x + 2, width: inner.width.saturating_sub(2), ..bottom(1) };
-        super::draw_text("> ", theme.key(), Rect { x: inner.x, ..row }, buffer);
-        let (lines, (line, column)) = typed.visual(usize::from(row.width));
-        super::draw_lines(&[Line::raw(lines.get(line).map_or("", String::as_str))], row, buffer);
-        at(row, column, 0)
-    })
+    tail.push(keys::hints(hints, columns, theme));
+    let height = u16::try_from(lines.len() + tail.len()).unwrap_or(u16::MAX);
+    let inner =
+        super::draw_box(&clip::clip(&title, usize::from(columns)), (columns, height), theme, area, buffer);
+    // The question, the input and the keys stay in sight, however much would be lost.
+    let room = usize::from(inner.height).saturating_sub(tail.len());
+    if lines.len() > room {
+        lines.truncate(room.saturating_sub(1));
+        lines.push(Line::styled("…", theme.faint()));
+    }
+    lines.truncate(room);
+    lines.extend(tail);
+    super::draw_lines(&lines, inner, buffer);
+    input.map(|typed| draw_typed(typed, inner, theme, buffer))
+}
+
+/// The line that is typed into, above the keys at the bottom of `inner`. Gives the cursor's place.
+fn draw_typed(typed: &Editor, inner: Rect, theme: Theme, buffer: &mut Buffer) -> Position {
+    let y = inner.bottom().saturating_sub(2).max(inner.y);
+    let row = Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(2), height: inner.height.min(1) };
+    super::draw_text("> ", theme.key(), Rect { x: inner.x, ..row }, buffer);
+    let (lines, (line, column)) = typed.visual(usize::from(row.width));
+    super::draw_lines(&[Line::raw(lines.get(line).map_or("", String::as_str))], row, buffer);
+    at(row, column, 0)
 }
 
 /// What would be lost, one line a kind.
@@ -223,7 +233,8 @@ fn work_lines(work: &WorkReport) -> Vec<String> {
         let count = clip::counted(work.untracked.len(), "new file", "new files");
         lines.push(format!("{count}: {}", named(&work.untracked)));
     }
-    lines.extend(work.unknown.as_ref().map(|why| format!("what could not be looked at: {}", clip::safe(why))));
+    lines
+        .extend(work.unknown.as_ref().map(|why| format!("what could not be looked at: {}", clip::safe(why))));
     lines
 }
 
@@ -240,7 +251,7 @@ pub(super) fn draw_quit(model: &Model, dialog: QuitDialog, area: Rect, buffer: &
     let mut lines = vec![Line::raw(agents), Line::default()];
     for choice in Choice::ALL {
         let (key, word, what) = match choice {
-            Choice::PauseAll => ("p", "pause all", "they freeze; the next start lets them go on"),
+            Choice::PauseAll => ("p", "pause all", "frozen until the next start"),
             Choice::KeepRunning => ("k", "keep running", "they work on without ccells"),
             Choice::Cancel => ("Esc", "cancel", "stay here"),
         };
@@ -250,24 +261,27 @@ pub(super) fn draw_quit(model: &Model, dialog: QuitDialog, area: Rect, buffer: &
             Span::raw(mark),
             Span::styled(format!("{key:<4}"), theme.key()),
             Span::styled(format!("{word:<14}"), style),
-            Span::styled(clip::clip(what, usize::from(columns).saturating_sub(20)), theme.faint()),
+            Span::styled(
+                if clip::width(what) + 20 > usize::from(columns) { "" } else { what },
+                theme.faint(),
+            ),
         ]));
     }
     lines.push(Line::default());
-    lines.push(keys::hints(&[("q", "or"), ("Enter", "as marked"), ("↑ ↓", "choose")], columns, theme));
+    lines.push(keys::hints(&[("q", "or Enter: as marked"), ("↑ ↓", "choose")], columns, theme));
     draw_dialog("Quit ccells", &lines, columns, model, area, buffer);
 }
 
 /// Draws the dialog about what the start found.
 pub(super) fn draw_recovery(model: &Model, dialog: &RecoveryDialog, area: Rect, buffer: &mut Buffer) {
     let theme = model.theme;
-    let columns = 84.min(area.width.saturating_sub(4));
+    let columns = 94.min(area.width.saturating_sub(4));
     let previous = model.snapshot.as_deref().map(|snapshot| &snapshot.previous);
     let intro = match previous {
         Some(Previous::Crashed(beat)) => {
             format!("The run before (pid {}) did not end in good order. This is what it left:", beat.pid)
         }
-        Some(Previous::Clean) | None => "This is what was found:".to_owned(),
+        Some(Previous::Clean) | None => "These are not as the run before left them:".to_owned(),
     };
     let mut lines = super::paragraph(&intro, columns, theme.text());
     lines.push(Line::default());
@@ -284,7 +298,8 @@ pub(super) fn draw_recovery(model: &Model, dialog: &RecoveryDialog, area: Rect, 
     }
     let hints = [("← →", "choose"), ("Enter", "do it"), ("Esc", "leave all as it is")];
     lines.push(keys::hints(&hints, columns, theme));
-    draw_dialog("Recovered", &lines, columns, model, area, buffer);
+    let title = format!("What was found ({} of {})", dialog.at + 1, dialog.rows.len());
+    draw_dialog(&title, &lines, columns, model, area, buffer);
 }
 
 fn recovery_row(
@@ -298,7 +313,7 @@ fn recovery_row(
     let mark = if is_chosen { "▸ " } else { "  " };
     let style = if is_chosen { theme.chosen() } else { theme.text() };
     let choice = Span::styled(format!("‹ {} ›", row.choice.word(row.verdict)), style);
-    let name_columns = if is_narrow { usize::from(columns).saturating_sub(22) } else { 22 };
+    let name_columns = if is_narrow { usize::from(columns).saturating_sub(22) } else { 18 };
     let name = clip::clip(&row.name, name_columns);
     let padding = " ".repeat(name_columns - clip::width(&name) + 1);
     let what = row.verdict.as_str();
@@ -309,7 +324,7 @@ fn recovery_row(
             Line::styled(format!("  {second}"), theme.faint()),
         ];
     }
-    let what_columns = usize::from(columns).saturating_sub(2 + 23 + 19);
+    let what_columns = usize::from(columns).saturating_sub(2 + 19 + 19);
     let what = clip::clip(what, what_columns);
     let gap = " ".repeat(what_columns - clip::width(&what) + 1);
     vec![Line::from(vec![
@@ -322,7 +337,14 @@ fn recovery_row(
     ])]
 }
 
-fn draw_dialog(title: &str, lines: &[Line<'_>], columns: u16, model: &Model, area: Rect, buffer: &mut Buffer) {
+fn draw_dialog(
+    title: &str,
+    lines: &[Line<'_>],
+    columns: u16,
+    model: &Model,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let inner = super::draw_box(title, (columns, height), model.theme, area, buffer);
     // The last line names the keys: it stays, whatever has to go.

@@ -10,9 +10,9 @@ use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
 /// Columns of one column of the page.
-const COLUMNS: u16 = 44;
+const COLUMNS: u16 = 40;
 /// Columns of the names of keys.
-const KEY_COLUMNS: usize = 16;
+const KEY_COLUMNS: usize = 12;
 
 /// Draws the page, with `scroll` lines above it.
 pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) {
@@ -20,7 +20,7 @@ pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) 
     let is_wide = area.width >= 2 * COLUMNS + 6;
     let (left, right) = (column(&GROUPS[..2], model), column(&GROUPS[2..], model));
     let columns = if is_wide { 2 * COLUMNS + 2 } else { COLUMNS };
-    let rows = if is_wide { left.len().max(right.len()) } else { left.len() + right.len() };
+    let rows = if is_wide { left.len().max(right.len()) } else { left.len() + 1 + right.len() };
     let height = u16::try_from(rows + 2).unwrap_or(u16::MAX);
     let inner = super::draw_box("Keys", (columns, height), theme, area, buffer);
     let page = Rect { height: inner.height.saturating_sub(1), ..inner };
@@ -33,10 +33,13 @@ pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) 
         let width = page.right().saturating_sub(x);
         super::draw_lines(&shown(right), Rect { x, width, ..page }, buffer);
     } else {
-        super::draw_lines(&shown([left, right].concat()), page, buffer);
+        super::draw_lines(&shown([left, vec![Line::default()], right].concat()), page, buffer);
     }
-    let hints: &[_] =
-        if hidden > 0 { &[("↓ ↑", "scroll"), ("any other key", "close")] } else { &[("any key", "close")] };
+    let hints: &[_] = if hidden > 0 {
+        &[("↓ ↑", "scroll"), ("any other key", "closes")]
+    } else {
+        &[("any key", "closes")]
+    };
     let last = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
     super::draw_lines(&[keys::hints(hints, last.width, theme)], last, buffer);
 }

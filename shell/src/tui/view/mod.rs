@@ -10,6 +10,7 @@ mod shutdown;
 mod status;
 mod toasts;
 
+use alacritty_terminal::vte::ansi::CursorShape;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -25,12 +26,13 @@ use super::theme::Theme;
 /// The smallest screen on which anything can be shown, in columns and rows.
 const SMALLEST: (u16, u16) = (20, 4);
 
-/// Draws one frame.
-pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, panes: &dyn Panes) {
+/// Draws one frame, and tells how its cursor is to look.
+pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, panes: &dyn Panes) -> CursorShape {
     let area = frame.area();
     let buffer = frame.buffer_mut();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        return draw_text("too small", model.theme.error(), area, buffer);
+        draw_text("too small", model.theme.error(), area, buffer);
+        return CursorShape::Hidden;
     }
     status::draw_banners(model, buffer);
     let in_pane = if model.order.is_empty() {
@@ -40,11 +42,15 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, panes: &dyn Panes) {
         pane::draw_page(model, panes, buffer)
     };
     status::draw_status(model, buffer);
-    let in_dialog = draw_above(model, area, buffer);
+    let in_dialog = draw_above(model, area, buffer).map(|position| (position, CursorShape::Beam));
     toasts::draw(model, buffer);
     let types = model.mode == Mode::Input && model.dialog.is_none() && !model.is_shutting_down();
-    if let Some(position) = in_dialog.or(in_pane.filter(|_| types)) {
-        frame.set_cursor_position(position);
+    match in_dialog.or(in_pane.filter(|_| types)) {
+        Some((position, shape)) => {
+            frame.set_cursor_position(position);
+            shape
+        }
+        None => CursorShape::Hidden,
     }
 }
 
@@ -78,12 +84,8 @@ fn draw_box(title: &str, (columns, rows): (u16, u16), theme: Theme, area: Rect, 
     // One column of air left and right of the content.
     let width = columns.saturating_add(4).min(area.width);
     let height = rows.saturating_add(2).min(area.height);
-    let outer = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
+    let outer =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     Clear.render(outer, buffer);
     let block = Block::bordered()
         .border_type(BorderType::Rounded)

@@ -1,6 +1,7 @@
 //! The panes of the page: a header that tells how the workstream fares, and below it the agent's own screen, or a card
 //! where there is none.
 
+use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
 use ccells_core::snapshot::{Card, CardState, EngineState};
 use ratatui::buffer::Buffer;
@@ -20,7 +21,11 @@ use crate::tui::{PaneScreen, Panes};
 const NAME_COLUMNS: usize = 12;
 
 /// Draws the page, and tells where the cursor of the focused agent is.
-pub(super) fn draw_page(model: &Model, panes: &dyn Panes, buffer: &mut Buffer) -> Option<Position> {
+pub(super) fn draw_page(
+    model: &Model,
+    panes: &dyn Panes,
+    buffer: &mut Buffer,
+) -> Option<(Position, CursorShape)> {
     let page = model.page();
     let mut cursor = None;
     for pane in &page.panes {
@@ -29,7 +34,7 @@ pub(super) fn draw_page(model: &Model, panes: &dyn Panes, buffer: &mut Buffer) -
         let painted = draw_content(model, card, panes, pane.content, buffer);
         draw_header(model, card, pane, painted, buffer);
         if is_focused {
-            cursor = painted.and_then(|painted| painted.cursor);
+            cursor = painted.and_then(|painted| Some((painted.cursor?, painted.shape)));
         }
     }
     draw_gutters(model, &page.panes, buffer);
@@ -46,7 +51,9 @@ fn draw_content(
 ) -> Option<Painted> {
     let (may_show, is_faint) = match card.state {
         CardState::Running => (true, false),
-        CardState::Paused | CardState::Stopped | CardState::Unknown => (true, true),
+        // A session does not need the engine: what it shows is live.
+        CardState::Unknown => (true, !card.is_attached),
+        CardState::Paused | CardState::Stopped => (true, true),
         CardState::Creating | CardState::Failed | CardState::Lost | CardState::Removing => (false, true),
     };
     let mut painted = None;
@@ -71,7 +78,8 @@ fn bar(model: &Model, card: &Card) -> Option<(String, Style)> {
     match card.state {
         CardState::Paused => Some(("PAUSED   r lets it go on".to_owned(), theme.warning_bar())),
         CardState::Stopped => plain("STOPPED   r starts it again, d discards it"),
-        CardState::Unknown => plain("the engine does not answer; this is the last that was seen"),
+        CardState::Unknown if card.is_attached => None,
+        CardState::Unknown => plain("as last seen; the engine does not answer"),
         CardState::Running => match &card.agent {
             Some(AgentReport { life: AgentLife::Exited(exit), .. }) => {
                 let style = if exit.is_success() { theme.bar() } else { theme.error_bar() };
@@ -150,7 +158,9 @@ fn left_side(
     left -= clip::width(&name);
     let is_strong = is_focused || model.attention(card).is_some();
     spans.push(Span::styled(format!("{name} "), if is_strong { theme.strong() } else { theme.text() }));
-    if left > NAME_COLUMNS {
+    // Half a branch name tells little: it is shown whole, or where much of it is.
+    let is_news = card.branch != card.name;
+    if is_news && (left > clip::width(&branch) || left > 2 * NAME_COLUMNS) {
         spans.push(Span::styled(format!("{} ", clip::clip(&branch, left - 1)), theme.faint()));
     }
     spans
@@ -161,7 +171,8 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
     let theme = model.theme;
     let mut spans = Vec::new();
     if let Some(painted) = painted.filter(|painted| painted.scrolled > 0) {
-        spans.push(Span::styled(format!(" ↑ {}/{} ", painted.scrolled, painted.history), theme.warning_bar()));
+        spans
+            .push(Span::styled(format!(" ↑ {}/{} ", painted.scrolled, painted.history), theme.warning_bar()));
     }
     let is_told_below = matches!(card.state, CardState::Creating | CardState::Removing);
     if let Some(progress) = card.progress.filter(|_| !is_told_below) {

@@ -22,7 +22,7 @@ pub(super) fn draw(model: &Model, ending: &ShutdownState, area: Rect, buffer: &m
     let seconds = clip::duration(model.now.since(ending.since));
     let title = format!("Ending ({seconds})");
     let inner = super::draw_box(&title, (columns, count.max(1).saturating_add(2)), theme, area, buffer);
-    let room = usize::from(inner.height.saturating_sub(2)).max(1);
+    let room = usize::from(inner.height.saturating_sub(1)).max(1);
     let mut lines: Vec<Line<'_>> = Vec::new();
     for (id, outcome) in ending.outcomes.iter().take(room) {
         let name = model.card(id).map_or_else(|| id.short().to_owned(), |card| clip::safe(&card.name));
@@ -49,9 +49,9 @@ pub(super) fn draw(model: &Model, ending: &ShutdownState, area: Rect, buffer: &m
         let hidden = ending.outcomes.len() - room + 1;
         lines.push(Line::styled(format!("and {hidden} more"), theme.faint()));
     }
-    if inner.height > 2 {
+    if usize::from(inner.height) > lines.len() + 1 {
         lines.push(Line::default());
     }
-    lines.push(keys::hints(&[("Ctrl+C", "end now; what is not paused works on")], inner.width, theme));
+    lines.push(keys::hints(&[("Ctrl+C", "end now, as it is")], inner.width, theme));
     super::draw_lines(&lines, inner, buffer);
 }

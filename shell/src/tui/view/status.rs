@@ -12,6 +12,9 @@ use crate::tui::dialog::Dialog;
 use crate::tui::model::{Mode, Model};
 use crate::tui::theme;
 
+/// From here on the line at the bottom has room for the counts beside a long reason.
+const WIDE_COLUMNS: usize = 70;
+
 /// Draws the lines at the top.
 pub(super) fn draw_banners(model: &Model, buffer: &mut Buffer) {
     let Some(snapshot) = model.snapshot.as_deref() else { return };
@@ -88,7 +91,7 @@ fn left_parts(model: &Model) -> Vec<Vec<Span<'static>>> {
         parts.push(counts);
     }
     let waiting = model.cards().filter(|card| model.attention(card).is_some()).count();
-    if waiting > 0 {
+    if waiting > 0 && model.dialog.is_none() && !model.is_shutting_down() {
         let word = if waiting == 1 { "waits" } else { "wait" };
         parts.push(vec![
             Span::raw("  "),
@@ -139,25 +142,29 @@ fn right_side(model: &Model, room: usize) -> Vec<Span<'static>> {
     if !model.is_mouse_on {
         spans.push(Span::styled("  mouse off", theme.faint()));
     }
+    let has_help = model.mode == Mode::Navigate && model.dialog.is_none() && !model.is_shutting_down();
+    let help = [Span::raw("  "), Span::styled("?", theme.key()), Span::raw(" help")];
+    let mut left = room.saturating_sub(super::spans_width(&spans) + 1);
     if let Some((text, style)) = engine(model) {
-        // The mode at the left, a blank and a few counts stay readable beside a long reason.
-        let text = clip::clip(&text, (room * 3 / 4).saturating_sub(super::spans_width(&spans)));
+        // The counts at the left stay readable beside a long reason, where the screen is wide enough for both.
+        let most = if room > WIDE_COLUMNS { left * 3 / 4 } else { left };
+        let text = clip::clip(&text, most.saturating_sub(2));
         spans.push(Span::raw("  "));
         spans.push(Span::styled(text, style));
+        left = room.saturating_sub(super::spans_width(&spans) + 1);
     }
-    if model.mode == Mode::Navigate && model.dialog.is_none() {
-        spans.push(Span::raw("  "));
-        spans.push(Span::styled("?", theme.key()));
-        spans.push(Span::raw(" help "));
-    } else {
-        spans.push(Span::raw(" "));
+    if has_help && left >= super::spans_width(&help) {
+        spans.extend(help);
     }
+    spans.push(Span::raw(" "));
     spans
 }
 
 fn engine(model: &Model) -> Option<(String, Style)> {
     let theme = model.theme;
-    let Some(snapshot) = model.snapshot.as_deref() else { return Some(("starting".to_owned(), theme.faint())) };
+    let Some(snapshot) = model.snapshot.as_deref() else {
+        return Some(("starting".to_owned(), theme.faint()));
+    };
     match &snapshot.engine {
         EngineState::Up => None,
         EngineState::Unknown => Some(("engine: not heard yet".to_owned(), theme.faint())),

@@ -63,6 +63,15 @@ pub(crate) fn difference(a: &mut Emulator, b: &mut Emulator) -> Option<String> {
     })
 }
 
+/// The text of every row on the screen.
+pub(crate) fn rows(emulator: &Emulator) -> Vec<String> {
+    let grid = emulator.term().grid();
+    let lines = 0..=grid.bottommost_line().0;
+    let text =
+        |line| grid[Line(line)].into_iter().map(|cell| cell.c).collect::<String>().trim_end().to_owned();
+    lines.map(text).collect()
+}
+
 /// Something a program may send.
 pub(crate) fn piece() -> impl Strategy<Value = Vec<u8>> {
     let number =

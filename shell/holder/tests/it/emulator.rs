@@ -1,15 +1,12 @@
 //! What a terminal promises: its state depends on the bytes alone, a snapshot tells all of it, questions are
 //! answered in their order, and nothing a program sends breaks it or makes it grow without end.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod support;
 
 use ccells_core::agent::{AgentStatus, BlockedKind};
 use ccells_core::limits;
 use ccells_holder::emulator::Emulator;
 use proptest::prelude::*;
 
-use support::{difference, stream};
+use crate::support::{difference, rows, stream};
 
 const COLUMNS: u16 = 12;
 const ROWS: u16 = 6;
@@ -27,18 +24,6 @@ fn restored(other: &mut Emulator, piece: usize) -> Emulator {
         copy.restore(bytes);
     }
     copy
-}
-
-fn rows(emulator: &Emulator) -> Vec<String> {
-    let (_, rows) = emulator.size();
-    let term = emulator.term();
-    (0..i32::from(rows))
-        .map(|line| {
-            let row = &term.grid()[alacritty_terminal::index::Line(line)];
-            let text: String = row.into_iter().map(|cell| cell.c).collect();
-            text.trim_end().to_owned()
-        })
-        .collect()
 }
 
 proptest! {

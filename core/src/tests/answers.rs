@@ -1,0 +1,181 @@
+//! How the world answers: the event that belongs to each effect.
+
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use crate::container::Observed;
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::ids::{Commit, ContainerId};
+use crate::ports::{EngineError, GitError, WorkReport};
+use crate::time::Mono;
+
+/// How the world answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// It is done.
+    Well,
+    /// It did not happen.
+    Failed,
+    /// It never left.
+    Unreachable,
+    /// Nobody knows, and it did not happen.
+    Unknown,
+    /// Nobody knows, and it did happen.
+    Landed,
+    /// What it was about does not exist.
+    Absent,
+    /// Something is in the way.
+    Conflict,
+    /// An inspection finds work.
+    Work,
+}
+
+impl How {
+    fn text(self) -> Result<(), String> {
+        if self == Self::Well { Ok(()) } else { Err("no space left".to_string()) }
+    }
+
+    fn git(self) -> Result<(), GitError> {
+        match self {
+            Self::Well => Ok(()),
+            Self::Absent => Err(GitError::NoSuchRef { reference: "main".to_string() }),
+            Self::Conflict => Err(GitError::BranchExists { branch: "that".to_string() }),
+            Self::Failed | Self::Unreachable | Self::Unknown | Self::Landed | Self::Work => {
+                Err(GitError::Failed { what: "git failed".to_string() })
+            }
+        }
+    }
+
+    fn engine(self) -> Result<(), EngineError> {
+        let what = "the engine's words".to_string();
+        match self {
+            Self::Well => Ok(()),
+            Self::Unknown | Self::Landed => {
+                Err(EngineError::Unknown { reason: "a deadline passed".to_string() })
+            }
+            Self::Absent => Err(EngineError::NotFound { what }),
+            Self::Conflict => Err(EngineError::Conflict { what }),
+            Self::Unreachable => {
+                let (endpoint, reason) = ("the socket".to_string(), "refused".to_string());
+                Err(EngineError::Unreachable { endpoint, reason })
+            }
+            Self::Failed | Self::Work => Err(EngineError::Refused { status: 500, what }),
+        }
+    }
+
+    fn work(self) -> Result<WorkReport, GitError> {
+        let report = WorkReport { has_worktree: true, ..WorkReport::default() };
+        if self == Self::Work {
+            return Ok(WorkReport { modified: Vec::from(["src/login.rs".to_string()]), ..report });
+        }
+        self.git().map(|()| report)
+    }
+}
+
+/// What the world knows when it answers.
+pub(super) struct Known {
+    /// When it was asked.
+    pub(super) at: Mono,
+    /// The container that was made, where one was.
+    pub(super) made: Option<ContainerId>,
+    /// The containers there are.
+    pub(super) shown: Vec<Observed>,
+}
+
+/// The commit every base is.
+pub(super) fn base() -> Commit {
+    Commit::parse("00112233445566778899aabbccddeeff00112233").unwrap()
+}
+
+/// The event that answers `effect`.
+pub(super) fn event(effect: Effect, how: How, known: Known) -> Event {
+    match effect {
+        Effect::WriteIntent { workstream, attempt, .. } => {
+            Event::IntentWritten { workstream, attempt, outcome: how.text() }
+        }
+        Effect::ClearIntent { workstream, attempt } => {
+            Event::IntentCleared { workstream, attempt, outcome: how.text() }
+        }
+        Effect::TrackContainer { workstream, attempt, .. } => {
+            Event::ContainerTracked { workstream, attempt, outcome: how.text() }
+        }
+        Effect::UntrackContainer { workstream, attempt, .. } => {
+            Event::ContainerUntracked { workstream, attempt, outcome: how.text() }
+        }
+        Effect::SaveState { generation, .. } => Event::StateSaved { generation, outcome: how.text() },
+        Effect::WatchEngine { .. } => Event::EngineLost { reason: "the stream ended".to_string() },
+        Effect::OpenSession { workstream, attempt, .. } if how == How::Well => {
+            Event::SessionOpened { workstream, attempt }
+        }
+        Effect::OpenSession { workstream, attempt, .. } => {
+            Event::SessionEnded { workstream, attempt, reason: "broken pipe".to_string() }
+        }
+        Effect::RestartAgent { workstream, attempt, .. } => {
+            Event::AgentRestarted { workstream, attempt, outcome: how.text() }
+        }
+        Effect::CreateContainer { .. } | Effect::ListContainers { .. } => engine_event(effect, how, known),
+        effect => git_event(effect, how).unwrap_or_else(|effect| engine_event(effect, how, known)),
+    }
+}
+
+fn git_event(effect: Effect, how: How) -> Result<Event, Effect> {
+    Ok(match effect {
+        Effect::ResolveBase { workstream, attempt, .. } => {
+            Event::BaseResolved { workstream, attempt, outcome: how.git().map(|()| base()) }
+        }
+        Effect::PinBase { workstream, attempt, .. } => {
+            Event::BasePinned { workstream, attempt, outcome: how.git() }
+        }
+        Effect::AddWorktree { workstream, attempt, .. } => {
+            Event::WorktreeAdded { workstream, attempt, outcome: how.git() }
+        }
+        Effect::BuildHome { workstream, attempt, .. } => {
+            Event::HomeBuilt { workstream, attempt, outcome: how.git() }
+        }
+        Effect::InspectWork { workstream, attempt, .. } => {
+            Event::WorkInspected { workstream, attempt, outcome: how.work() }
+        }
+        Effect::SnapshotWork { workstream, attempt, .. } => {
+            Event::WorkSnapshotted { workstream, attempt, outcome: how.git().map(|()| None) }
+        }
+        Effect::RemoveWorktree { workstream, attempt, .. } => {
+            Event::WorktreeRemoved { workstream, attempt, outcome: how.git() }
+        }
+        Effect::RetireHome { workstream, attempt, .. } => {
+            Event::HomeRetired { workstream, attempt, outcome: how.git() }
+        }
+        effect => return Err(effect),
+    })
+}
+
+fn engine_event(effect: Effect, how: How, known: Known) -> Event {
+    match effect {
+        Effect::CreateContainer { workstream, attempt, .. } => {
+            let outcome = how.engine().map(|()| known.made.expect("it was made"));
+            Event::ContainerCreated { workstream, attempt, outcome }
+        }
+        Effect::UploadHolder { workstream, attempt, .. } => {
+            Event::HolderUploaded { workstream, attempt, outcome: how.engine() }
+        }
+        Effect::StartContainer { workstream, attempt, .. } => {
+            Event::ContainerStarted { workstream, attempt, outcome: how.engine() }
+        }
+        Effect::PauseContainer { workstream, attempt, .. } => {
+            Event::ContainerPaused { workstream, attempt, outcome: how.engine() }
+        }
+        Effect::UnpauseContainer { workstream, attempt, .. } => {
+            Event::ContainerUnpaused { workstream, attempt, outcome: how.engine() }
+        }
+        Effect::StopContainer { workstream, attempt, .. } => {
+            Event::ContainerStopped { workstream, attempt, outcome: how.engine() }
+        }
+        Effect::RemoveContainer { workstream, attempt, .. } => {
+            Event::ContainerRemoved { workstream, attempt, outcome: how.engine() }
+        }
+        Effect::ListContainers { .. } => {
+            Event::ContainersListed { requested_at: known.at, outcome: how.engine().map(|()| known.shown) }
+        }
+        effect => unreachable!("the machine does not wait for {effect:?}"),
+    }
+}

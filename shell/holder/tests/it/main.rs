@@ -1,0 +1,7 @@
+//! The promises of the terminal and of the holder, tested from outside.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod client;
+mod emulator;
+mod holder;
+mod support;

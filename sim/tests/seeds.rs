@@ -1,0 +1,46 @@
+//! Worlds that every test run visits: some that must go well, each twice alike, and each planted fault until it is found.
+
+use ccells_sim::campaign;
+use ccells_sim::canary::{self, Planted};
+use ccells_sim::choice::Choices;
+
+/// Worlds that must go well. `cargo sim` visits many more, and fresh ones.
+const WORLDS: u64 = 60;
+/// Worlds that are visited a second time, from their recorded choices.
+const TWICE: u64 = 12;
+
+#[test]
+fn nothing_is_lost_in_any_of_some_worlds() {
+    let mut steps = 0;
+    for seed in 1..=WORLDS {
+        let report = campaign::run(Choices::seeded(seed), Planted::Nothing, false);
+        if let Some(violation) = report.violation {
+            let (invariant, text) = (violation.invariant, violation.text);
+            panic!("{invariant}: {text}; replay it with: cargo sim --replay {seed} --trace");
+        }
+        steps += report.fingerprint.1;
+    }
+    assert!(steps > WORLDS * 1_000, "{steps} steps in {WORLDS} worlds are no weather");
+}
+
+#[test]
+fn a_world_goes_the_same_way_again() {
+    for seed in 1..=TWICE {
+        let first = campaign::run(Choices::seeded(seed), Planted::Nothing, true);
+        let again = campaign::run(Choices::replayed(first.recording.clone()), Planted::Nothing, true);
+        assert_eq!(first.fingerprint, again.fingerprint, "seed {seed}");
+        assert!(first.lines == again.lines, "seed {seed}: one fingerprint, two traces");
+    }
+}
+
+#[test]
+fn every_planted_fault_is_found() {
+    let mut missed = Vec::new();
+    for plant in canary::all() {
+        let is_found = |seed| campaign::run(Choices::seeded(seed), plant.planted, false).violation.is_some();
+        if !(1..=plant.within).any(is_found) {
+            missed.push(plant.planted.name());
+        }
+    }
+    assert!(missed.is_empty(), "not found within their limits: {missed:?}");
+}

@@ -1,0 +1,220 @@
+//! The command line: one workstream's whole life by verbs, the exit codes, and what `--json` prints.
+
+use serde_json::{Value, json};
+
+use crate::harness::{SOON, Stage, assert_whole, count, eventually, git, wait_for_ticks};
+
+fn logs_until(stage: &Stage, name: &str, wanted: &str) -> String {
+    eventually(&format!("{name} shows {wanted:?}"), SOON, || {
+        let said = stage.run(&["logs", name]).expect(0);
+        said.out.contains(wanted).then_some(said.out)
+    })
+}
+
+#[test]
+fn a_workstream_lives_its_whole_life_by_verbs() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("login");
+    assert_eq!(
+        (&card["name"], &card["state"], &card["container_state"]),
+        (&json!("login"), &json!("running"), &json!("running"))
+    );
+    let worktree = std::path::Path::new(card["worktree"].as_str().unwrap());
+    assert!(worktree.join("code").exists());
+    assert_eq!(git(worktree, &["rev-parse", "--abbrev-ref", "HEAD"]), card["branch"].as_str().unwrap());
+
+    wait_for_ticks(&card, 3);
+    let seen = assert_whole(&logs_until(&stage, "login", "tick 3 end"));
+    assert!(seen >= 3);
+    stage.run(&["send", "login", "good", "morning"]).expect(0);
+    logs_until(&stage, "login", "heard: good morning");
+
+    stage.run(&["pause", "login"]).expect(0);
+    let frozen = count(&stage.wait_for_state("login", "paused"));
+    stage.run(&["send", "login", "hello"]).expect(4);
+    assert_eq!(count(&card), frozen, "a frozen agent counts on");
+    stage.run(&["resume", "login"]).expect(0);
+    wait_for_ticks(&card, 2);
+
+    stage.run(&["stop", "login"]).expect(0);
+    assert_eq!(stage.card("login").unwrap()["state"], "stopped");
+    stage.run(&["restart", "login"]).expect(0);
+    eventually("the agent starts again", SOON, || (count(&card).starts == 2).then_some(()));
+    assert_eq!(stage.card("login").unwrap()["state"], "running");
+}
+
+#[test]
+fn what_would_be_lost_is_named_kept_and_gone_only_by_force() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("precious");
+    let worktree = std::path::Path::new(card["worktree"].as_str().unwrap());
+    std::fs::write(worktree.join("code"), "2\n").unwrap();
+    std::fs::write(worktree.join("idea.txt"), "a good one\n").unwrap();
+    let refused = stage.run(&["rm", "precious"]).expect(4);
+    assert!(
+        refused.err.contains("modified: code") && refused.err.contains("untracked: idea.txt"),
+        "{refused:#?}"
+    );
+    assert!(refused.err.contains("--force"), "it does not say what to do: {refused:#?}");
+    assert_eq!(stage.card("precious").unwrap()["state"], "running", "a refusal changes nothing");
+    wait_for_ticks(&card, 1);
+
+    stage.run(&["rm", "--force", "precious"]).expect(0);
+    assert_eq!(stage.json(&["ls"]), json!([]));
+    assert!(stage.containers().is_empty());
+    assert!(!worktree.exists());
+    let trash = git(&stage.repo, &["for-each-ref", "--format=%(refname)", "refs/ccells/trash"]);
+    let trash = trash.lines().next().expect("what was forced away is in the trash");
+    assert_eq!(git(&stage.repo, &["show", &format!("{trash}:idea.txt")]), "a good one");
+    assert_eq!(git(&stage.repo, &["show", &format!("{trash}:code")]), "2");
+    assert_eq!(git(&stage.repo, &["branch", "--list", "--format=%(refname:short)"]), "main");
+    assert_eq!(git(&stage.repo, &["worktree", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn nothing_to_lose_needs_no_force_and_the_branch_can_stay() {
+    let Some(stage) = Stage::set() else { return };
+    let branch = |name: &str| stage.new_workstream(name)["branch"].as_str().unwrap().to_string();
+    let (plain, kept) = (branch("plain"), branch("kept"));
+    stage.run(&["rm", "plain"]).expect(0);
+    stage.run(&["rm", "--keep-branch", "kept"]).expect(0);
+    let left = git(&stage.repo, &["branch", "--list", "--format=%(refname:short)"]);
+    assert!(left.lines().any(|line| line == kept) && !left.lines().any(|line| line == plain), "{left}");
+    assert!(stage.containers().is_empty());
+}
+
+#[test]
+fn exit_codes_tell_usage_from_absence_from_conflict() {
+    let Some(stage) = Stage::set() else { return };
+    stage.run(&["new", "--no-such-flag"]).expect(2);
+    stage.run(&["pause"]).expect(2);
+    stage.run(&["new", "-n", "x", "--branch", "no..such"]).expect(2);
+    for verb in ["pause", "resume", "stop", "restart", "logs", "rm"] {
+        let said = stage.run(&[verb, "nobody"]).expect(3);
+        assert!(said.err.contains("nobody") && said.err.contains("ccells ls"), "{said:#?}");
+    }
+    stage.run(&["send", "nobody", "text"]).expect(3);
+
+    let first = stage.new_workstream("one");
+    let taken = first["branch"].as_str().unwrap();
+    let said = stage.run(&["new", "-n", "two", "--branch", taken]).expect(4);
+    assert!(said.err.contains(taken), "{said:#?}");
+    let said = stage.run(&["new", "-n", "two", "--base", "no-such-ref"]);
+    assert!(said.code == 3 || said.code == 2, "{said:#?}");
+    assert!(said.err.contains("no-such-ref"), "{said:#?}");
+    let said = stage.run(&["new", "-n", "two", "--image", "no-such-image-here:1"]).expect(1);
+    assert!(said.err.contains("no-such-image-here:1"), "{said:#?}");
+    // What failed is there for the user to try again or to discard.
+    for card in stage.json(&["ls"]).as_array().unwrap().iter().filter(|card| card["name"] != "one") {
+        assert_eq!(card["state"], "failed", "{card:#}");
+        assert!(card["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+        stage.run(&["rm", card["id"].as_str().unwrap()]).expect(0);
+    }
+    assert_eq!(stage.json(&["ls"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_id_may_be_cut_short_as_long_as_it_means_one() {
+    let Some(stage) = Stage::set() else { return };
+    let (first, second) = (stage.new_workstream("alpha"), stage.new_workstream("alphabet"));
+    let id = |card: &Value| card["id"].as_str().unwrap().to_string();
+    let (first, second) = (id(&first), id(&second));
+    let shared = first.chars().zip(second.chars()).take_while(|(a, b)| a == b).count();
+    let said = stage.run(&["pause", &first[..shared]]).expect(4);
+    assert!(said.err.contains("alphabet") && said.err.contains(&first), "{said:#?}");
+    stage.run(&["pause", &first[..=shared]]).expect(0);
+    assert_eq!(stage.card("alpha").unwrap()["state"], "paused", "an exact name is not a beginning");
+    assert_eq!(stage.card("alphabet").unwrap()["state"], "running");
+    let mixed = stage.run(&["pause", "--json", "nobody", "alphabet"]).expect(3);
+    let rows = mixed.json();
+    assert_eq!((&rows[0]["ok"], &rows[0]["code"], &rows[1]["ok"]), (&json!(false), &json!(3), &json!(true)));
+    assert_eq!(
+        stage.card("alphabet").unwrap()["state"],
+        "paused",
+        "one that is not there stops none of the others"
+    );
+}
+
+#[test]
+fn json_is_one_document_with_the_promised_keys() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.json(&["new", "-p", "Fix the login page, please", "--", "sh", "-c", "sleep 1000"]);
+    let repo = stage.repo.to_str().unwrap();
+    let listed = stage.json(&["ls", "--all"]);
+    for card in [&card, &listed[0]] {
+        for key in
+            ["id", "name", "branch", "state", "container_id", "container_state", "repo", "worktree", "prompt"]
+        {
+            assert!(card[key].is_string(), "{key}: {card:#}");
+        }
+        assert_eq!((&card["repo"], &card["prompt"]), (&json!(repo), &json!("Fix the login page, please")));
+    }
+    let name = card["name"].as_str().unwrap();
+    assert!(name.contains("login"), "a name is made from the prompt: {name}");
+    assert_eq!(stage.run(&["ls", "-q"]).expect(0).out.trim_end(), card["id"].as_str().unwrap());
+    assert!(stage.run(&["ls"]).expect(0).out.contains(name));
+    assert_eq!(stage.json(&["reconcile"])["findings"], json!([]));
+    assert_eq!(stage.json(&["doctor"])["ok"], true);
+    stage.json(&["pause", name]);
+    stage.json(&["resume", name]);
+    stage.json(&["stop", name]);
+    stage.json(&["rm", name, "--force"]);
+}
+
+#[test]
+fn a_subdirectory_and_another_worktree_are_the_same_repository() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("here");
+    let deep = stage.repo.join("a").join("b");
+    std::fs::create_dir_all(&deep).unwrap();
+    let listed = stage.json(&["-C", deep.to_str().unwrap(), "ls"]);
+    assert_eq!(listed[0]["id"], card["id"]);
+    let beside = stage.room().join("beside");
+    git(&stage.repo, &["worktree", "add", "--quiet", "--detach", beside.to_str().unwrap()]);
+    let listed = stage.json(&["-C", beside.to_str().unwrap(), "ls"]);
+    assert_eq!(listed[0]["id"], card["id"], "a worktree of the user's own is the same repository");
+}
+
+#[test]
+fn git_works_inside_and_what_is_committed_there_is_seen_outside() {
+    let Some(stage) = Stage::set() else { return };
+    let image = crate::image::with_git(stage.plain());
+    let script = "git config user.name Agent && git config user.email agent@example.org && echo 3 > code && \
+                  git commit --quiet --all --message='from inside' && git log --oneline && \
+                  git status --short && echo work done && sleep 1000";
+    let card = stage.json(&["new", "-n", "inside", "--image", image, "--", "sh", "-c", script]);
+    let log = logs_until(&stage, "inside", "work done");
+    assert!(log.contains("from inside") && log.contains("second") && log.contains("first"), "{log}");
+
+    let refused = stage.run(&["rm", "inside"]).expect(4);
+    assert!(refused.err.contains("commits that are on no branch"), "{refused:#?}");
+    let hooks = stage.repo.join(".git").join("hooks");
+    assert!(
+        !stage
+            .containers()
+            .iter()
+            .flat_map(|it| it["Mounts"].as_array().unwrap().clone())
+            .any(|mount| { mount["Source"].as_str().is_some_and(|source| hooks.starts_with(source)) })
+    );
+    stage.run(&["rm", "--force", "inside"]).expect(0);
+    let id = card["id"].as_str().unwrap();
+    assert_eq!(
+        git(&stage.repo, &["show", &format!("refs/ccells/trash/{id}:code")]),
+        "3",
+        "the files are kept"
+    );
+    // The commits are the agent's own: they stay in its git directory, which nobody runs anything from.
+    let kept = std::fs::read_dir(stage.home.join("trash")).unwrap().map(|entry| entry.unwrap().path());
+    let kept: Vec<_> = kept.map(|path| find(&path, "COMMIT_EDITMSG")).collect();
+    assert!(kept.iter().flatten().any(|text| text.contains("from inside")), "{kept:?}");
+}
+
+/// What the files of that name below `directory` hold.
+fn find(directory: &std::path::Path, name: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let found = entries.map(|entry| entry.unwrap().path()).flat_map(|path| {
+        let is_it = path.file_name().is_some_and(|it| it == name);
+        if is_it { vec![std::fs::read_to_string(&path).unwrap()] } else { find(&path, name) }
+    });
+    found.collect()
+}

@@ -1,0 +1,183 @@
+//! The end of a run, however it comes: in time, with everything written down, the agents frozen, the terminal given back.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{SOON, Stage, collect, count, eventually, kill, wait_for_ticks};
+use crate::terminal::Terminal;
+
+/// However a run ends, it takes no longer.
+const END: Duration = Duration::from_secs(8);
+
+fn open_with_two(stage: &Stage) -> (Terminal, Value, Value) {
+    let first = stage.new_workstream("first");
+    let second = stage.new_workstream("second");
+    let terminal = Terminal::open(stage, &[]);
+    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    (terminal, first, second)
+}
+
+#[track_caller]
+fn assert_given_back(terminal: &Terminal) {
+    terminal.settle();
+    assert!(terminal.is_cooked(), "the terminal is left in raw mode");
+    assert!(!terminal.is_taken(), "the terminal is left with modes on");
+}
+
+#[track_caller]
+fn assert_frozen(stage: &Stage, cards: &[&Value]) {
+    for container in stage.containers() {
+        assert_eq!(container["State"], "paused", "{container:#}");
+    }
+    for card in cards {
+        assert_eq!(stage.card(card["id"].as_str().unwrap()).unwrap()["state"], "paused");
+        let before = count(card);
+        assert_eq!(before.starts, 1);
+        assert_eq!(count(card), before);
+    }
+    assert_eq!(stage.doctor(), Vec::<Value>::new());
+}
+
+/// Ends a run by `end`, checks that everything is frozen, and that the next start lets all go on.
+fn ends_well(code: i32, keeps_terminal: bool, end: impl FnOnce(&mut Terminal)) {
+    let Some(stage) = Stage::set() else { return };
+    let (mut terminal, first, second) = open_with_two(&stage);
+    end(&mut terminal);
+    let said = terminal.end(END);
+    assert_eq!(said.code, code, "{said:#?}");
+    if keeps_terminal {
+        assert_given_back(&terminal);
+        for name in ["first", "second"] {
+            assert!(terminal.screen().contains(&format!("{name}: paused")), "{}", terminal.screen());
+        }
+    }
+    assert_frozen(&stage, &[&first, &second]);
+    let mut next = Terminal::open(&stage, &[]);
+    for card in [&first, &second] {
+        wait_for_ticks(card, 2);
+    }
+    next.signal(Signal::INT);
+    next.end(END);
+    assert_frozen(&stage, &[&first, &second]);
+}
+
+#[test]
+fn an_interrupt_freezes_all_and_the_next_start_lets_them_go_on() {
+    ends_well(130, true, |terminal| terminal.signal(Signal::INT));
+}
+
+#[test]
+fn a_request_to_terminate_is_as_good() {
+    ends_well(143, true, |terminal| terminal.signal(Signal::TERM));
+}
+
+#[test]
+fn a_hangup_is_as_good() {
+    ends_well(129, false, |terminal| terminal.signal(Signal::HUP));
+}
+
+#[test]
+fn a_terminal_that_goes_away_is_as_good() {
+    let Some(stage) = Stage::set() else { return };
+    let (mut terminal, first, second) = open_with_two(&stage);
+    terminal.hang_up();
+    terminal.end(END);
+    assert_frozen(&stage, &[&first, &second]);
+}
+
+#[test]
+fn the_quit_dialog_freezes_or_keeps() {
+    let Some(stage) = Stage::set() else { return };
+    let (mut terminal, first, second) = open_with_two(&stage);
+    terminal.keys("q");
+    terminal.wait_for("keep");
+    terminal.keys("k");
+    terminal.end(END).expect(0);
+    assert_given_back(&terminal);
+    for card in [&first, &second] {
+        wait_for_ticks(card, 2);
+    }
+    let mut again = Terminal::open(&stage, &[]);
+    again.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    again.keys("q");
+    again.wait_for("ause");
+    again.keys("p");
+    again.end(END).expect(0);
+    assert_given_back(&again);
+    assert_frozen(&stage, &[&first, &second]);
+}
+
+#[test]
+fn what_the_user_froze_stays_frozen() {
+    let Some(stage) = Stage::set() else { return };
+    let (mut terminal, first, second) = open_with_two(&stage);
+    stage.run(&["pause", "first"]).expect(0);
+    terminal.signal(Signal::TERM);
+    terminal.end(END);
+    let next = Terminal::open(&stage, &[]);
+    wait_for_ticks(&second, 2);
+    assert_eq!(stage.card("first").unwrap()["state"], "paused");
+    let before = count(&first);
+    drop(next);
+    assert_eq!(count(&first), before);
+    stage.run(&["reconcile", "--apply"]).expect(0);
+}
+
+#[test]
+fn a_stop_gives_the_terminal_back_and_going_on_takes_it_again() {
+    let Some(stage) = Stage::set() else { return };
+    let (mut terminal, first, _second) = open_with_two(&stage);
+    let state = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat[stat.rfind(')').unwrap() + 2..].chars().next().unwrap()
+    };
+    for keys in [None, Some("\x1a")] {
+        match keys {
+            Some(keys) => terminal.keys(keys),
+            None => terminal.signal(Signal::TSTP),
+        }
+        let pid = terminal.pid();
+        eventually("the process is stopped", SOON, || (state(pid) == 'T').then_some(()));
+        eventually("the terminal is given back", SOON, || (!terminal.is_taken()).then_some(()));
+        assert!(terminal.is_cooked());
+        wait_for_ticks(&first, 3);
+        terminal.signal(Signal::CONT);
+        terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+        assert!(!terminal.is_cooked() && terminal.is_taken());
+    }
+    terminal.signal(Signal::TERM);
+    terminal.end(END);
+    assert_given_back(&terminal);
+}
+
+#[test]
+fn an_interrupt_takes_a_creation_back() {
+    let Some(stage) = Stage::set() else { return };
+    let took = stage.run(&["new", "-n", "measure", "--json"]).expect(0).took;
+    stage.run(&["rm", "--force", "measure"]).expect(0);
+    let mut taken_back = 0;
+    for tenth in 1..=10 {
+        let mut command = stage.command(["new", "-n", "never", "--json"]);
+        let began = Instant::now();
+        let child = command.spawn().unwrap();
+        let pid = child.id();
+        std::thread::sleep(took * tenth / 11);
+        kill(pid, Signal::INT);
+        let said = collect(child, began, SOON).expect("an interrupt ends it");
+        if said.code == 0 {
+            stage.run(&["rm", "--force", "never"]).expect(0);
+            continue;
+        }
+        // Before anybody listened to signals nothing had begun.
+        assert!(said.code == 130 || said.code == -2, "{said:#?}");
+        taken_back += usize::from(said.code == 130);
+        assert_eq!(stage.json(&["ls"]), json!([]), "after {tenth} tenths: {said:#?}");
+        assert!(stage.containers().is_empty(), "after {tenth} tenths: {said:#?}");
+        assert_eq!(stage.doctor(), Vec::<Value>::new());
+        let branches = crate::harness::git(&stage.repo, &["branch", "--list", "--format=%(refname:short)"]);
+        assert_eq!(branches, "main");
+    }
+    assert!(taken_back >= 3, "only {taken_back} of 10 were interrupted in the middle");
+}

@@ -1,0 +1,219 @@
+//! The screen, by keys: what a person sees and does.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{SOON, Stage, count, eventually, wait_for_ticks};
+use crate::terminal::{ESCAPE, LEADER, Terminal};
+
+#[test]
+fn an_empty_repository_says_what_to_do_and_the_dialog_does_it() {
+    let Some(stage) = Stage::set() else { return };
+    let terminal = Terminal::open(&stage, &[]);
+    let screen = terminal.wait_for("No workstream in");
+    assert!(screen.contains(stage.repo.to_str().unwrap()) && screen.contains("new workstream"), "{screen}");
+    terminal.keys("n");
+    terminal.wait_for("What shall the agent do?");
+    terminal.keys("Fix the login");
+    terminal.wait_for("Fix the login");
+    terminal.keys("\t");
+    terminal.keys("login");
+    terminal.keys("\x13");
+    terminal.wait_until("its agent at work", SOON, |screen| {
+        screen.contains("running login") && screen.contains("tick 3 end")
+    });
+    let card = stage.card("login").unwrap();
+    assert_eq!(card["prompt"], json!("Fix the login"));
+    assert_eq!(card["state"], "running");
+}
+
+#[test]
+fn keys_reach_the_agent_in_input_mode_until_the_leader() {
+    let Some(stage) = Stage::set() else { return };
+    let quiet = "while read -r line; do echo heard: $line; done";
+    stage.json(&["new", "-n", "listener", "--", "sh", "-c", quiet]);
+    let terminal = Terminal::open(&stage, &[]);
+    terminal.wait_for("running listener");
+    terminal.wait_for(" NAV ");
+    terminal.keys("i");
+    terminal.wait_for(" INPUT ");
+    terminal.keys("quit? no: nqpx\r");
+    terminal.wait_for("heard: quit? no: nqpx");
+    terminal.keys(LEADER);
+    terminal.wait_for(" NAV ");
+    terminal.keys("p");
+    terminal.wait_for("paused listener");
+    assert_eq!(stage.card("listener").unwrap()["state"], "paused");
+    terminal.keys("p");
+    terminal.wait_for("running listener");
+}
+
+#[test]
+fn help_shows_the_keys_and_goes_away() {
+    let Some(stage) = Stage::set() else { return };
+    let terminal = Terminal::open(&stage, &[]);
+    terminal.wait_for("No workstream in");
+    terminal.keys("?");
+    let screen = terminal.wait_for("new workstream");
+    terminal.wait_for("Keys");
+    assert!(screen.contains("No workstream in") || terminal.screen().contains("Ctrl+]"));
+    terminal.keys(ESCAPE);
+    terminal.wait_until("no help", SOON, |screen| !screen.contains("suspend ccells"));
+}
+
+#[test]
+fn discarding_asks_and_asks_again_before_work_is_lost() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("draft");
+    std::fs::write(std::path::Path::new(card["worktree"].as_str().unwrap()).join("idea.txt"), "x").unwrap();
+    let terminal = Terminal::open(&stage, &[]);
+    terminal.wait_for("tick ");
+    terminal.keys("d");
+    terminal.wait_for("Its container and its worktree go away.");
+    terminal.keys("y");
+    terminal.wait_for("idea.txt");
+    assert_eq!(stage.card("draft").unwrap()["state"], "running");
+    terminal.keys(ESCAPE);
+    terminal.wait_until("no dialog", SOON, |screen| !screen.contains("idea.txt"));
+    wait_for_ticks(&card, 1);
+    terminal.keys("d");
+    terminal.wait_for("Its container and its worktree go away.");
+    terminal.keys("y");
+    terminal.wait_for("idea.txt");
+    terminal.keys("draft\r");
+    terminal.wait_for("No workstream in");
+    assert!(stage.containers().is_empty());
+}
+
+#[test]
+fn after_a_crash_the_screen_tells_what_it_found_and_asks() {
+    let Some(stage) = Stage::set() else { return };
+    let alive = stage.new_workstream("alive");
+    let dead = stage.new_workstream("dead");
+    let mut terminal = Terminal::open(&stage, &[]);
+    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    terminal.crash();
+    let path = format!("/containers/{}/kill", dead["container_id"].as_str().unwrap());
+    assert_eq!(stage.plain().ask("POST", &path, "text/plain", b"").unwrap().0, 204);
+
+    let again = Terminal::open(&stage, &[]);
+    let screen = again.wait_until("the dialog", SOON, |screen| {
+        screen.contains("did not end in good order") && screen.contains("its container does not run")
+    });
+    assert!(screen.contains("its agent is still running"), "{screen}");
+    assert_eq!(stage.card("dead").unwrap()["state"], "stopped", "nothing is done before it is chosen");
+    again.keys("\r");
+    again.wait_until("the chosen is done", SOON, |screen| !screen.contains("did not end in good order"));
+    eventually("what was chosen is resumed", SOON, || {
+        (stage.card("dead").unwrap()["state"] == "running" && count(&dead).starts == 2).then_some(())
+    });
+    wait_for_ticks(&alive, 2);
+}
+
+#[test]
+fn a_second_screen_only_looks_and_says_who_acts() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("shared");
+    let mut first = Terminal::open(&stage, &[]);
+    first.wait_for("tick ");
+    let mut second = Terminal::open(&stage, &[]);
+    let screen = second.wait_for("read only");
+    assert!(screen.contains(&format!("pid {}", first.pid())), "{screen}");
+    second.wait_for("tick ");
+    second.keys("p");
+    second.wait_for("only looks");
+    wait_for_ticks(&card, 2);
+    second.keys("q");
+    second.wait_until("the end or its question", SOON, |screen| {
+        screen.contains("Quit") || !screen.contains("NAV")
+    });
+    second.keys("p");
+    second.end(SOON);
+    assert_eq!(stage.card("shared").unwrap()["state"], "running", "one that only looked has frozen nothing");
+    wait_for_ticks(&card, 2);
+    first.keys("qk");
+    first.end(SOON).expect(0);
+}
+
+#[test]
+fn a_verb_goes_through_the_screen_that_holds_the_repository() {
+    let Some(stage) = Stage::set() else { return };
+    let terminal = Terminal::open(&stage, &[]);
+    terminal.wait_for("No workstream in");
+    let card = stage.new_workstream("typed");
+    terminal.wait_until("it appears", SOON, |screen| {
+        screen.contains("running typed") && screen.contains("tick ")
+    });
+    stage.run(&["pause", "typed"]).expect(0);
+    terminal.wait_for("paused typed");
+    stage.run(&["resume", "typed"]).expect(0);
+    terminal.wait_for("running typed");
+    stage.run(&["send", "typed", "hello there"]).expect(0);
+    terminal.wait_for("heard: hello there");
+    stage.run(&["pause", "nobody"]).expect(3);
+    let worktree = std::path::Path::new(card["worktree"].as_str().unwrap());
+    std::fs::write(worktree.join("new.txt"), "x").unwrap();
+    let said = stage.run(&["rm", "typed"]).expect(4);
+    assert!(said.err.contains("untracked: new.txt"), "{said:#?}");
+    assert_eq!(stage.json(&["reconcile"])["findings"], json!([]));
+    stage.run(&["rm", "--force", "typed"]).expect(0);
+    terminal.wait_for("No workstream in");
+    assert_eq!(stage.json(&["ls"]), Value::Array(vec![]));
+}
+
+#[test]
+fn a_screen_that_stands_still_is_named_and_not_waited_for() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("held");
+    let mut terminal = Terminal::open(&stage, &[]);
+    terminal.wait_for("tick ");
+    terminal.signal(Signal::STOP);
+    for (words, code) in [(&["pause", "held"][..], 5), (&["new", "-n", "other"], 5), (&["ls", "--json"], 0)] {
+        let said = stage.run(words).expect(code);
+        assert!(said.took < Duration::from_secs(20), "{said:#?}");
+        assert!(said.err.contains("does not answer"), "{said:#?}");
+        assert!(code != 0 || said.json()[0]["name"] == "held", "{said:#?}");
+    }
+    // An agent does not need anybody who looks.
+    wait_for_ticks(&card, 5);
+    terminal.signal(Signal::CONT);
+    stage.run(&["pause", "held"]).expect(0);
+    terminal.wait_for("paused held");
+    terminal.keys("qk");
+    terminal.end(SOON).expect(0);
+}
+
+#[test]
+fn attach_shows_the_agent_and_its_leader_leaves_it() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("close");
+    let mut terminal = Terminal::open(&stage, &["attach", "close"]);
+    terminal.wait_for("tick 3 end");
+    terminal.keys("hello\r");
+    terminal.wait_for("heard: hello");
+    terminal.keys(LEADER);
+    terminal.end(SOON).expect(0);
+    terminal.settle();
+    assert!(terminal.is_cooked() && !terminal.is_taken());
+    wait_for_ticks(&card, 2);
+    let mut terminal = Terminal::open(&stage, &["attach", "nobody"]);
+    terminal.end(SOON).expect(3);
+}
+
+#[test]
+fn a_smaller_window_reaches_the_agent() {
+    let Some(stage) = Stage::set() else { return };
+    let show = "trap 'stty size' WINCH; while :; do stty size; sleep 0.1; done";
+    stage.json(&["new", "-n", "measured", "--", "sh", "-c", show]);
+    let terminal = Terminal::open(&stage, &[]);
+    // The window without the header of the pane and the status line.
+    terminal.wait_for("28 100");
+    terminal.resize(70, 20);
+    terminal.wait_for("18 70");
+    terminal.resize(10, 2);
+    terminal.wait_for("too small");
+    terminal.resize(100, 30);
+    terminal.wait_for("28 100");
+}
