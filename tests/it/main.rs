@@ -13,6 +13,7 @@ mod harness;
 mod hostile;
 mod image;
 mod machine;
+mod readme;
 mod refusals;
 mod sessions;
 mod shutdown;
