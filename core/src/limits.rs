@@ -103,6 +103,10 @@ pub const LEAVE_MS: u64 = 200;
 /// Shutdown: when the watchdog ends the process, whatever it is doing.
 pub const SHUTDOWN_MS: u64 = 8_000;
 
+/// How often the references of a repository are asked for before a failure is believed.
+pub const LIST_REFS_TRIES: u32 = 6;
+/// Between two such tries.
+pub const LIST_REFS_WAIT_MS: u64 = 40;
 /// How long a writer waits for another run that writes the index of containers.
 pub const INDEX_WAIT_MS: u64 = 2_000;
 /// How long a verb waits for another that changes the same repository.

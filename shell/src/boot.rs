@@ -113,6 +113,7 @@ pub fn boot(git: &RepoFacts, wanted: Wanted, purpose: Purpose) -> Result<Boot, B
     let is_writer = access == Access::Write;
     if is_writer {
         sweep_strays(&mut files, &paths, &repo.id);
+        settle_names(&mut files, &paths, &repo.id)?;
     }
     let now = RealClock::new().now().wall;
     let state = read_state(&mut files, &paths.state(&repo.id), is_writer, now)?;
@@ -360,6 +361,16 @@ fn read_index(
 
 fn read_worktrees(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId) -> BTreeSet<WorkstreamId> {
     list(files, &paths.worktrees(repo)).iter().filter_map(|name| WorkstreamId::parse(name).ok()).collect()
+}
+
+/// A run that was killed before it synced a directory left files that can be read and that a power cut may take away:
+/// what this run finds, and relies on, is made to last first.
+fn settle_names(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId) -> Result<(), BootError> {
+    for room in [paths.intents(), paths.repo(repo), paths.workstreams(), paths.root().to_path_buf()] {
+        let why = |error: FileError| BootError::Unreadable { path: room.clone(), why: error.to_string() };
+        files.apply(&FileOp::SyncDir(paths::text(&room))).map_err(why)?;
+    }
+    Ok(())
 }
 
 /// Takes away what killed writers left of files they never finished. One whose writer may still live is left alone, and

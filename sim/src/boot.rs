@@ -132,6 +132,9 @@ pub fn find(
     let mut boot = Boot { files, start, places, notices: Vec::new() };
     let access = boot.take_repository()?;
     let is_writer = access == Access::Write;
+    if is_writer {
+        boot.settle_names()?;
+    }
     let state = boot.state(is_writer)?;
     let previous = boot.previous(is_writer)?;
     let intents = boot.intents(is_writer)?;
@@ -174,6 +177,16 @@ impl<F: Files> Boot<'_, F> {
             Err(FileError::Locked) => Ok(Access::ReadOnly { holder: "another ccells".to_string() }),
             Err(error) => Err(error),
         }
+    }
+
+    /// A run that was killed before it synced a directory left files that can be read and that a power cut may take
+    /// away: what this run finds, and relies on, is to last.
+    fn settle_names(&mut self) -> Result<(), FileError> {
+        let state = self.start.home_path.join("state").join(self.start.repo.id.as_str());
+        for room in [self.places.intents(), state, self.places.workstreams(), self.start.home_path.clone()] {
+            self.files.apply(&FileOp::SyncDir(room))?;
+        }
+        Ok(())
     }
 
     /// A beat of this repository whose run's lock is free was left by a crash. The one who may write takes it away.

@@ -128,6 +128,9 @@ fn promised(world: &mut World, seat: usize, snapshot: &Snapshot) {
         .collect();
     for (id, promise) in due {
         let Some(card) = snapshot.card(&id) else {
+            if is_damaged {
+                continue;
+            }
             world.fail("P1", format!("{id} was acknowledged and is not there any more"));
             return;
         };
@@ -135,7 +138,7 @@ fn promised(world: &mut World, seat: usize, snapshot: &Snapshot) {
             world.fail("P1", format!("{id} is there, but what it was asked to do is lost"));
         }
         let has_worktree = world.git.trees.get(&id).is_some_and(|tree| tree.worktree == Made::Whole);
-        if !has_worktree {
+        if !has_worktree && !is_damaged {
             world.fail("P1", format!("{id} was acknowledged and its worktree is gone"));
         }
         if !promise.was_meddled_with && card.state == CardState::Lost {

@@ -19,7 +19,7 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
                 && let Some(promise) = world.oracle.promises.get_mut(workstream)
             {
                 world.seen.insert("refused to lose work");
-                promise.may_go = false;
+                promise.may_go = promise.is_gone;
             }
         }
         (Ask::Remove { workstream, .. } | Ask::Resume(workstream) | Ask::Cancel(workstream), Ok(done))
@@ -28,7 +28,7 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
             if done.note != "removed" {
                 world.saw("settling removal");
             }
-            removed(world, workstream);
+            removed(world, process, workstream);
         }
         (Ask::Cancel(_), Ok(_) | Err(_)) => world.saw("cancelled creation"),
         (Ask::Pause(workstream), Ok(_)) => was(world, workstream, ContainerState::Paused),
@@ -65,12 +65,14 @@ fn made(world: &mut World, process: usize, id: &WorkstreamId) {
     }
 }
 
-fn removed(world: &mut World, id: &WorkstreamId) {
+fn removed(world: &mut World, process: usize, id: &WorkstreamId) {
     let Some(promise) = world.oracle.promises.get_mut(id) else { return };
     promise.is_gone = true;
     promise.may_go = true;
     let is_there = world.git.trees.get(id).is_some_and(|tree| tree.worktree != Made::Absent);
-    if is_there {
+    // Where its files are lost, what is left of it is kept.
+    let is_damaged = world.processes[process].is_damaged(&world.oracle);
+    if is_there && !is_damaged {
         world.fail("R13", format!("{id} is acknowledged as removed, and its worktree is there"));
     }
 }

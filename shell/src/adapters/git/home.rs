@@ -67,7 +67,7 @@ impl Workplace {
         })
         .await?;
         let name = self.base_ref();
-        let found = list_refs(self.on_repo(), &[&name]).await?;
+        let found = list_refs(|| self.on_repo(), &[&name]).await?;
         let Some(base) = found.into_iter().find(|found| found.name == name) else { return Ok(()) };
         if has_commits {
             self.set_ref(&format!("refs/ccells/trash-base/{}", self.plan.workstream), &base.object).await?;

@@ -42,7 +42,7 @@ pub(super) async fn find(git: &GitProgram, directory: &Path) -> Result<RepoFacts
             "the repository at {top} has no commit yet; make a first one (git commit --allow-empty -m start)"
         )));
     }
-    let refs = list_refs(git.within(directory), &["refs/remotes/origin/HEAD"]).await?;
+    let refs = list_refs(|| git.within(directory), &["refs/remotes/origin/HEAD"]).await?;
     let chosen = default_base(git, directory, &refs).await?;
     Ok(RepoFacts {
         top: PathText::from(top),
@@ -87,7 +87,7 @@ pub(super) async fn resolve_base(
     let parents: Vec<&str> = wanted.match_indices('/').skip(2).map(|(at, _)| &wanted[..at]).collect();
     let mut patterns = vec!["refs/remotes/origin/HEAD", wanted.as_str()];
     patterns.extend(&parents);
-    let refs = list_refs(git.within(repo), &patterns).await?;
+    let refs = list_refs(|| git.within(repo), &patterns).await?;
     let below = format!("{wanted}/");
     // A branch `a` and a branch `a/b` cannot both be: one is a file where the other needs a directory.
     let in_the_way = |name: &str| name == wanted || name.starts_with(&below) || parents.contains(&name);
@@ -150,10 +150,25 @@ pub(super) struct Reference {
 }
 
 /// The references that `patterns` name, or that are below them.
+///
+/// Git gives up on the whole list when a worktree of the repository is being made or taken away at that moment; then it
+/// is asked again.
 pub(super) async fn list_refs(
-    call: super::command::Call,
+    call: impl Fn() -> super::command::Call,
     patterns: &[&str],
 ) -> Result<Vec<Reference>, GitError> {
+    let mut tries = 1..=limits::LIST_REFS_TRIES;
+    loop {
+        let listed = list_refs_once(call(), patterns).await;
+        tries.next();
+        if listed.is_ok() || tries.is_empty() {
+            return listed;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(limits::LIST_REFS_WAIT_MS)).await;
+    }
+}
+
+async fn list_refs_once(call: super::command::Call, patterns: &[&str]) -> Result<Vec<Reference>, GitError> {
     let format = "--format=%(refname)%00%(objectname)%00%(symref)%00%(worktreepath)";
     let answer = call.args(["for-each-ref", format]).args(patterns).succeed("list references").await?;
     let text = answer.text();

@@ -192,7 +192,7 @@ impl Workplace {
     pub(super) async fn snapshot_work(&self) -> Result<Option<Commit>, GitError> {
         self.check_plan()?;
         let name = format!("refs/ccells/trash/{}", self.plan.workstream);
-        let kept = list_refs(self.on_repo(), &[&name]).await?.into_iter().find(|found| found.name == name);
+        let kept = list_refs(|| self.on_repo(), &[&name]).await?.into_iter().find(|found| found.name == name);
         let kept = kept.map(|found| parse(&found.object)).transpose()?;
         if !disk::is_directory(self.worktree()) {
             return Ok(kept);

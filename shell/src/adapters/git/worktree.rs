@@ -84,7 +84,7 @@ impl Workplace {
             self.sync_ref(name);
             return Ok(());
         }
-        let still = list_refs(self.on_repo(), &[name]).await?;
+        let still = list_refs(|| self.on_repo(), &[name]).await?;
         let stands = still.iter().any(|found| found.name == name && found.object == commit);
         if stands { Err(answer.error(&aim)) } else { Ok(()) }
     }
@@ -192,7 +192,7 @@ impl Workplace {
     /// Our branch as it stands.
     async fn branch(&self) -> Result<Option<Reference>, GitError> {
         let name = self.branch_ref();
-        let found = list_refs(self.on_repo(), &[&name]).await?;
+        let found = list_refs(|| self.on_repo(), &[&name]).await?;
         Ok(found.into_iter().find(|branch| branch.name == name))
     }
 
