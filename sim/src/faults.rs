@@ -515,6 +515,7 @@ impl World {
         self.weather.asleep_until = 0;
         self.weather.no_locks_until = 0;
         self.weather.frozen = None;
+        self.refuses_next = None;
         self.engine.free_names();
         for process in 0..self.processes.len() {
             if self.is_alive(process) {
