@@ -29,10 +29,11 @@ impl World {
         let way = self.way();
         self.later(patience_ms, Item::Impatience(number));
         let rate = self.weather.request_lost;
-        if !(self.chance("call.lost", rate)) {
+        let is_lost = self.chance("call.lost", rate);
+        if !is_lost {
             self.later(way, Item::Arrive(number));
         }
-        let call = Call { process, op, sent_at: self.now, answer, is_waited_for: true };
+        let call = Call { process, op, sent_at: self.now, answer, is_waited_for: true, is_lost };
         self.calls.insert(number, call);
     }
 
@@ -43,7 +44,7 @@ impl World {
         let rate = self.weather.slow_engine;
         if self.chance("call.slow", rate) {
             self.saw("slow engine");
-            100 + self.draw("call.way", 60_000)
+            100 + self.draw("call.way", 119_000)
         } else {
             2 + self.draw("call.delay", 12)
         }
@@ -58,6 +59,8 @@ impl World {
             let delay = busy_until - self.now;
             if busy_until <= sent_at + LONGEST_WAY_MS {
                 self.later(delay, Item::Arrive(number));
+            } else {
+                self.lose_call(number);
             }
             return;
         }
@@ -80,6 +83,30 @@ impl World {
         if self.is_alive(process) {
             let _ = self.crash_point(process);
         }
+        self.sleep_over_listing(number);
+    }
+
+    /// What the engine showed is old when it is heard: the machine sleeps while the listing is on its way back, and for
+    /// longer than what was under way could take to land.
+    fn sleep_over_listing(&mut self, number: u64) {
+        let rate = self.weather.hot_sleep;
+        if self.calls.get(&number).is_some_and(|call| matches!(call.op, EngineOp::List))
+            && self.chance("sleep.hot", rate)
+        {
+            self.saw("asleep over a listing");
+            let long = 100_000 + self.draw("sleep.over", 60_000);
+            self.sleep_all(self.now + long);
+        }
+    }
+
+    /// Nothing of a request is on its way any more. It is forgotten once nobody waits for it.
+    fn lose_call(&mut self, number: u64) {
+        if let Some(call) = self.calls.get_mut(&number) {
+            call.is_lost = true;
+            if !call.is_waited_for {
+                self.calls.remove(&number);
+            }
+        }
     }
 
     /// The engine does it.
@@ -89,8 +116,14 @@ impl World {
         self.trace.note(self.now, Who::Engine, "land", || format!("#{number} {} for p{process}", op.word()));
         let outcome = match self.refusal(&op) {
             Some(error) => Err(error),
-            None => self.engine.land(&op),
+            None => {
+                self.take_the_name(&op);
+                self.engine.land(&op)
+            }
         };
+        if let (EngineOp::Create(spec), Ok(_)) = (&op, &outcome) {
+            self.made_lately.push((self.now, spec.name.clone()));
+        }
         self.after_landing(process, &op, &outcome, is_late);
         let outcome = match outcome {
             // The adapter takes what is gone already as done; raw or not, the machine must cope.
@@ -107,14 +140,28 @@ impl World {
         let rate = self.weather.reply_lost;
         if self.chance("call.reply", rate) {
             self.saw("lost reply");
+            self.lose_call(number);
             return;
         }
         let delay = 1 + if self.is_storm { self.draw("call.back", 8) } else { 0 };
         self.later(delay, Item::Answer(number, outcome));
     }
 
+    /// Somebody else's container has the name that ours was to get.
+    fn take_the_name(&mut self, op: &EngineOp) {
+        let EngineOp::Create(spec) = op else { return };
+        let rate = self.weather.name_taken;
+        if !self.engine.containers.contains_key(&spec.name) && self.chance("name.taken", rate) {
+            self.saw("name taken by a stranger");
+            self.engine.plant(&spec.name, None);
+        }
+    }
+
     /// The engine fails: before it did anything, or, making a container, after.
     fn refusal(&mut self, op: &EngineOp) -> Option<EngineError> {
+        if self.refuses_next.take_if(|word| *word == op.word()).is_some() {
+            return Some(EngineError::Refused { status: 500, what: "internal error".to_string() });
+        }
         let rate = self.weather.engine_error;
         if !self.is_storm || !self.chance("engine.error", rate) {
             return None;
@@ -150,8 +197,11 @@ impl World {
     pub fn impatience(&mut self, number: u64) {
         let Some(call) = self.calls.get_mut(&number).filter(|call| call.is_waited_for) else { return };
         call.is_waited_for = false;
-        let process = call.process;
+        let (process, is_lost) = (call.process, call.is_lost);
         let event = (call.answer)(Err(EngineError::Unknown { reason: "timed out".to_string() }));
+        if is_lost {
+            self.calls.remove(&number);
+        }
         self.trace.note(self.now, Who::Process(process), "timeout", || format!("#{number}"));
         self.tell_soon(process, 0, event);
     }
@@ -219,6 +269,9 @@ impl World {
 
     /// Sessions of agents that are gone end.
     fn break_sessions(&mut self) {
+        if self.processes.iter().all(|run| run.sessions.is_empty()) {
+            return;
+        }
         let living: Vec<WorkstreamId> = self
             .engine
             .containers

@@ -1,11 +1,15 @@
 //! What must be, whatever happens: one small file a promise, each naming its invariant.
 
+pub mod careful;
 pub mod converge;
 pub mod durable;
 pub mod exit;
+pub mod files;
 pub mod known;
 pub mod locks;
+pub mod pace;
 pub mod promises;
+pub mod quit;
 pub mod single;
 pub mod strangers;
 pub mod truth;

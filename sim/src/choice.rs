@@ -13,10 +13,15 @@ pub struct Choices {
     inner: Arc<Mutex<Inner>>,
 }
 
+/// Where in a table a label's address is looked up.
+const SLOTS: usize = 256;
+
 #[derive(Debug)]
 struct Inner {
     source: Source,
-    streams: BTreeMap<String, Stream>,
+    streams: Vec<Stream>,
+    /// By a label's address, the number of its stream: a few labels are drawn from tens of thousands of times.
+    found: Box<[u16; SLOTS]>,
 }
 
 #[derive(Debug)]
@@ -25,8 +30,9 @@ enum Source {
     Record(Record),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stream {
+    label: &'static str,
     state: u64,
     drawn: Vec<u32>,
 }
@@ -56,7 +62,7 @@ impl Choices {
     }
 
     /// A number below `count`, which must not be zero.
-    pub fn below(&self, label: &str, count: u32) -> u32 {
+    pub fn below(&self, label: &'static str, count: u32) -> u32 {
         assert!(count > 0, "a choice among nothing, for `{label}`");
         self.draw(
             label,
@@ -66,7 +72,7 @@ impl Choices {
     }
 
     /// True `rate` times in ten thousand. Recorded as one or zero, so that "it did not happen" is zero.
-    pub fn chance(&self, label: &str, rate: u32) -> bool {
+    pub fn chance(&self, label: &'static str, rate: u32) -> bool {
         let drawn = self.draw(
             label,
             |random| u32::from(random % 10_000 < u64::from(rate)),
@@ -76,7 +82,7 @@ impl Choices {
     }
 
     /// One of `items`, of which the first is the benign one.
-    pub fn pick<'a, T>(&self, label: &str, items: &'a [T]) -> &'a T {
+    pub fn pick<'a, T>(&self, label: &'static str, items: &'a [T]) -> &'a T {
         let count = u32::try_from(items.len()).expect("a handful of items");
         &items[self.below(label, count) as usize]
     }
@@ -88,13 +94,15 @@ impl Choices {
             streams: inner
                 .streams
                 .iter()
-                .map(|(label, stream)| (label.clone(), stream.drawn.clone()))
+                .map(|stream| (stream.label.to_owned(), stream.drawn.clone()))
                 .collect(),
         }
     }
 
     fn from(source: Source) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { source, streams: BTreeMap::new() })) }
+        Self {
+            inner: Arc::new(Mutex::new(Inner { source, streams: Vec::new(), found: Box::new([0; SLOTS]) })),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -103,20 +111,14 @@ impl Choices {
 
     fn draw(
         &self,
-        label: &str,
+        label: &'static str,
         from_random: impl FnOnce(u64) -> u32,
         from_record: impl FnOnce(u32) -> u32,
     ) -> u32 {
         let mut inner = self.lock();
-        let Inner { source, streams } = &mut *inner;
-        if !streams.contains_key(label) {
-            let state = match source {
-                Source::Seed(seed) => mix(*seed ^ hash(label)),
-                Source::Record(_) => 0,
-            };
-            streams.insert(label.to_owned(), Stream { state, drawn: Vec::new() });
-        }
-        let stream = streams.get_mut(label).expect("it was just put there");
+        let number = inner.number_of(label);
+        let Inner { source, streams, .. } = &mut *inner;
+        let stream = &mut streams[number];
         let drawn = match source {
             Source::Seed(_) => {
                 stream.state = stream.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -129,6 +131,28 @@ impl Choices {
         };
         stream.drawn.push(drawn);
         drawn
+    }
+}
+
+impl Inner {
+    /// The number of the stream with this label, which is made when there is none.
+    fn number_of(&mut self, label: &'static str) -> usize {
+        let slot = (label.as_ptr().addr() ^ (label.as_ptr().addr() >> 8)) % SLOTS;
+        let found = usize::from(self.found[slot]);
+        if self.streams.get(found).is_some_and(|stream| std::ptr::eq(stream.label, label)) {
+            return found;
+        }
+        let known = self.streams.iter().position(|stream| stream.label == label);
+        let number = known.unwrap_or_else(|| {
+            let state = match self.source {
+                Source::Seed(seed) => mix(seed ^ hash(label)),
+                Source::Record(_) => 0,
+            };
+            self.streams.push(Stream { label, state, drawn: Vec::new() });
+            self.streams.len() - 1
+        });
+        self.found[slot] = u16::try_from(number).unwrap_or(0);
+        number
     }
 }
 

@@ -1,5 +1,14 @@
-//! A few short stories, each told again and again with a crash at every single point: before every file operation, every
-//! step of git, every effect, every event, and around every arrival at the engine. After each the world must recover.
+//! A written list of short stories, each told again and again with a crash at every single point: before every file
+//! operation (and in the middle of every write), every step of git, every effect and every event, and around every
+//! arrival at the engine. After each the world must recover; and two deep, it is struck once more at every point of the
+//! recovery. Nothing is sampled: two crashes that leave the very same behind are recovered from once.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use ccells_core::event::{Ask, OnQuit, Purpose};
 use ccells_core::ids::WorkstreamId;
@@ -7,113 +16,457 @@ use ccells_core::ids::WorkstreamId;
 use crate::campaign::{self, Report};
 use crate::canary::Planted;
 use crate::choice::Choices;
-use crate::world::{CrashAt, World};
+use crate::faults::DiskTrouble;
+use crate::oracle::Violation;
+use crate::ports::engine::Meddling;
+use crate::world::{CrashAt, CrashHow, World};
 
-/// A story.
+/// How the first crash comes.
+pub const FIRST: [CrashHow; 5] =
+    [CrashHow::Kill, CrashHow::Torn, CrashHow::PowerAll, CrashHow::PowerSome(1), CrashHow::PowerSome(2)];
+/// How the one in the recovery comes.
+pub const SECOND: [CrashHow; 3] = [CrashHow::Kill, CrashHow::Torn, CrashHow::PowerAll];
+/// Failures of one story after which it is not told any further.
+const ENOUGH: usize = 10;
+
+/// A story. Its points are those of what it says; what comes before is another story's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Story {
-    /// A workstream is made.
+    /// The first start of all, and a workstream is made.
     Create,
-    /// One is taken away.
+    /// One is made, and the engine will not start its container.
+    CreateFails,
+    /// One is made, and its making is taken back halfway.
+    Cancel,
+    /// One is taken away, and nothing in it is worth keeping.
     Destroy,
-    /// One is frozen and goes on.
+    /// One is taken away, but for its branch.
+    DestroyKeepBranch,
+    /// One is taken away whose agent has left work that is nowhere else.
+    DestroyWithWork,
+    /// One is frozen.
     Pause,
-    /// A run ends, and the next one takes up what it left.
-    Quit,
-    /// A run dies while it makes a workstream, and the next one recovers: crashes come there too.
-    Recover,
-    /// A run dies while it takes a workstream away, and the next one recovers.
+    /// One that is frozen goes on.
+    Resume,
+    /// One is stopped.
+    Stop,
+    /// One that was stopped is started.
+    Start,
+    /// Its agent is started again.
+    RestartAgent,
+    /// A run ends and freezes what it has, and the next one lets it go on.
+    QuitPauseAll,
+    /// A run ends and leaves its agents to work, and the next one finds them.
+    QuitKeepRunning,
+    /// A run dies while it makes a workstream, and the next one takes that up.
+    RecoverCreate,
+    /// A run dies while it takes a workstream away, and the next one takes that up.
     RecoverDestroy,
+    /// A run dies while it freezes what it has, and the next one takes that up.
+    RecoverQuit,
+    /// A run dies while it makes a workstream, and `reconcile` undoes that with nobody looking.
+    Reconcile,
+    /// A start finds a container of ours that no file knows of.
+    Adopt,
+    /// A run dies with nothing under way, and the next one takes over.
+    TakeOver,
+    /// The disk is full while a workstream is frozen, and takes writes again.
+    FullDisk,
+    /// Somebody takes a container away, and it is made once more.
+    Lost,
 }
 
 impl Story {
     /// All.
-    pub const ALL: [Self; 6] =
-        [Self::Create, Self::Destroy, Self::Pause, Self::Quit, Self::Recover, Self::RecoverDestroy];
+    pub const ALL: [Self; 21] = [
+        Self::Create,
+        Self::CreateFails,
+        Self::Cancel,
+        Self::Destroy,
+        Self::DestroyKeepBranch,
+        Self::DestroyWithWork,
+        Self::Pause,
+        Self::Resume,
+        Self::Stop,
+        Self::Start,
+        Self::RestartAgent,
+        Self::QuitPauseAll,
+        Self::QuitKeepRunning,
+        Self::RecoverCreate,
+        Self::RecoverDestroy,
+        Self::RecoverQuit,
+        Self::Reconcile,
+        Self::Adopt,
+        Self::TakeOver,
+        Self::FullDisk,
+        Self::Lost,
+    ];
 
     /// How many points it has where a crash can come.
     pub fn points(self) -> u64 {
-        let mut world = Self::world(None, 0);
-        self.tell(&mut world);
-        world.points
+        self.told(None, false).points
     }
 
-    /// Tells it with a crash at one point, and lets the world recover. `seed` decides what a power cut takes.
-    pub fn with_crash(self, at: CrashAt, seed: u64, keeps_lines: bool) -> Report {
-        let mut world = Self::world(Some(at), seed);
+    /// The world at the end of the story, or as the crash left it.
+    fn told(self, crash: Option<CrashAt>, keeps_lines: bool) -> World {
+        let mut world = World::calm(Choices::seeded(0), Planted::Nothing);
         if keeps_lines {
             world.keep_lines();
         }
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            self.tell(&mut world);
-            campaign::calm(&mut world);
-        }));
-        campaign::report(world, told.err())
-    }
-
-    fn world(at: Option<CrashAt>, seed: u64) -> World {
-        let mut world = World::calm(Choices::seeded(seed), Planted::Nothing);
-        world.crash_at = at;
+        let id = self.begin(&mut world);
+        world.points = 0;
+        world.crash_at = crash;
+        self.tell(&mut world, id);
         world
     }
 
-    fn tell(self, world: &mut World) {
-        let Some(id) = begin(world) else { return };
+    /// What is there before the story begins.
+    fn begin(self, world: &mut World) -> Option<WorkstreamId> {
+        if self == Self::Create {
+            return None;
+        }
+        start(world, Purpose::Interactive);
+        let wanted = world.new_workstream();
+        let id = wanted.id.clone();
+        wish(world, Ask::New(Box::new(wanted)));
+        match self {
+            Self::DestroyWithWork | Self::RecoverDestroy => world.git.work(&id, false),
+            Self::Resume => wish(world, Ask::Pause(id.clone())),
+            Self::Start => wish(world, Ask::Stop(id.clone())),
+            Self::Adopt => wish(world, Ask::Quit { policy: OnQuit::KeepRunning }),
+            Self::Create
+            | Self::CreateFails
+            | Self::Cancel
+            | Self::Destroy
+            | Self::DestroyKeepBranch
+            | Self::Pause
+            | Self::Stop
+            | Self::RestartAgent
+            | Self::QuitPauseAll
+            | Self::QuitKeepRunning
+            | Self::RecoverCreate
+            | Self::RecoverQuit
+            | Self::Reconcile
+            | Self::TakeOver
+            | Self::FullDisk
+            | Self::Lost => {}
+        }
+        Some(id)
+    }
+
+    fn tell(self, world: &mut World, id: Option<WorkstreamId>) {
+        let Some(id) = id else {
+            start(world, Purpose::Interactive);
+            let wanted = world.new_workstream();
+            return wish(world, Ask::New(Box::new(wanted)));
+        };
+        let removal = |keep_branch| Ask::Remove { workstream: id.clone(), is_forced: true, keep_branch };
         match self {
             Self::Create => {}
-            Self::Destroy => {
-                wish(world, Ask::Remove { workstream: id, is_forced: true, keep_branch: false });
+            Self::CreateFails => {
+                world.refuses_next = Some("start");
+                let wanted = world.new_workstream();
+                wish(world, Ask::New(Box::new(wanted)));
             }
-            Self::Pause => {
+            Self::Cancel => {
+                let wanted = world.new_workstream();
+                let id = wanted.id.clone();
+                begin_wish(world, Ask::New(Box::new(wanted)), 90);
+                wish(world, Ask::Cancel(id));
+            }
+            Self::Destroy | Self::DestroyWithWork => wish(world, removal(false)),
+            Self::DestroyKeepBranch => wish(world, removal(true)),
+            Self::Pause => wish(world, Ask::Pause(id)),
+            Self::Resume | Self::Start => wish(world, Ask::Resume(id)),
+            Self::Stop => wish(world, Ask::Stop(id)),
+            Self::RestartAgent => wish(world, Ask::Restart(id)),
+            Self::QuitPauseAll => {
+                wish(world, Ask::Quit { policy: OnQuit::PauseAll });
+                start(world, Purpose::Interactive);
+            }
+            Self::QuitKeepRunning => {
+                wish(world, Ask::Quit { policy: OnQuit::KeepRunning });
+                start(world, Purpose::Interactive);
+            }
+            Self::RecoverCreate => {
+                let wanted = world.new_workstream();
+                begin_wish(world, Ask::New(Box::new(wanted)), 140);
+                take_over(world, Purpose::Interactive);
+            }
+            Self::RecoverDestroy => {
+                begin_wish(world, removal(false), 60);
+                take_over(world, Purpose::Interactive);
+            }
+            Self::RecoverQuit => {
+                begin_wish(world, Ask::Quit { policy: OnQuit::PauseAll }, 30);
+                take_over(world, Purpose::Interactive);
+            }
+            Self::Reconcile => {
+                let wanted = world.new_workstream();
+                begin_wish(world, Ask::New(Box::new(wanted)), 140);
+                take_over(world, Purpose::Reconcile);
+            }
+            Self::Adopt => {
+                world.plant_lost(0);
+                start(world, Purpose::Interactive);
+            }
+            Self::TakeOver => take_over(world, Purpose::Interactive),
+            Self::FullDisk => {
+                world.weather.disk_trouble_is = DiskTrouble::Full;
+                world.degrade_disk(1_500);
                 wish(world, Ask::Pause(id.clone()));
                 wish(world, Ask::Resume(id));
             }
-            Self::Quit => {
-                wish(world, Ask::Quit { policy: OnQuit::PauseAll });
-                world.start(0, Purpose::Interactive);
-                pass(world, 2_000);
-            }
-            Self::Recover => {
-                let ask = Ask::New(Box::new(world.new_workstream()));
-                wish_and_die(world, ask, 140);
-            }
-            Self::RecoverDestroy => {
-                wish_and_die(world, Ask::Remove { workstream: id, is_forced: true, keep_branch: false }, 60);
+            Self::Lost => {
+                let names: Vec<_> = world.engine.containers.keys().cloned().collect();
+                for name in names {
+                    world.note_meddling(&name, Meddling::Remove);
+                    world.engine.meddle(&name, Meddling::Remove);
+                }
+                world.engine_changed();
+                campaign::rest(world, REST_MS);
+                wish(world, Ask::Resume(id));
             }
         }
     }
 }
 
-/// A run with one workstream, whose agent has done something.
-fn begin(world: &mut World) -> Option<WorkstreamId> {
-    world.start(0, Purpose::Interactive)?;
-    pass(world, 500);
-    let wanted = world.new_workstream();
-    let id = wanted.id.clone();
-    wish(world, Ask::New(Box::new(wanted)));
-    world.git.work(&id, false);
-    Some(id)
+/// A story comes to rest within this time after each of its turns.
+const REST_MS: u64 = 4_000;
+
+fn start(world: &mut World, purpose: Purpose) {
+    if !world.has_crashed {
+        if let Some(process) = world.start(0, purpose) {
+            world.give_errand(process);
+        }
+        campaign::rest(world, REST_MS);
+    }
 }
 
 fn wish(world: &mut World, ask: Ask) {
-    if let Some(process) = world.writer_at(0) {
-        world.ask(process, ask);
-    }
-    pass(world, 3_000);
+    begin_wish(world, ask, 0);
+    campaign::rest(world, REST_MS);
 }
 
-/// The run dies in the middle of it, and another one starts.
-fn wish_and_die(world: &mut World, ask: Ask, after_ms: u64) {
-    if let Some(process) = world.writer_at(0) {
-        world.ask(process, ask);
-        pass(world, after_ms);
-        world.kill(process);
-    }
-    world.start(0, Purpose::Interactive);
-    pass(world, 3_000);
+fn begin_wish(world: &mut World, ask: Ask, pass_ms: u64) {
+    let Some(process) = world.writer_at(0).filter(|_| !world.has_crashed) else { return };
+    world.ask(process, ask);
+    let until = world.now + pass_ms;
+    world.run_while(until, |world| !world.has_crashed);
 }
 
-fn pass(world: &mut World, ms: u64) {
-    let until = world.now + ms;
-    world.run_until(until);
+/// The run dies, and another one starts.
+fn take_over(world: &mut World, purpose: Purpose) {
+    if !world.has_crashed {
+        world.kill_all();
+        start(world, purpose);
+    }
+}
+
+/// One crash, or two, in one story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The story.
+    pub story: Story,
+    /// The crash in it.
+    pub first: CrashAt,
+    /// The crash in the recovery from that.
+    pub second: Option<CrashAt>,
+}
+
+impl Path {
+    /// Goes this way once, to the end.
+    pub fn walk(self, keeps_lines: bool) -> Report {
+        let mut world = crash_in(self.story, self.first, keeps_lines);
+        if let Some(second) = self.second {
+            world = crash_in_recovery(&world, second);
+        }
+        end(&world)
+    }
+}
+
+/// The story up to its crash, with nobody left in it.
+fn crash_in(story: Story, at: CrashAt, keeps_lines: bool) -> World {
+    let mut world = story.told(Some(at), keeps_lines);
+    world.kill_all();
+    world
+}
+
+fn crash_in_recovery(after: &World, at: CrashAt) -> World {
+    let mut world = after.copy(&Choices::seeded(0));
+    world.crash_at = Some(at);
+    campaign::recover(&mut world);
+    world.kill_all();
+    world
+}
+
+/// What becomes of a world that is left alone from here on.
+fn end(after: &World) -> Report {
+    let mut world = after.copy(&Choices::seeded(1));
+    world.oracle.violation.clone_from(&after.oracle.violation);
+    let told = catch_unwind(AssertUnwindSafe(|| campaign::calm(&mut world)));
+    campaign::report(world, told.err())
+}
+
+/// What became of one story.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Its points.
+    pub points: u64,
+    /// Crashes in it, and how many different worlds they left.
+    pub first: (u64, u64),
+    /// Crashes in the recoveries from those, and how many different worlds they left.
+    pub second: (u64, u64),
+    /// What failed, and how.
+    pub failures: Vec<(Path, Violation)>,
+}
+
+/// Tells a story with a crash at every point; two deep, with another one at every point of each recovery.
+pub fn explore(story: Story, is_deep: bool, threads: usize) -> Counts {
+    let points = story.points();
+    let next = AtomicU64::new(0);
+    let search = Search {
+        story,
+        is_deep,
+        counts: Mutex::new(Counts { points, ..Counts::default() }),
+        left: [Mutex::new(HashSet::new()), Mutex::new(HashSet::new())],
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let point = next.fetch_add(1, Ordering::Relaxed);
+                    if point >= points || search.counts().failures.len() >= ENOUGH {
+                        break;
+                    }
+                    for how in FIRST {
+                        search.first(CrashAt { point, how });
+                    }
+                }
+            });
+        }
+    });
+    search.counts.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Search {
+    story: Story,
+    is_deep: bool,
+    counts: Mutex<Counts>,
+    /// Fingerprints of what crashes left, one deep and two deep.
+    left: [Mutex<HashSet<u64>>; 2],
+}
+
+impl Search {
+    fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_new(&self, depth: usize, world: &World) -> bool {
+        self.left[depth].lock().unwrap_or_else(PoisonError::into_inner).insert(world.fingerprint())
+    }
+
+    fn first(&self, at: CrashAt) {
+        let path = Path { story: self.story, first: at, second: None };
+        let Some(world) = self.try_out(path, || crash_in(self.story, at, false)) else { return };
+        let is_new = self.is_new(0, &world);
+        {
+            let first = &mut self.counts().first;
+            *first = (first.0 + 1, first.1 + u64::from(is_new));
+        }
+        if !is_new {
+            return;
+        }
+        self.judge(path, &world);
+        let mut point = 0;
+        while self.is_deep && self.second(path, &world, point) {
+            point += 1;
+        }
+    }
+
+    /// Strikes the recovery at one point. Whether it has such a point.
+    fn second(&self, path: Path, after: &World, point: u64) -> bool {
+        for how in SECOND {
+            let at = CrashAt { point, how };
+            let path = Path { second: Some(at), ..path };
+            let Some(world) = self.try_out(path, || crash_in_recovery(after, at)) else { return false };
+            if !world.has_crashed {
+                return false;
+            }
+            let is_new = self.is_new(1, &world);
+            {
+                let second = &mut self.counts().second;
+                *second = (second.0 + 1, second.1 + u64::from(is_new));
+            }
+            if is_new {
+                self.judge(path, &world);
+            }
+        }
+        true
+    }
+
+    fn try_out(&self, path: Path, act: impl FnOnce() -> World) -> Option<World> {
+        let world = catch_unwind(AssertUnwindSafe(act)).ok();
+        if world.is_none() {
+            let text = "a panic before the end; replay it to read it".to_string();
+            self.counts().failures.push((path, Violation { invariant: "PANIC", text }));
+        }
+        world
+    }
+
+    fn judge(&self, path: Path, world: &World) {
+        if let Some(violation) = end(world).violation {
+            self.counts().failures.push((path, violation));
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}@{}", self.story, self.first)?;
+        self.second.map_or(Ok(()), |second| write!(f, "/{second}"))
+    }
+}
+
+impl fmt::Display for CrashAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.how {
+            CrashHow::Kill => write!(f, "{}:kill", self.point),
+            CrashHow::Torn => write!(f, "{}:torn", self.point),
+            CrashHow::PowerAll => write!(f, "{}:power", self.point),
+            CrashHow::PowerSome(seed) => write!(f, "{}:power{seed}", self.point),
+        }
+    }
+}
+
+impl FromStr for CrashAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (point, how) = text.split_once(':').ok_or(format!("`{text}` is no point and how"))?;
+        let point = point.parse().map_err(|error| format!("`{point}`: {error}"))?;
+        let how = match (how, how.strip_prefix("power")) {
+            ("kill", _) => CrashHow::Kill,
+            ("torn", _) => CrashHow::Torn,
+            ("power", _) => CrashHow::PowerAll,
+            (_, Some(seed)) => {
+                CrashHow::PowerSome(seed.parse().map_err(|error| format!("`{seed}`: {error}"))?)
+            }
+            (_, None) => return Err(format!("`{how}` is no way to crash: kill, torn, power, power1")),
+        };
+        Ok(Self { point, how })
+    }
+}
+
+impl FromStr for Path {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, crashes) = text.split_once('@').ok_or(format!("`{text}` is no story and point"))?;
+        let story = Story::ALL.into_iter().find(|story| format!("{story:?}") == name);
+        let story = story.ok_or(format!("there is no story `{name}`"))?;
+        let (first, second) =
+            crashes.split_once('/').map_or((crashes, None), |(first, second)| (first, Some(second)));
+        Ok(Self { story, first: first.parse()?, second: second.map(str::parse).transpose()? })
+    }
 }

@@ -3,17 +3,35 @@
 
 use ccells_core::container::Labels;
 use ccells_core::ids::RunId;
-use ccells_core::ports::{FileError, FileOk};
+use ccells_core::ports::{FileError, FileOk, FileOp};
+use ccells_core::time::Wall;
 
+use crate::checkers::pace;
 use crate::choice::Choices;
-use crate::ports::engine::Meddling;
+use crate::ports::engine::{Container, Meddling};
 use crate::ports::files::FaultRates;
+use crate::ports::platter::Loss;
 use crate::process::Life;
 use crate::trace::Who;
 use crate::world::{Item, World};
 
 /// How often something may strike.
 const STRIKE_MS: u64 = 250;
+/// What the engine made so shortly before a power cut may be forgotten.
+const ENGINE_FORGETS_MS: u64 = 100;
+/// The kernel's number for "no locks available".
+const ENOLCK: i32 = 37;
+
+/// Why a disk takes no writes for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskTrouble {
+    /// The file system has become read-only.
+    ReadOnly,
+    /// It is full.
+    Full,
+    /// Somebody took our permission away.
+    Denied,
+}
 
 /// The faults of one world: rates are in 10,000 decisions of their kind.
 #[derive(Clone, Debug)]
@@ -40,6 +58,16 @@ pub struct Weather {
     pub slow_disk: u32,
     /// Git fails.
     pub git_error: u32,
+    /// The machine sleeps while a listing is on its way back.
+    pub hot_sleep: u32,
+    /// Somebody else's container has the name that ours is to get.
+    pub name_taken: u32,
+    /// A start gets the pid of a run that died.
+    pub pid_reuse: u32,
+    /// A start finds directories missing, or a file system without locks.
+    pub strange_home: u32,
+    /// The engine forgets what it made last when the power goes.
+    pub engine_forgets: u32,
     kill: u32,
     power: u32,
     stop: u32,
@@ -55,8 +83,12 @@ pub struct Weather {
     pub second: u32,
     /// Until then the disk takes no writes.
     pub disk_bad_until: u64,
-    /// Whether that is for want of space.
-    pub disk_is_full: bool,
+    /// Why.
+    pub disk_trouble_is: DiskTrouble,
+    /// Until then the file system has no locks, as some that are mounted over a network have none.
+    pub no_locks_until: u64,
+    /// Until then the wall clock stands still, since it showed this.
+    pub frozen: Option<(u64, Wall)>,
     /// Until then the engine takes requests and does nothing.
     pub engine_hung_until: u64,
     /// Until then nobody listens at the engine's socket.
@@ -95,8 +127,15 @@ impl Weather {
             meddle: rate(150),
             stranger: rate(60),
             second: rate(2_000),
+            hot_sleep: rate(60),
+            name_taken: rate(300),
+            pid_reuse: rate(2_000),
+            strange_home: rate(500),
+            engine_forgets: rate(5_000),
             disk_bad_until: 0,
-            disk_is_full: false,
+            disk_trouble_is: DiskTrouble::ReadOnly,
+            no_locks_until: 0,
+            frozen: None,
             engine_hung_until: 0,
             engine_down_until: 0,
             asleep_until: 0,
@@ -114,6 +153,7 @@ impl World {
         self.strike_processes();
         self.strike_machine();
         self.strike_engine();
+        pace::check(self);
         self.later(STRIKE_MS, Item::Strike);
     }
 
@@ -142,7 +182,7 @@ impl World {
             if self.chance("strike.kill", self.weather.kill) {
                 self.kill(process);
             } else if self.chance("strike.stop", self.weather.stop) {
-                let until = self.now + 1_000 + self.draw("stop.long", 60_000);
+                let until = self.now + 1_000 + self.draw("stop.long", 89_000);
                 self.stop(process, until);
                 self.saw("stopped process");
             }
@@ -154,32 +194,94 @@ impl World {
             self.cut_power();
         }
         if self.chance("strike.sleep", self.weather.sleep) {
-            let until = self.now + 5_000 + self.draw("sleep.long", 50_000);
-            self.trace.note(self.now, Who::Sky, "sleep", || format!("until {until}"));
-            self.saw("machine asleep");
-            self.weather.asleep_until = until;
-            for process in 0..self.processes.len() {
-                self.stop(process, until);
-            }
+            let until = self.now + 5_000 + self.draw("sleep.long", 85_000);
+            self.sleep_all(until);
         }
         if self.chance("strike.clock", self.weather.clock) {
-            let ahead = i64::try_from(self.draw("clock.step", 7_200_000)).unwrap_or(0) - 3_600_000;
-            self.wall_ahead += ahead;
-            self.oracle.has_clock_jumped |= ahead > 0;
-            self.saw("clock step");
-            self.trace.note(self.now, Who::Sky, "clock", || format!("{ahead} ms"));
+            self.strike_clock();
         }
         if self.chance("strike.disk", self.weather.disk_trouble) {
-            self.weather.disk_bad_until = self.now + 500 + self.draw("disk.long", 15_000);
-            self.weather.disk_is_full = self.draw("disk.full", 2) == 1;
-            let until = self.weather.disk_bad_until;
-            self.set_disk();
-            self.later(until - self.now, Item::DiskMended);
-            self.trace.note(self.now, Who::Sky, "disk", || format!("takes no writes until {until}"));
+            self.weather.disk_trouble_is =
+                [DiskTrouble::ReadOnly, DiskTrouble::Full, DiskTrouble::Denied][self.index("disk.kind", 3)];
+            self.degrade_disk(500 + self.draw("disk.long", 15_000));
         }
         if self.chance("strike.rot", self.weather.rot) {
             self.rot();
         }
+    }
+
+    /// The whole machine sleeps until then.
+    pub fn sleep_all(&mut self, until: u64) {
+        self.trace.note(self.now, Who::Sky, "sleep", || format!("until {until}"));
+        self.saw("machine asleep");
+        self.weather.asleep_until = until;
+        for process in 0..self.processes.len() {
+            self.stop(process, until);
+        }
+    }
+
+    /// The wall clock is set, by up to an hour or by half a minute, or stands still for a while.
+    fn strike_clock(&mut self) {
+        let most: i64 = match self.draw("clock.kind", 4) {
+            0 | 1 => 3_600_000,
+            2 => 30_000,
+            _ => {
+                let until = self.now + 5_000 + self.draw("clock.frozen", 60_000);
+                self.weather.frozen = Some((until, self.clocks().wall));
+                // When it goes on, it has jumped.
+                self.oracle.has_clock_jumped = true;
+                self.saw("frozen clock");
+                self.trace.note(self.now, Who::Sky, "clock", || format!("stands still until {until}"));
+                return;
+            }
+        };
+        let range = u64::try_from(2 * most).unwrap_or(0);
+        let ahead = i64::try_from(self.draw("clock.step", range)).unwrap_or(0) - most;
+        self.wall_ahead += ahead;
+        self.oracle.has_clock_jumped |= ahead > 0;
+        self.saw("clock step");
+        self.trace.note(self.now, Who::Sky, "clock", || format!("{ahead} ms"));
+    }
+
+    /// The disk takes no writes for so long.
+    pub fn degrade_disk(&mut self, long: u64) {
+        let until = self.now + long;
+        self.weather.disk_bad_until = until;
+        self.set_disk();
+        self.later(long, Item::DiskMended);
+        let why = self.weather.disk_trouble_is;
+        self.trace.note(self.now, Who::Sky, "disk", || format!("takes no writes until {until}: {why:?}"));
+    }
+
+    /// A number below `count` as an index.
+    fn index(&self, label: &'static str, count: u64) -> usize {
+        usize::try_from(self.draw(label, count)).unwrap_or(0)
+    }
+
+    /// What a start may find: a file system without locks, or a home some of whose empty rooms are gone.
+    pub fn strike_home(&mut self, seat: usize) {
+        let rate = self.weather.strange_home;
+        if !self.chance("home.strange", rate) {
+            return;
+        }
+        let home = self.seats[seat].home_path.clone();
+        if self.draw("home.kind", 2) == 1 {
+            self.weather.no_locks_until = self.now + 1_000 + self.draw("home.long", 10_000);
+            self.saw("no locks");
+            self.trace.note(self.now, Who::Sky, "locks", || "the file system has none".to_string());
+        } else {
+            for room in ["trash", "intents", "workstreams", "locks"] {
+                if self.disk.remove_empty(home.join(room).as_str()) {
+                    self.saw("missing directory");
+                }
+            }
+        }
+    }
+
+    /// What a file system without locks answers.
+    pub fn refused_lock(&self, op: &FileOp) -> Option<FileError> {
+        let has_none = self.weather.no_locks_until > self.now && matches!(op, FileOp::TryLock(_));
+        has_none.then_some(FileError::Io(ENOLCK))
     }
 
     fn strike_engine(&mut self) {
@@ -214,30 +316,25 @@ impl World {
     pub fn set_disk(&self) {
         let is_bad = self.weather.disk_bad_until > self.now;
         let rate = if self.is_storm { self.weather.disk_error } else { 0 };
-        let always = |is_so: bool| if is_bad && is_so { 10_000 } else { rate / 3 };
-        let is_full = self.weather.disk_is_full;
+        let trouble = self.weather.disk_trouble_is;
+        let always = |which| if is_bad && trouble == which { 10_000 } else { 0 };
         self.disk.set_rates(FaultRates {
-            no_space: always(is_full),
+            no_space: always(DiskTrouble::Full).max(rate / 3),
             io: rate / 3,
-            read_only: always(!is_full),
+            read_only: always(DiskTrouble::ReadOnly).max(rate / 3),
+            denied: always(DiskTrouble::Denied),
         });
     }
 
     /// What the disk did to somebody.
-    pub fn note_disk(&mut self, outcome: &Result<FileOk, FileError>) {
+    pub fn note_disk(&mut self, process: usize, outcome: &Result<FileOk, FileError>) {
         match outcome {
-            Err(FileError::NoSpace | FileError::ReadOnly) if self.weather.disk_bad_until > self.now => {
-                self.saw("degraded disk");
+            Err(FileError::NoSpace | FileError::ReadOnly | FileError::Denied | FileError::Io(_)) => {
+                let is_bad = self.weather.disk_bad_until > self.now;
+                self.saw(if is_bad { "degraded disk" } else { "disk error" });
+                self.processes[process].watch.trouble_at = Some(self.now);
             }
-            Err(FileError::NoSpace | FileError::ReadOnly | FileError::Io(_)) => self.saw("disk error"),
-            Ok(_)
-            | Err(
-                FileError::NotFound
-                | FileError::Exists
-                | FileError::Denied
-                | FileError::Locked
-                | FileError::Unfit,
-            ) => {}
+            Ok(_) | Err(FileError::NotFound | FileError::Exists | FileError::Locked | FileError::Unfit) => {}
         }
     }
 
@@ -245,8 +342,9 @@ impl World {
     fn meddle(&mut self) {
         let names: Vec<String> = self.engine.containers.keys().cloned().collect();
         let Some(name) = self.pick("meddle.which", &names) else { return };
-        let what = [Meddling::Stop, Meddling::Pause, Meddling::Unpause, Meddling::Start, Meddling::Remove]
-            [usize::try_from(self.draw("meddle.how", 5)).unwrap_or(0)];
+        let how = self.index("meddle.how", 6);
+        let kinds = [Meddling::Stop, Meddling::Pause, Meddling::Unpause, Meddling::Start, Meddling::Remove];
+        let Some(what) = kinds.get(how).copied() else { return self.prune() };
         self.trace.note(self.now, Who::User, "meddle", || format!("{what:?} {name}"));
         self.saw("meddling");
         self.note_meddling(&name, what);
@@ -254,10 +352,36 @@ impl World {
         self.engine_changed();
     }
 
+    /// A person takes all containers away that do not run, whose ever they are.
+    fn prune(&mut self) {
+        self.trace.note(self.now, Who::User, "prune", String::new);
+        self.saw("prune");
+        let is_idle = |it: &&Container| !it.state.has_processes();
+        let names: Vec<_> =
+            self.engine.containers.values().filter(is_idle).map(|it| it.name.clone()).collect();
+        for name in names {
+            self.note_meddling(&name, Meddling::Remove);
+            self.engine.meddle(&name, Meddling::Remove);
+        }
+        self.engine_changed();
+    }
+
     /// Containers that are nobody's business, and one of our home that no file knows of.
     fn plant_stranger(&mut self) {
         let number = self.number();
-        let seat = self.seats[usize::try_from(self.draw("stranger.seat", 3)).unwrap_or(0)].clone();
+        let seat = self.index("stranger.seat", self.seats.len() as u64);
+        let kind = self.draw("stranger.kind", 3);
+        self.plant(number, seat, kind);
+    }
+
+    /// A container of our home that no file knows of.
+    pub fn plant_lost(&mut self, seat: usize) {
+        let number = self.number();
+        self.plant(number, seat, 2);
+    }
+
+    fn plant(&mut self, number: u64, seat: usize, kind: u64) {
+        let seat = self.seats[seat].clone();
         let workstream = self.fresh_id();
         let labels = Labels {
             home: seat.home.clone(),
@@ -267,7 +391,7 @@ impl World {
             branch: "lost".to_string(),
             config_hash: "0".repeat(16),
         };
-        match self.draw("stranger.kind", 3) {
+        match kind {
             0 => self.engine.plant(&format!("postgres-{number}"), None),
             1 => {
                 let mut labels = labels;
@@ -296,7 +420,8 @@ impl World {
             files.iter().filter(|path| path.ends_with("/state.json")).cloned().collect();
         let is_state = self.draw("rot.kind", 2) == 0 && !states.is_empty();
         let Some(path) = self.pick("rot.which", if is_state { &states } else { &files }) else { return };
-        let keep = usize::try_from(self.draw("rot.keep", 200)).unwrap_or(0);
+        let keep = self.index("rot.keep", 200);
+        let how = self.draw("rot.how", 4);
         self.trace.note(self.now, Who::Sky, "rot", || path.clone());
         self.saw("damaged file");
         let home = self.seats.iter().find(|seat| path.starts_with(seat.home_path.as_str()));
@@ -304,15 +429,24 @@ impl World {
             *self.oracle.damaged_homes.entry(seat.home.clone()).or_default() += 1;
         }
         let bytes = self.disk.look(&path.as_str().into(), false, <[u8]>::to_vec).unwrap_or_default();
-        self.disk.put(&path, bytes.get(..keep).unwrap_or_default());
+        let rotten: Vec<u8> = match how {
+            0 | 1 => bytes.get(..keep).unwrap_or_default().to_vec(),
+            // A block that was never written.
+            2 => vec![0; bytes.len()],
+            // A bit that flipped: what it makes is no text.
+            _ => bytes.iter().enumerate().map(|(at, byte)| byte | u8::from(at == keep) << 7).collect(),
+        };
+        self.disk.put(&path, &rotten);
     }
 
     fn stop(&mut self, process: usize, until: u64) {
         if self.is_alive(process) {
             self.trace.note(self.now, Who::Process(process), "stop", || format!("until {until}"));
-            self.processes[process].life = Life::Stopped { until };
+            let now = self.now;
+            let run = &mut self.processes[process];
+            run.life = Life::Stopped { until };
+            run.stopped_since.get_or_insert(now);
             self.later(until - self.now, Item::GoOn(process));
-            self.processes[process].was_stopped = true;
         }
     }
 
@@ -326,8 +460,20 @@ impl World {
         }
     }
 
+    /// Everybody is killed.
+    pub fn kill_all(&mut self) {
+        for process in 0..self.processes.len() {
+            self.kill(process);
+        }
+    }
+
     /// The power goes: every process dies, the engine and its containers too, and the disk loses what was not synced.
     pub fn cut_power(&mut self) {
+        self.cut_power_and_lose(Loss::Drawn);
+    }
+
+    /// The same, with a given part of what was not synced.
+    pub fn cut_power_and_lose(&mut self, loss: Loss) {
         self.trace.note(self.now, Who::Sky, "power", String::new);
         self.saw("power loss");
         for process in 0..self.processes.len() {
@@ -337,9 +483,26 @@ impl World {
             }
         }
         self.calls.clear();
+        self.boots += 1;
         self.engine.end_all();
-        self.disk.lose_power();
+        match loss {
+            Loss::Drawn => self.disk.lose_power(),
+            Loss::Everything => self.disk.lose_power_and_all(),
+        }
+        self.engine_forgets();
         self.after_power_cut();
+    }
+
+    /// The engine does not sync what it was told last.
+    fn engine_forgets(&mut self) {
+        for (at, name) in std::mem::take(&mut self.made_lately) {
+            let rate = self.weather.engine_forgets;
+            if self.now - at <= ENGINE_FORGETS_MS && self.chance("engine.forgets", rate) {
+                self.saw("engine forgot a creation");
+                self.note_meddling(&name, Meddling::Remove);
+                self.engine.meddle(&name, Meddling::Remove);
+            }
+        }
     }
 
     /// From now on nothing strikes any more and everything goes at its best speed.
@@ -350,6 +513,10 @@ impl World {
         self.weather.engine_hung_until = 0;
         self.weather.engine_down_until = 0;
         self.weather.asleep_until = 0;
+        self.weather.no_locks_until = 0;
+        self.weather.frozen = None;
+        self.refuses_next = None;
+        self.engine.free_names();
         for process in 0..self.processes.len() {
             if self.is_alive(process) {
                 self.stop(process, self.now);

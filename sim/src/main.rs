@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use ccells_sim::campaign::{self, Report, Tally};
 use ccells_sim::canary::{self, Planted};
 use ccells_sim::choice::{Choices, Record};
-use ccells_sim::exhaustive::Story;
-use ccells_sim::world::CrashAt;
+use ccells_sim::exhaustive::{self, Path as Crashes, Story};
 use ccells_sim::{coverage, shrink, trace};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "\
 usage: sim [--seeds N] [--from SEED] [--minutes M]   many worlds (1,000 from a fresh seed unless told)
@@ -21,7 +23,8 @@ usage: sim [--seeds N] [--from SEED] [--minutes M]   many worlds (1,000 from a f
        sim --coverage                                with the table of what must come to pass sometimes
        sim --canaries [--only NAME]                  every planted fault must be found within its limit
        sim --determinism                             every world twice here and once more elsewhere
-       sim --exhaustive                              a crash at every point of a few short stories";
+       sim --exhaustive [--deep] [--only STORY]      a crash at every point of a list of short stories, and, two deep,
+                                                     another one at every point of the recovery that follows";
 
 /// Worlds, unless told.
 const SEEDS: u64 = 1_000;
@@ -43,6 +46,7 @@ struct Options {
     coverage: bool,
     determinism: bool,
     exhaustive: bool,
+    is_deep: bool,
     fingerprints: bool,
 }
 
@@ -63,7 +67,7 @@ fn main() -> ExitCode {
     } else if options.determinism {
         determinism(&options)
     } else if options.exhaustive {
-        exhaustive()
+        tell_stories(&options)
     } else if options.fingerprints {
         fingerprints(&options);
         true
@@ -90,6 +94,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--coverage" => options.coverage = true,
             "--determinism" => options.determinism = true,
             "--exhaustive" => options.exhaustive = true,
+            "--deep" => options.is_deep = true,
             "--fingerprints" => options.fingerprints = true,
             other => return Err(format!("{other} is not known")),
         }
@@ -214,6 +219,9 @@ fn choices_of(what: &str) -> Result<Choices, String> {
 }
 
 fn replay(what: &str, options: &Options) -> bool {
+    if what.contains('@') {
+        return replay_crashes(what, options);
+    }
     let choices = match choices_of(what) {
         Ok(choices) => choices,
         Err(error) => {
@@ -222,6 +230,28 @@ fn replay(what: &str, options: &Options) -> bool {
         }
     };
     let report = campaign::run(choices, Planted::Nothing, options.is_traced);
+    tell_world(&report, options);
+    tell_failure(what, &report, Planted::Nothing, options.is_shrunk);
+    report.violation.is_none()
+}
+
+/// One story with its crashes, as a failure names them: `Create@17:kill/3:power`.
+fn replay_crashes(what: &str, options: &Options) -> bool {
+    let report = match what.parse::<Crashes>() {
+        Ok(crashes) => crashes.walk(options.is_traced),
+        Err(error) => {
+            eprintln!("{error}");
+            return false;
+        }
+    };
+    tell_world(&report, options);
+    if let Some(violation) = &report.violation {
+        println!("FAIL {} {what} commit={}: {}", violation.invariant, commit(), violation.text);
+    }
+    report.violation.is_none()
+}
+
+fn tell_world(report: &Report, options: &Options) {
     if options.is_traced {
         println!("{}", trace::LEGEND);
         for line in &report.lines {
@@ -230,8 +260,6 @@ fn replay(what: &str, options: &Options) -> bool {
     }
     let (hash, steps) = report.fingerprint;
     println!("{steps} steps, fingerprint {hash:016x}");
-    tell_failure(what, &report, Planted::Nothing, options.is_shrunk);
-    report.violation.is_none()
 }
 
 fn canaries(options: &Options) -> bool {
@@ -311,22 +339,39 @@ fn fingerprints(options: &Options) {
     }
 }
 
-fn exhaustive() -> bool {
-    let mut is_good = true;
+fn tell_stories(options: &Options) -> bool {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let began = Instant::now();
+    let (mut points, mut crashes, mut worlds, mut failed) = (0, 0, 0, 0);
+    println!("story               points   crashes -> worlds    in recovery -> worlds    failed");
     for story in Story::ALL {
-        let points = story.points();
-        let mut failed = 0;
-        for point in 0..points {
-            for (is_power, seed) in [(false, 0), (true, 0), (true, 1), (true, 2)] {
-                let report = story.with_crash(CrashAt { point, is_power }, seed, false);
-                let Some(violation) = report.violation else { continue };
-                failed += 1;
-                let how = if is_power { format!("power cut, seed {seed}") } else { "kill".to_string() };
-                println!("FAIL {} {story:?} point {point} ({how}): {}", violation.invariant, violation.text);
-            }
+        if options.only.as_ref().is_some_and(|only| *only != format!("{story:?}")) {
+            continue;
         }
-        println!("{story:?}: {points} points, each with a kill and three power cuts, {failed} failed");
-        is_good &= failed == 0;
+        let counts = exhaustive::explore(story, options.is_deep, threads);
+        let (first, second) = (counts.first, counts.second);
+        println!(
+            "{:<18} {:>7} {:>9} {:>9} {:>14} {:>9} {:>9}",
+            format!("{story:?}"),
+            counts.points,
+            first.0,
+            first.1,
+            second.0,
+            second.1,
+            counts.failures.len()
+        );
+        for (path, violation) in &counts.failures {
+            println!("FAIL {} {path} commit={}: {}", violation.invariant, commit(), violation.text);
+            println!("     replay: cargo sim --replay {path} --trace");
+        }
+        points += counts.points;
+        crashes += first.0 + second.0;
+        worlds += first.1 + second.1;
+        failed += counts.failures.len();
     }
-    is_good
+    println!(
+        "{points} points, {crashes} crashes, {worlds} different worlds left and recovered, {failed} failed, {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+    failed == 0
 }

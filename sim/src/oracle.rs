@@ -6,18 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use ccells_core::effect::{Done, Effect, Refusal};
 use ccells_core::event::{Access, Ask, Event, Found, OnQuit, Previous, Purpose};
 use ccells_core::ids::{Generation, HomeId, RequestId, WorkstreamId};
-use ccells_core::limits::SHUTDOWN_MS;
 use ccells_core::ports::{EngineError, FileOp};
 
 use crate::canary::Planted;
-use crate::checkers::{durable, exit, known, locks, promises, single, strangers, truth, work};
+use crate::checkers::{
+    careful, durable, exit, files, known, locks, pace, promises, quit, single, strangers, truth, work,
+};
 use crate::ports::engine::{EngineOk, EngineOp, Meddling};
 use crate::ports::git::GitOp;
-use crate::process::{Life, Process};
-use crate::world::{Item, World};
+use crate::process::Process;
+use crate::world::World;
 
-/// How long the second signal may take.
-const HURRY_MS: u64 = 200;
 /// A crash so soon after a start that took over from a crash hits the recovery itself.
 const RECOVERY_MS: u64 = 5_000;
 
@@ -68,8 +67,6 @@ pub struct Oracle {
     pub acknowledged_state: BTreeMap<usize, Generation>,
     /// Starts that took over from a crash: run and time.
     pub took_over: BTreeMap<usize, u64>,
-    /// Every file of others before a run's own exit.
-    pub before_exit: Option<exit::Belongings>,
 }
 
 /// What the oracle hears.
@@ -81,7 +78,8 @@ impl World {
         }
         let run = &mut self.processes[process];
         run.open.insert(request, ask.clone());
-        let (seat, now) = (run.seat, self.now);
+        let seat = run.seat;
+        careful::asked(self, process, ask);
         self.oracle.asked.insert(request, (process, ask.clone()));
         match ask {
             Ask::New(wanted) => {
@@ -108,37 +106,18 @@ impl World {
                 }
             }
             Ask::Quit { .. } => {
-                let run = &mut self.processes[process];
-                if run.quit_since.is_none() {
-                    let is_stopped = matches!(run.life, Life::Stopped { until } if until > now);
-                    (run.quit_since, run.was_stopped) = (Some(now), is_stopped);
-                    let is_hung = self.weather.engine_hung_until > now;
-                    self.later(SHUTDOWN_MS + 1, Item::MustHaveEnded(process));
-                    if is_hung {
-                        self.saw("quit with a hung engine");
-                    }
+                if self.processes[process].quit_since.is_none() && self.weather.engine_hung_until > self.now {
+                    self.saw("quit with a hung engine");
                 }
+                quit::asked(self, process, false);
             }
-            Ask::QuitNow => {
-                let run = &mut self.processes[process];
-                run.was_stopped = matches!(run.life, Life::Stopped { until } if until > now);
-                self.later(HURRY_MS, Item::MustHaveEnded(process));
-            }
+            Ask::QuitNow => quit::asked(self, process, true),
             Ask::Pause(_)
             | Ask::Resume(_)
             | Ask::Stop(_)
             | Ask::Restart(_)
             | Ask::Reconcile
             | Ask::View(_) => {}
-        }
-    }
-
-    /// The deadline of an end has come.
-    pub fn must_have_ended(&mut self, process: usize) {
-        let run = &self.processes[process];
-        if self.is_alive(process) && !run.was_stopped {
-            let shutdown = run.machine.snapshot().and_then(|it| it.shutdown);
-            self.fail("R23", format!("p{process} was asked to end and has not: {shutdown:?}"));
         }
     }
 
@@ -161,6 +140,8 @@ impl World {
     /// A machine asks for something.
     pub fn before_effect(&mut self, process: usize, effect: &Effect) {
         truth::before_effect(self, effect);
+        pace::before_effect(self, process, effect);
+        careful::before_effect(self, process, effect);
         if let Effect::ClearIntent { workstream, .. } = effect {
             self.note_clearing(process, workstream);
         }
@@ -177,13 +158,19 @@ impl World {
         }
     }
 
+    /// A file operation is about to be done.
+    pub fn before_file_op(&mut self, process: usize, op: &FileOp) {
+        files::before_op(self, process, op);
+        if self.processes[process].watch.is_leaving {
+            exit::before_op(self, process, op);
+        }
+    }
+
     /// A file operation was done, or failed.
     pub fn after_file_op(&mut self, op: &FileOp) {
         match op {
             FileOp::Rename(_, path) | FileOp::Unlink(path) | FileOp::SyncDir(path) => {
-                if known::is_about(path) {
-                    known::check(self);
-                }
+                known::check_after(self, path);
             }
             FileOp::MakeDir(_)
             | FileOp::Read(_)
@@ -245,17 +232,14 @@ impl World {
     /// Something is durable, or so the machine is about to be told.
     pub fn acknowledged(&mut self, process: usize, event: &Event) {
         durable::acknowledged(self, process, event);
-    }
-
-    /// A run begins.
-    pub fn before_boot(&mut self, process: usize) {
-        locks::before_boot(self, process);
+        files::failed(self, process, event);
     }
 
     /// A run found this.
     pub fn booted(&mut self, process: usize, found: &Found) {
         locks::booted(self, process, found);
         durable::booted(self, process, found);
+        careful::booted(self, process, found);
         if found.access != Access::Write {
             self.saw("second run refused");
         } else if matches!(found.previous, Previous::Crashed(_)) {
@@ -271,12 +255,8 @@ impl World {
 
     /// A run ends of its own will.
     pub fn before_exit(&mut self, process: usize) {
-        self.oracle.before_exit = Some(exit::Belongings::of_others(self, process));
-    }
-
-    /// It ended.
-    pub fn after_exit(&mut self, process: usize) {
-        exit::check(self, process);
+        quit::before_exit(self, process);
+        self.processes[process].watch.is_leaving = true;
     }
 
     /// A run dies.

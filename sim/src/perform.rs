@@ -6,7 +6,7 @@ use ccells_core::ids::{Attempt, Generation, PathText, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{FileError, FileOp, GitError, WorktreePlan};
 use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, StateRecord, VERSION, Writer};
-use ccells_core::store::{Keep, Remove, Replace, Step, Update};
+use ccells_core::store::{self, Keep, Remove, Replace, Step, Update};
 use ccells_core::tracking::{self, Delta};
 
 use crate::boot;
@@ -171,7 +171,7 @@ impl World {
             run: run.start.run.clone(),
             repo_id: run.start.repo.id.clone(),
             sequence,
-            boot_id: "boot".to_string(),
+            boot_id: format!("boot-{}", self.boots),
             start_ticks: 1,
         };
         let bytes = record::print(&beat);
@@ -181,6 +181,11 @@ impl World {
             Replace::fleeting(own, bytes.clone(), nonce, pid),
             Replace::fleeting(last, bytes, other_nonce, pid),
         ] {
+            if !self.is_storm {
+                // Nothing comes between its steps, and there are many beats in a calm.
+                let _beaten = store::run(&mut BootFiles { world: self, process }, replace);
+                continue;
+            }
             self.begin_files(process, Box::new(Mapped::new(replace, |_| None)), None);
         }
     }
@@ -197,7 +202,6 @@ impl World {
         }
         self.saw(if is_complete { "clean exit" } else { "exit in a hurry" });
         self.end(process);
-        self.after_exit(process);
     }
 
     /// The process is gone, whatever the reason.
@@ -209,9 +213,10 @@ impl World {
         run.is_watching = false;
         run.open.clear();
         run.files.crash(Crash::Kill);
-        for call in self.calls.values_mut().filter(|call| call.process == process) {
-            call.is_waited_for = false;
-        }
+        self.calls.retain(|_, call| {
+            call.is_waited_for &= call.process != process;
+            call.is_waited_for || !call.is_lost
+        });
     }
 }
 
@@ -366,7 +371,7 @@ impl World {
         let (last, delay) = match protocol.step(last) {
             Step::Do(op) => {
                 let outcome = self.file_op(process, &op);
-                (Some(outcome), FILE_STEP_MS + self.disk_delay())
+                (Some(outcome), FILE_STEP_MS + self.disk_delay(process))
             }
             Step::Wait if self.now >= patience_until => (Some(Err(FileError::Locked)), 0),
             Step::Wait => (None, LOCK_RETRY_MS),
@@ -435,9 +440,13 @@ impl World {
         self.later(delay, Item::Tell(process, event));
     }
 
-    fn disk_delay(&mut self) -> u64 {
+    fn disk_delay(&mut self, process: usize) -> u64 {
         let rate = self.weather.slow_disk;
-        if self.chance("disk.slow", rate) { self.draw("disk.delay", 3_000) } else { 0 }
+        if !self.chance("disk.slow", rate) {
+            return 0;
+        }
+        self.processes[process].watch.trouble_at = Some(self.now);
+        self.draw("disk.delay", 3_000)
     }
 
     fn git_failure(&mut self) -> Option<GitError> {

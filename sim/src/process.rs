@@ -1,6 +1,6 @@
 //! One run of ccells in the simulated world: a machine, and what it has asked for that is not done yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ccells_core::event::{Access, Ask, Event};
 use ccells_core::ids::{Attempt, Generation, PathText, RequestId, WorkstreamId};
@@ -62,12 +62,67 @@ pub struct Process {
     pub quit_since: Option<u64>,
     /// What reached it while it was stopped.
     pub deferred: Vec<Item>,
-    /// Whether it was stopped at any time since: then its deadlines mean nothing.
-    pub was_stopped: bool,
+    /// Since when it is stopped, and for how long it was before that.
+    pub stopped_since: Option<u64>,
+    /// For how long it was stopped so far, the present stop aside.
+    pub slept_ms: u64,
+    /// What its checkers keep in mind.
+    pub watch: Watch,
     /// When it last asked for a listing.
     pub listed_at: u64,
     /// How often it was woken at one instant.
     pub spins: (u64, u32),
+}
+
+/// What is asked for again and again, and must not be without a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asking {
+    /// The engine's containers.
+    Listing,
+    /// A session.
+    Session,
+    /// A save of the state.
+    Save,
+    /// A beat.
+    Beat,
+}
+
+/// What the checkers keep in mind of one run.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// When its machine was told what the start found.
+    pub booted_at: Option<u64>,
+    /// When it last went on, or began.
+    pub went_on_at: u64,
+    /// Whether it had slept for longer than a listing may wait.
+    pub slept_long: bool,
+    /// When it last beat.
+    pub beat_at: u64,
+    /// The newest generation of the state it asked to save.
+    pub issued: Generation,
+    /// When the disk last failed it or kept it waiting.
+    pub trouble_at: Option<u64>,
+    /// How often it asked for each thing, since when.
+    pub asked: BTreeMap<Asking, (u64, u32)>,
+    /// Whether it was asked to end.
+    pub is_ending: bool,
+    /// For how long it had been stopped when it was asked to end.
+    pub slept_before_quit: u64,
+    /// When the second signal came, and for how long it had been stopped by then.
+    pub hurry: Option<(u64, u64)>,
+    /// Whether it is taking away what is its own, at its end.
+    pub is_leaving: bool,
+    /// Whether it could not read everything at its start.
+    pub is_careful: bool,
+    /// Workstreams that people named to it.
+    pub named: BTreeSet<WorkstreamId>,
+}
+
+impl Process {
+    /// For how long it has been stopped by then, all in all.
+    pub fn slept_by(&self, now: u64) -> u64 {
+        self.slept_ms + self.stopped_since.map_or(0, |since| now - since)
+    }
 }
 
 /// The coalescing single writer of the state file.

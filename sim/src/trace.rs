@@ -26,9 +26,12 @@ impl Trace {
     /// Notes a step. `about` is only asked for when lines are kept.
     pub fn note(&mut self, now: u64, who: Who, what: &'static str, about: impl FnOnce() -> String) {
         self.steps += 1;
-        self.mix(&now.to_le_bytes());
-        self.mix(&who.number().to_le_bytes());
-        self.mix(what.as_bytes());
+        self.mix(now);
+        self.mix(who.number());
+        let mut word = [0; 8];
+        let length = what.len().min(word.len());
+        word[..length].copy_from_slice(&what.as_bytes()[..length]);
+        self.mix(u64::from_le_bytes(word));
         if let Some(lines) = &mut self.lines {
             let about = about();
             lines.push(format!(
@@ -50,10 +53,9 @@ impl Trace {
         self.lines.unwrap_or_default()
     }
 
-    fn mix(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+    fn mix(&mut self, word: u64) {
+        let mixed = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.hash = mixed ^ (mixed >> 29);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::boot::{self, Start};
 use crate::perform::BootFiles;
 use crate::ports::engine::EngineOp;
 use crate::ports::git::Made;
-use crate::process::{Life, Process, Saver};
+use crate::process::{Life, Process, Saver, Watch};
 use crate::trace::Who;
 use crate::world::{Item, World};
 
@@ -69,7 +69,8 @@ impl World {
         let process = self.processes.len();
         let number = self.number();
         let place = self.seats[seat].clone();
-        let pid = 100 + u32::try_from(process).unwrap_or(0);
+        let pid = self.pid(process);
+        self.strike_home(seat);
         let alive = (0..process).filter(|other| self.is_alive(*other));
         let start = Start {
             run: RunId::parse(&format!("02{number:024}")).expect("26 digits are an id"),
@@ -100,11 +101,12 @@ impl World {
             errand: None,
             quit_since: None,
             deferred: Vec::new(),
-            was_stopped: false,
+            stopped_since: None,
+            slept_ms: 0,
+            watch: Watch::default(),
             listed_at: self.now,
             spins: (0, 0),
         });
-        self.before_boot(process);
         let worktrees = self.worktrees_of(seat);
         let found = boot::find(&mut BootFiles { world: self, process }, &start, worktrees);
         if !self.is_alive(process) {
@@ -125,6 +127,23 @@ impl World {
         }
     }
 
+    /// A fresh pid, now and then one that a dead run had.
+    fn pid(&mut self, process: usize) -> u32 {
+        let fresh = 100 + u32::try_from(process).unwrap_or(0);
+        let rate = self.weather.pid_reuse;
+        if !self.chance("pid.reuse", rate) {
+            return fresh;
+        }
+        let taken: std::collections::BTreeSet<_> = (0..process)
+            .filter(|other| self.is_alive(*other))
+            .map(|it| self.processes[it].start.pid)
+            .collect();
+        let free: Vec<u32> =
+            self.processes.iter().map(|run| run.start.pid).filter(|pid| !taken.contains(pid)).collect();
+        self.saw(if free.is_empty() { "first pid" } else { "pid reuse" });
+        self.pick("pid.which", &free).unwrap_or(fresh)
+    }
+
     fn worktrees_of(&self, seat: usize) -> std::collections::BTreeSet<WorkstreamId> {
         let is_ours =
             |id: &WorkstreamId| self.oracle.promises.get(id).is_some_and(|promise| promise.seat == seat);
@@ -136,7 +155,7 @@ impl World {
     }
 
     /// A run of one wish gets it.
-    fn give_errand(&mut self, process: usize) {
+    pub fn give_errand(&mut self, process: usize) {
         let ask = match self.processes[process].start.purpose {
             Purpose::Interactive => return,
             Purpose::Reconcile => Ask::Reconcile,

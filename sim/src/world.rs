@@ -5,17 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ccells_core::event::{Ask, Event, Repo};
 use ccells_core::ids::{HomeId, PathText, RepoId, RequestId, WorkstreamId};
+use ccells_core::limits::RELIST_MS;
 use ccells_core::ports::{EngineError, FileError, FileOk, FileOp, Files};
 use ccells_core::time::{Mono, Now, Wall};
 
 use crate::boot::Places;
 use crate::canary::Planted;
+use crate::checkers::quit;
 use crate::choice::Choices;
 use crate::faults::Weather;
 use crate::oracle::{Oracle, Violation};
 use crate::ports::engine::{EngineOk, EngineOp, SimEngine};
 use crate::ports::files::Disk;
 use crate::ports::git::SimGit;
+use crate::ports::platter::Loss;
 use crate::process::{Life, Process};
 use crate::trace::{Trace, Who};
 
@@ -78,6 +81,8 @@ pub struct Call {
     pub answer: EngineAnswer,
     /// Whether the client still waits.
     pub is_waited_for: bool,
+    /// Whether nothing of it is on its way any more.
+    pub is_lost: bool,
 }
 
 /// Where a crash is to come, for exhaustive runs.
@@ -85,8 +90,21 @@ pub struct Call {
 pub struct CrashAt {
     /// At the point of this number.
     pub point: u64,
-    /// Whether the power goes as well.
-    pub is_power: bool,
+    /// How.
+    pub how: CrashHow,
+}
+
+/// How a crash comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashHow {
+    /// SIGKILL.
+    Kill,
+    /// SIGKILL in the middle of a write, of which half has landed. Where nothing is written, the same as a kill.
+    Torn,
+    /// The power goes, and with it everything that was not synced.
+    PowerAll,
+    /// The power goes, and what was not synced survives in part, as drawn from this seed.
+    PowerSome(u64),
 }
 
 /// The world.
@@ -125,20 +143,30 @@ pub struct World {
     pub points: u64,
     /// Where one is to come.
     pub crash_at: Option<CrashAt>,
-    queue: BTreeMap<(u64, u64), Item>,
-    numbers: u64,
+    /// Whether it came.
+    pub has_crashed: bool,
+    /// The next request of this kind is refused by the engine.
+    pub refuses_next: Option<&'static str>,
+    /// How often the machine was booted.
+    pub boots: u32,
+    /// Containers made lately, and when: the engine forgets the newest when the power goes.
+    pub made_lately: Vec<(u64, String)>,
+    pub(crate) queue: BTreeMap<(u64, u64), Item>,
+    pub(crate) numbers: u64,
 }
 
 impl World {
     /// A world in which nothing has happened.
     pub fn new(choices: Choices, planted: Planted, keeps_lines: bool) -> Self {
         let weather = Weather::draw(&choices);
-        Self::in_weather(choices, weather, planted, keeps_lines)
+        let seats = drawn_seats(&choices);
+        Self::in_weather(choices, weather, seats, planted, keeps_lines)
     }
 
-    /// A world in which nothing strikes.
+    /// A world with one seat in which nothing strikes.
     pub fn calm(choices: Choices, planted: Planted) -> Self {
-        Self::in_weather(choices, Weather::draw(&Choices::benign()), planted, false)
+        let seats = drawn_seats(&Choices::benign());
+        Self::in_weather(choices, Weather::draw(&Choices::benign()), seats, planted, false)
     }
 
     /// From now on the trace keeps its lines.
@@ -146,7 +174,13 @@ impl World {
         self.trace = Trace::new(true);
     }
 
-    fn in_weather(choices: Choices, weather: Weather, planted: Planted, keeps_lines: bool) -> Self {
+    fn in_weather(
+        choices: Choices,
+        weather: Weather,
+        seats: Vec<Seat>,
+        planted: Planted,
+        keeps_lines: bool,
+    ) -> Self {
         Self {
             now: 0,
             wall_ahead: 0,
@@ -156,7 +190,7 @@ impl World {
             engine: SimEngine::default(),
             git: SimGit::default(),
             processes: Vec::new(),
-            seats: seats(),
+            seats,
             calls: BTreeMap::new(),
             oracle: Oracle::default(),
             seen: BTreeSet::new(),
@@ -165,6 +199,10 @@ impl World {
             is_storm: true,
             points: 0,
             crash_at: None,
+            has_crashed: false,
+            refuses_next: None,
+            boots: 1,
+            made_lately: Vec::new(),
             queue: BTreeMap::new(),
             numbers: 0,
         }
@@ -185,7 +223,11 @@ impl World {
     /// Both clocks.
     pub fn clocks(&self) -> Now {
         let wall = (EPOCH_MS + self.now).saturating_add_signed(self.wall_ahead);
-        Now { mono: Mono(self.now), wall: Wall(wall) }
+        let wall = match self.weather.frozen {
+            Some((until, stood_at)) if until > self.now => stood_at,
+            Some(_) | None => Wall(wall),
+        };
+        Now { mono: Mono(self.now), wall }
     }
 
     /// Lets time pass until `until`, or until an invariant is broken.
@@ -236,7 +278,7 @@ impl World {
             Item::Arrive(call) => self.arrive(call),
             Item::Answer(call, outcome) => self.answer_call(call, outcome),
             Item::Impatience(call) => self.impatience(call),
-            Item::MustHaveEnded(process) => self.must_have_ended(process),
+            Item::MustHaveEnded(process) => quit::must_have_ended(self, process),
             Item::Strike => self.strike(),
             Item::User(seat) => self.user(seat),
             Item::DiskMended => self.set_disk(),
@@ -262,7 +304,13 @@ impl World {
     /// A stopped process goes on, unless it was stopped for longer meanwhile.
     fn go_on(&mut self, process: usize) {
         if matches!(self.processes[process].life, Life::Stopped { until } if until <= self.now) {
-            self.processes[process].life = Life::Runs;
+            let now = self.now;
+            let run = &mut self.processes[process];
+            run.life = Life::Runs;
+            let slept = now - run.stopped_since.take().unwrap_or(now);
+            run.slept_ms += slept;
+            run.watch.slept_long = slept > RELIST_MS;
+            run.watch.went_on_at = now;
             for item in std::mem::take(&mut self.processes[process].deferred) {
                 self.later(0, item);
             }
@@ -280,6 +328,10 @@ impl World {
             return;
         }
         self.trace.note(self.now, Who::Process(process), "event", || brief(&format!("{event:?}")));
+        if let Event::Booted(_) = &event {
+            let watch = &mut self.processes[process].watch;
+            (watch.booted_at, watch.went_on_at) = (Some(self.now), self.now);
+        }
         let now = self.clocks();
         let effects = self.processes[process].machine.handle(now, event);
         for effect in effects {
@@ -330,11 +382,19 @@ impl World {
 
     /// One file operation of a run, with what may befall it. A crash comes before it, as after the one before.
     pub fn file_op(&mut self, process: usize, op: &FileOp) -> Result<FileOk, FileError> {
-        if !self.is_alive(process) || self.crash_point(process) {
+        if !self.is_alive(process) {
             return Err(FileError::Io(0));
         }
-        let outcome = self.processes[process].files.apply(op);
-        self.note_disk(&outcome);
+        self.tear_if_due(process, op);
+        if self.crash_point(process) {
+            return Err(FileError::Io(0));
+        }
+        self.before_file_op(process, op);
+        let outcome = match self.refused_lock(op) {
+            Some(error) => Err(error),
+            None => self.processes[process].files.apply(op),
+        };
+        self.note_disk(process, &outcome);
         self.trace.note(self.now, Who::Process(process), "file", || {
             let word = if outcome.is_ok() { "" } else { " !" };
             format!("{}{word}", told(op))
@@ -347,14 +407,15 @@ impl World {
     pub fn crash_point(&mut self, process: usize) -> bool {
         let point = self.points;
         self.points += 1;
-        let is_due = self.crash_at.is_some_and(|at| at.point == point);
-        let is_power = self.crash_at.is_some_and(|at| at.is_power);
-        if is_due {
-            self.crash_at.take_if(|at| at.point == point);
-            if is_power {
-                self.cut_power();
-            } else {
-                self.kill(process);
+        if let Some(CrashAt { how, .. }) = self.crash_at.take_if(|at| at.point == point) {
+            self.has_crashed = true;
+            match how {
+                CrashHow::Kill | CrashHow::Torn => self.kill(process),
+                CrashHow::PowerAll => self.cut_power_and_lose(Loss::Everything),
+                CrashHow::PowerSome(seed) => {
+                    self.disk.draw_from(&Choices::seeded(seed.wrapping_mul(1_000_003) ^ point));
+                    self.cut_power();
+                }
             }
             return true;
         }
@@ -369,6 +430,16 @@ impl World {
             return true;
         }
         false
+    }
+
+    /// A crash that is due at this very point may come in the middle of a write.
+    fn tear_if_due(&mut self, process: usize, op: &FileOp) {
+        let is_torn = |at: CrashAt| at.point == self.points && at.how == CrashHow::Torn;
+        if let (true, FileOp::Append(path, bytes)) = (self.crash_at.is_some_and(is_torn), op) {
+            let half = FileOp::Append(path.clone(), bytes[..bytes.len() / 2].to_vec());
+            // Whatever comes of it: the process dies of it.
+            let _torn = self.processes[process].files.apply(&half);
+        }
     }
 
     /// A number below `count`, while there is a storm; zero when it is over, or when there is no other.
@@ -395,8 +466,19 @@ impl World {
     }
 }
 
-/// Two homes share the first repository; the first home has another one beside it.
-fn seats() -> Vec<Seat> {
+/// One seat, two or three: two homes share the first repository; the first home has another one beside it.
+fn drawn_seats(choices: &Choices) -> Vec<Seat> {
+    let mut seats = all_seats();
+    match choices.below("seats", 10) {
+        0..=4 => seats.truncate(1),
+        5 | 6 => seats.truncate(2),
+        7 => drop(seats.remove(1)),
+        _ => {}
+    }
+    seats
+}
+
+fn all_seats() -> Vec<Seat> {
     let seat = |home: &str, repo: &str| {
         let path = PathText(format!("/src/{repo}"));
         let repo = Repo {

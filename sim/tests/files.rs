@@ -309,7 +309,7 @@ fn writers_that_die_and_fail_at_random_lose_no_acknowledged_update() {
         let choices = Choices::seeded(seed);
         let disk = disk_with_home(&choices);
         if seed % 2 == 1 {
-            disk.set_rates(FaultRates { no_space: 200, io: 200, read_only: 50 });
+            disk.set_rates(FaultRates { no_space: 200, io: 200, read_only: 50, denied: 50 });
         }
         let writer = |name| Writer {
             name,

@@ -1,5 +1,5 @@
 //! The end of every world: with nothing striking any more and one healthy run at each seat, everything has come to
-//! rest, and what is there is what was promised.
+//! rest, what is there is what was promised, and all of it runs again (R29).
 
 use ccells_core::container::ContainerState;
 use ccells_core::ids::WorkstreamId;
@@ -31,6 +31,21 @@ pub fn check(world: &mut World) {
     }
     litter(world);
     relisted(world);
+}
+
+/// P1: before anybody resumes anything, no container is gone that nobody took.
+pub fn nothing_is_lost(world: &mut World) {
+    for seat in 0..world.seats.len() {
+        let snapshot = world.writer_at(seat).and_then(|process| world.processes[process].machine.snapshot());
+        for card in snapshot.map(|it| it.workstreams).unwrap_or_default() {
+            let is_due = world.oracle.promises.get(&card.id).is_some_and(|promise| {
+                promise.is_acknowledged && !promise.may_go && !promise.was_meddled_with
+            });
+            if is_due && card.state == CardState::Lost {
+                world.fail("P1", format!("{} lost its container, and nobody took it", card.id));
+            }
+        }
+    }
 }
 
 /// L1: nothing is on its way any more.
@@ -141,8 +156,9 @@ fn promised(world: &mut World, seat: usize, snapshot: &Snapshot) {
         if !has_worktree && !is_damaged {
             world.fail("P1", format!("{id} was acknowledged and its worktree is gone"));
         }
-        if !promise.was_meddled_with && card.state == CardState::Lost {
-            world.fail("P1", format!("{id} lost its container, and nobody took it"));
+        if card.container_state != Some(ContainerState::Running) && !is_damaged {
+            let text = format!("{id} was resumed in calm weather, and is {:?} {:?}", card.state, card.reason);
+            world.fail("R29", text);
         }
         if let Some(ContainerState::Running) = card.container_state {
             world.saw("survivor");

@@ -3,7 +3,6 @@
 
 use ccells_core::event::{Access, Event, Found, StateFound};
 use ccells_core::ids::Generation;
-use ccells_core::record::{self, StateRecord};
 
 use super::known::contains;
 use crate::world::World;
@@ -12,33 +11,33 @@ use crate::world::World;
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others say nothing about the disk")]
 pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
     let places = world.processes[process].places.clone();
-    let durable = |path| world.disk.look(&path, true, <[u8]>::to_vec);
+    let holds = |path, id: &str| world.disk.look(&path, true, |bytes| contains(bytes, id)).unwrap_or(false);
     let wrong = match event {
         Event::IntentWritten { workstream, outcome: Ok(()), .. } => {
-            let is_there = durable(places.intent(workstream)).is_some_and(|bytes| bytes.ends_with(b"}\n"));
+            let is_whole = |bytes: &[u8]| bytes.ends_with(b"}\n");
+            let is_there = world.disk.look(&places.intent(workstream), true, is_whole).unwrap_or(false);
             (!is_there).then(|| format!("the intent of {workstream} is not durable"))
         }
         Event::IntentCleared { workstream, outcome: Ok(()), .. } => {
-            durable(places.intent(workstream)).map(|_| format!("the intent of {workstream} may come back"))
+            let is_there = world.disk.look(&places.intent(workstream), true, |_| ()).is_some();
+            is_there.then(|| format!("the intent of {workstream} may come back"))
         }
         Event::ContainerTracked { workstream, outcome: Ok(()), .. } => {
-            let id = workstream.as_str();
-            let is_in = durable(places.index()).is_some_and(|bytes| contains(&bytes, id));
+            let is_in = holds(places.index(), workstream.as_str());
             (!is_in).then(|| format!("{workstream} is not durably in the index"))
         }
         Event::ContainerUntracked { workstream, outcome: Ok(()), .. } => {
-            let id = workstream.as_str();
-            let is_in = durable(places.index()).is_some_and(|bytes| contains(&bytes, id));
+            let is_in = holds(places.index(), workstream.as_str());
             is_in.then(|| format!("{workstream} may come back into the index"))
         }
         Event::StateSaved { generation, outcome: Ok(()) } => {
-            let state = durable(places.state()).and_then(|bytes| record::parse::<StateRecord>(&bytes).ok());
+            let durable = world.disk.look(&places.state(), true, self::generation).flatten();
             let seat = world.processes[process].seat;
             let generation = *generation;
             let newest = world.oracle.acknowledged_state.entry(seat).or_default();
             *newest = generation.max(*newest);
-            state
-                .is_none_or(|state| state.generation < generation)
+            durable
+                .is_none_or(|durable| durable < generation)
                 .then(|| format!("generation {} of the state is not durable", generation.0))
         }
         _ => None,
@@ -47,6 +46,14 @@ pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
     if let Some(text) = wrong.filter(|_| !is_damaged) {
         world.fail("R2", text);
     }
+}
+
+/// The generation of a state file that is whole, by its text alone.
+pub fn generation(bytes: &[u8]) -> Option<Generation> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| text.ends_with("}\n"))?;
+    let (_, rest) = text.split_once("\"generation\": ")?;
+    let end = rest.find(|digit: char| !digit.is_ascii_digit())?;
+    rest[..end].parse().ok().map(Generation)
 }
 
 /// Checks what a start found.

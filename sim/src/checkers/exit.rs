@@ -1,33 +1,31 @@
 //! R22: a run that ends of its own will takes only its own away: others' records, beats and containers stay.
 
-use std::collections::BTreeMap;
+use ccells_core::ports::FileOp;
 
+use super::known::contains;
 use crate::world::World;
 
-/// Everything on disk that is not the ending run's own beat.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Belongings {
-    files: BTreeMap<String, Vec<u8>>,
-    containers: Vec<String>,
-}
-
-impl Belongings {
-    /// All that is there, but for that run's beats.
-    pub fn of_others(world: &World, process: usize) -> Self {
-        let start = &world.processes[process].start;
-        let own = start.run.as_str();
-        let is_own = |path: &str, bytes: &[u8]| {
-            path.contains(own) || (path.ends_with("/heartbeat") && super::known::contains(bytes, own))
-        };
-        let files = world.disk.files().into_iter().filter(|(path, bytes)| !is_own(path, bytes));
-        Self { files: files.collect(), containers: world.engine.containers.keys().cloned().collect() }
-    }
-}
-
-/// Checks that nothing of others changed.
-pub fn check(world: &mut World, process: usize) {
-    let after = Belongings::of_others(world, process);
-    if world.oracle.before_exit.take().is_some_and(|before| before != after) {
-        world.fail("R22", format!("p{process} took something of others with it when it ended"));
+/// Checks one file operation of a run that is leaving.
+pub fn before_op(world: &mut World, process: usize, op: &FileOp) {
+    let touched = match op {
+        FileOp::CreateNew(path)
+        | FileOp::Append(path, _)
+        | FileOp::Unlink(path)
+        | FileOp::Link(_, path)
+        | FileOp::Rename(path, _) => path,
+        FileOp::MakeDir(_)
+        | FileOp::Read(_)
+        | FileOp::List(_)
+        | FileOp::SyncFile(_)
+        | FileOp::SyncDir(_)
+        | FileOp::TryLock(_)
+        | FileOp::Unlock(_) => return,
+    };
+    let own = world.processes[process].start.run.as_str();
+    let is_own = touched.as_str().contains(own)
+        || (touched.as_str().ends_with("/heartbeat")
+            && world.disk.look(touched, false, |bytes| contains(bytes, own)).unwrap_or(true));
+    if !is_own {
+        world.fail("R22", format!("p{process} took {touched} with it when it ended"));
     }
 }

@@ -1,17 +1,19 @@
-//! R18, R19: nobody takes over while another run holds the repository, however its beat and the clocks look; and once
-//! that run is dead, the next one does, at once. Whoever only looks changes nothing.
+//! R18, R19, R20: nobody takes over while another run holds the repository, however its beat and the clocks look; once
+//! that run is dead, the next one does, at once; and where there are no locks, nobody. Whoever only looks changes
+//! nothing.
 
 use ccells_core::effect::Effect;
 use ccells_core::event::{Access, Found};
 
 use crate::world::World;
 
-/// Nothing to hold against yet; the run's locks are taken next.
-pub fn before_boot(_world: &mut World, _process: usize) {}
-
 /// Checks what a run was given.
 pub fn booted(world: &mut World, process: usize, found: &Found) {
-    let seat = world.processes[process].seat;
+    let run = &world.processes[process];
+    let seat = run.seat;
+    if found.access == Access::Write && !world.disk.is_locked(&run.places.repo_lock()) {
+        world.fail("R20", format!("p{process} may write and holds no lock"));
+    }
     let writer = world
         .runs_at(seat)
         .into_iter()

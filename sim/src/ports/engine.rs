@@ -132,6 +132,11 @@ impl SimEngine {
         self.containers.insert(name.to_string(), container);
     }
 
+    /// Whoever took names that were to be ours gives them back.
+    pub fn free_names(&mut self) {
+        self.containers.retain(|name, it| it.labels.is_some() || !name.starts_with("ccells-"));
+    }
+
     /// The engine ends every container's processes: it was restarted, or the machine was.
     pub fn end_all(&mut self) {
         for container in self.containers.values_mut().filter(|it| it.state.has_processes()) {

@@ -2,12 +2,14 @@
 //! the two. Several processes share a disk; each has its own handle, its own locks and its own end.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ccells_core::ids::PathText;
 use ccells_core::limits;
 use ccells_core::ports::{FileError, FileOk, FileOp, Files};
 
+use super::platter::{Change, Content, Listing, Loss, Node};
 use crate::choice::Choices;
 
 /// What a process that is dead is told, should it still ask: "owner died".
@@ -35,6 +37,8 @@ pub struct FaultRates {
     pub io: u32,
     /// The file system has become read-only.
     pub read_only: u32,
+    /// We may not.
+    pub denied: u32,
 }
 
 /// One disk of the simulated world. Clones are the same disk.
@@ -75,43 +79,6 @@ struct ProcessState {
     locks: BTreeMap<String, u64>,
 }
 
-#[derive(Clone, Debug)]
-enum Node {
-    Directory(Listing),
-    File(Content),
-}
-
-/// Directories reach the platter independently of each other, each with its changes in order.
-#[derive(Clone, Debug, Default)]
-struct Listing {
-    /// What processes see.
-    names: BTreeMap<String, u64>,
-    /// What is on the platter.
-    durable: BTreeMap<String, u64>,
-    /// What happened since, oldest first.
-    log: Vec<Change>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Content {
-    /// What processes read.
-    bytes: Vec<u8>,
-    /// What is on the platter; `bytes` begins with it unless a sync failed.
-    durable: Vec<u8>,
-    /// Ranges whose bytes were thrown away when a sync failed: the kernel shows them and will never write
-    /// them.
-    dropped: Vec<(usize, usize)>,
-    has_failed_sync: bool,
-}
-
-/// A change of the names in one directory.
-#[derive(Clone, Debug)]
-enum Change {
-    Add(String, u64),
-    Remove(String),
-    Move(String, String),
-}
-
 const ROOT: u64 = 0;
 
 impl Disk {
@@ -148,6 +115,11 @@ impl Disk {
         self.lock().failing.insert(number, error);
     }
 
+    /// From now on chance comes from these choices.
+    pub fn draw_from(&self, choices: &Choices) {
+        self.lock().choices = choices.clone();
+    }
+
     /// How many operations there were.
     pub fn operations(&self) -> u64 {
         self.lock().count
@@ -155,7 +127,54 @@ impl Disk {
 
     /// The power goes and comes back: all processes are dead, and what was not synced may be gone.
     pub fn lose_power(&self) {
-        self.lock().lose_power();
+        self.lock().lose_power(Loss::Drawn);
+    }
+
+    /// The same, and everything that was not synced is gone.
+    pub fn lose_power_and_all(&self) {
+        self.lock().lose_power(Loss::Everything);
+    }
+
+    /// A disk with the same on it that nobody uses yet, and that draws from `choices`.
+    pub fn copy(&self, choices: &Choices) -> Self {
+        let state = self.lock();
+        let copy = State {
+            choices: choices.clone(),
+            rates: state.rates,
+            count: state.count,
+            failing: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            nodes: state.nodes.clone(),
+            next_node: state.next_node,
+            has_repeated_a_failed_sync: state.has_repeated_a_failed_sync,
+        };
+        Self { state: Arc::new(Mutex::new(copy)) }
+    }
+
+    /// A number that is the same for disks with the same on them, as seen and as durable.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.lock().nodes.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Whether a process holds the lock on this file.
+    pub fn is_locked(&self, path: &PathText) -> bool {
+        let state = self.lock();
+        let Ok(node) = state.find(path.as_str()) else { return false };
+        state.processes.values().any(|process| process.locks.values().any(|locked| *locked == node))
+    }
+
+    /// Takes an empty directory away. Nothing happens to one that is not empty.
+    pub fn remove_empty(&self, path: &str) -> bool {
+        let mut state = self.lock();
+        let Ok(node) = state.find(path) else { return false };
+        let is_empty = state.listing(node).is_ok_and(|listing| listing.names.is_empty());
+        let Some((directory, name)) = state.find_parent(path).ok().filter(|_| is_empty) else { return false };
+        let Ok(listing) = state.listing(directory) else { return false };
+        listing.change(Change::Remove(name));
+        listing.sync();
+        true
     }
 
     /// The files as processes see them, by path.
@@ -283,6 +302,7 @@ impl State {
             (rates.no_space, FileError::NoSpace),
             (rates.io, FileError::Io(EIO)),
             (rates.read_only, FileError::ReadOnly),
+            (rates.denied, FileError::Denied),
         ];
         // Nothing is drawn where nothing can happen, so that records stay short.
         let drawn = drawn.into_iter().find(|(rate, _)| *rate > 0 && self.choices.chance("disk", *rate));
@@ -337,7 +357,7 @@ impl State {
     }
 
     /// Of each directory's changes a prefix survives, and of each file's bytes beyond its last sync.
-    fn lose_power(&mut self) {
+    fn lose_power(&mut self, loss: Loss) {
         let processes: Vec<_> = self.processes.keys().copied().collect();
         for process in processes {
             self.kill(process);
@@ -348,10 +368,10 @@ impl State {
             let Some(mut node) = old.remove(&number) else { continue };
             match &mut node {
                 Node::Directory(listing) => {
-                    listing.lose_power(&self.choices);
+                    listing.lose_power(&self.choices, loss);
                     reached.extend(listing.names.values());
                 }
-                Node::File(content) => content.lose_power(&self.choices),
+                Node::File(content) => content.lose_power(&self.choices, loss),
             }
             self.nodes.insert(number, node);
         }
@@ -605,67 +625,6 @@ impl State {
     }
 }
 
-impl Listing {
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.names);
-        self.log.push(change);
-    }
-
-    fn sync(&mut self) {
-        self.log.clear();
-        self.durable.clone_from(&self.names);
-    }
-
-    fn lose_power(&mut self, choices: &Choices) {
-        if self.log.is_empty() {
-            return;
-        }
-        let all = u32::try_from(self.log.len()).unwrap_or(u32::MAX - 1);
-        let kept = self.log.len() - choices.below("disk", all + 1) as usize;
-        for change in self.log.drain(..).take(kept) {
-            change.apply(&mut self.durable);
-        }
-        self.names.clone_from(&self.durable);
-    }
-}
-
-impl Change {
-    fn apply(&self, names: &mut BTreeMap<String, u64>) {
-        match self {
-            Self::Add(name, node) => drop(names.insert(name.clone(), *node)),
-            Self::Remove(name) => drop(names.remove(name)),
-            Self::Move(from, to) => {
-                if let Some(node) = names.remove(from) {
-                    names.insert(to.clone(), node);
-                }
-            }
-        }
-    }
-}
-
-impl Content {
-    /// Of the bytes beyond the last sync any prefix survives; the rest is missing, or is zeros as of a block
-    /// that was allocated and never written.
-    fn lose_power(&mut self, choices: &Choices) {
-        let mut bytes = self.bytes.clone();
-        for (from, to) in &self.dropped {
-            bytes[*from..*to].fill(0);
-        }
-        let dirty = u32::try_from(bytes.len() - self.durable.len()).unwrap_or(u32::MAX - 1);
-        if dirty > 0 {
-            let kept = bytes.len() - choices.below("disk", dirty + 1) as usize;
-            if choices.chance("disk", 2_500) {
-                bytes[kept..].fill(0);
-            } else {
-                bytes.truncate(kept);
-            }
-        }
-        // What a sync made durable stays, whatever was dropped before it.
-        bytes[..self.durable.len()].copy_from_slice(&self.durable);
-        *self = Self { durable: bytes.clone(), bytes, ..Self::default() };
-    }
-}
-
 /// Which errors of a disk an operation can have.
 fn can_fail_with(op: &FileOp, error: &FileError) -> bool {
     let (takes_space, writes) = match op {
@@ -683,13 +642,12 @@ fn can_fail_with(op: &FileOp, error: &FileError) -> bool {
     };
     match error {
         FileError::NoSpace => takes_space,
+        // A descriptor that is open stays good.
+        FileError::Denied => writes && !matches!(op, FileOp::Append(..) | FileOp::SyncFile(_)),
         FileError::ReadOnly => writes,
-        FileError::NotFound
-        | FileError::Exists
-        | FileError::Denied
-        | FileError::Locked
-        | FileError::Unfit
-        | FileError::Io(_) => true,
+        FileError::NotFound | FileError::Exists | FileError::Locked | FileError::Unfit | FileError::Io(_) => {
+            true
+        }
     }
 }
 

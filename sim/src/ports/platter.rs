@@ -1,0 +1,124 @@
+//! What lies on the simulated disk: what processes see of each file and directory, what is durable of it, and what a
+//! power cut leaves.
+
+use std::collections::BTreeMap;
+
+use crate::choice::Choices;
+
+/// How much of what was not synced a power cut takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// As much as is drawn: of each directory's changes and of each file's bytes a prefix survives.
+    Drawn,
+    /// All of it.
+    Everything,
+}
+
+#[derive(Clone, Debug, Hash)]
+pub(super) enum Node {
+    Directory(Listing),
+    File(Content),
+}
+
+/// Directories reach the platter independently of each other, each with its changes in order.
+#[derive(Clone, Debug, Default, Hash)]
+pub(super) struct Listing {
+    /// What processes see.
+    pub(super) names: BTreeMap<String, u64>,
+    /// What is on the platter.
+    pub(super) durable: BTreeMap<String, u64>,
+    /// What happened since, oldest first.
+    pub(super) log: Vec<Change>,
+}
+
+#[derive(Clone, Debug, Default, Hash)]
+pub(super) struct Content {
+    /// What processes read.
+    pub(super) bytes: Vec<u8>,
+    /// What is on the platter; `bytes` begins with it unless a sync failed.
+    pub(super) durable: Vec<u8>,
+    /// Ranges whose bytes were thrown away when a sync failed: the kernel shows them and will never write
+    /// them.
+    pub(super) dropped: Vec<(usize, usize)>,
+    pub(super) has_failed_sync: bool,
+}
+
+/// A change of the names in one directory.
+#[derive(Clone, Debug, Hash)]
+pub(super) enum Change {
+    Add(String, u64),
+    Remove(String),
+    Move(String, String),
+}
+
+impl Listing {
+    /// Changes what processes see.
+    pub(super) fn change(&mut self, change: Change) {
+        change.apply(&mut self.names);
+        self.log.push(change);
+    }
+
+    /// Makes all changes durable.
+    pub(super) fn sync(&mut self) {
+        self.log.clear();
+        self.durable.clone_from(&self.names);
+    }
+
+    /// Of the changes a prefix survives.
+    pub(super) fn lose_power(&mut self, choices: &Choices, loss: Loss) {
+        if self.log.is_empty() {
+            return;
+        }
+        let all = u32::try_from(self.log.len()).unwrap_or(u32::MAX - 1);
+        let lost = match loss {
+            Loss::Everything => self.log.len(),
+            Loss::Drawn => choices.below("disk", all + 1) as usize,
+        };
+        let kept = self.log.len() - lost;
+        for change in self.log.drain(..).take(kept) {
+            change.apply(&mut self.durable);
+        }
+        self.names.clone_from(&self.durable);
+    }
+}
+
+impl Change {
+    fn apply(&self, names: &mut BTreeMap<String, u64>) {
+        match self {
+            Self::Add(name, node) => drop(names.insert(name.clone(), *node)),
+            Self::Remove(name) => drop(names.remove(name)),
+            Self::Move(from, to) => {
+                if let Some(node) = names.remove(from) {
+                    names.insert(to.clone(), node);
+                }
+            }
+        }
+    }
+}
+
+impl Content {
+    /// Of the bytes beyond the last sync any prefix survives; the rest is missing, or is zeros as of a block
+    /// that was allocated and never written.
+    pub(super) fn lose_power(&mut self, choices: &Choices, loss: Loss) {
+        let mut bytes = self.bytes.clone();
+        for (from, to) in &self.dropped {
+            bytes[*from..*to].fill(0);
+        }
+        let dirty = u32::try_from(bytes.len() - self.durable.len()).unwrap_or(u32::MAX - 1);
+        if dirty > 0 {
+            let lost = match loss {
+                Loss::Everything => dirty as usize,
+                Loss::Drawn => choices.below("disk", dirty + 1) as usize,
+            };
+            let kept = bytes.len() - lost;
+            if loss == Loss::Drawn && choices.chance("disk", 2_500) {
+                bytes[kept..].fill(0);
+            } else {
+                bytes.truncate(kept);
+            }
+        }
+        // What a sync made durable stays, whatever was dropped before it.
+        bytes[..self.durable.len()].copy_from_slice(&self.durable);
+        *self = Self { durable: bytes.clone(), bytes, ..Self::default() };
+    }
+}
