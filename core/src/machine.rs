@@ -273,9 +273,13 @@ impl Machine {
     }
 
     fn answer(&mut self, now: Now, workstream: &WorkstreamId, attempt: Attempt, answer: Answer) -> Effects {
-        let effects =
+        let was_mending = self.workstreams.get(workstream).is_some_and(Workstream::is_mending);
+        let mut effects =
             self.with(now, workstream, |workstream, around| workstream.answer(attempt, answer, around));
         self.note_pause(workstream);
+        if was_mending && self.engine.was_heard {
+            effects.extend(self.release_held_back(now));
+        }
         effects
     }
 
@@ -357,6 +361,18 @@ impl Machine {
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));
         effects.extend(self.release_held_back(now));
+        effects.extend(self.mend_index(now));
+        effects
+    }
+
+    /// Puts the index right for every workstream that nothing else is done to.
+    fn mend_index(&mut self, now: Now) -> Effects {
+        let mut effects = Effects::none();
+        if self.is_writer() && self.purpose() != Purpose::Verb {
+            for id in self.ids() {
+                effects.extend(self.with(now, &id, Workstream::mend_index));
+            }
+        }
         effects
     }
 
@@ -373,7 +389,6 @@ impl Machine {
             .collect();
         let mut effects = Effects::none();
         let may_settle = self.is_writer();
-        let is_writer = may_settle && self.purpose() != Purpose::Verb;
         for id in self.ids() {
             let seen = ours.get(&id);
             effects.extend(self.with(now, &id, |workstream, around| {
@@ -381,13 +396,11 @@ impl Machine {
                     Some(seen) => workstream.seen(seen, requested_at),
                     None => workstream.missed(requested_at),
                 }
-                let mut effects = if may_settle {
+                if may_settle {
                     workstream.settle(seen.is_some(), requested_at, around)
                 } else {
                     Effects::none()
-                };
-                effects.extend(workstream.mend_index(is_writer, around));
-                effects
+                }
             }));
         }
         for (id, seen) in ours {
@@ -514,6 +527,11 @@ impl Machine {
         Effects::from(Effect::SaveState { generation, state })
     }
 
+    /// Whether the disk durably says what we know.
+    fn is_saved(&self) -> bool {
+        self.saving.durable == self.saving.issued && !self.saving.is_wanted
+    }
+
     fn state_record(&self, now: Now, generation: Generation) -> StateRecord {
         let found = self.found.as_ref().expect("a state is saved only after the boot");
         let extra = match &found.state {
@@ -558,6 +576,11 @@ impl Machine {
                     let text =
                         format!("the state cannot be saved: {reason}. Free some space; ccells tries again.");
                     effects.push(Effect::Notify { level: Level::Error, text });
+                }
+                for id in self.ids() {
+                    effects.extend(self.with(now, &id, |workstream, around| {
+                        workstream.not_saved(generation, &reason, around)
+                    }));
                 }
                 self.saving.trouble = Some(reason);
                 self.saving.retry_at = Some(now.mono.after(RESAVE_MS));

@@ -108,6 +108,7 @@ fn a_container_that_was_removed_by_others_can_be_made_again_around_its_work() {
         ok ListContainers
             -> UntrackContainer fix-login
             -> CloseSession fix-login
+        ok UntrackContainer
         show
             = fix-login: lost (its container is gone; its worktree and branch are kept)
         ask 1 pause fix-login
@@ -274,6 +275,42 @@ fn a_listing_that_was_asked_for_before_a_change_does_not_undo_it() {
 }
 
 #[test]
+fn a_mended_index_is_waited_for_and_mended_again_when_that_failed() {
+    let mut world = check(
+        "
+        given state fix-login
+        engine fix-login running
+        quietly boot
+        ok ListContainers
+            -> TrackContainer fix-login running
+            -> OpenSession fix-login c1
+        ask 1 pause fix-login
+        fail TrackContainer failed
+            -> PauseContainer fix-login c1
+        ok PauseContainer
+            -> TrackContainer fix-login paused
+            -> SaveState of fix-login
+        fail TrackContainer failed
+            -> Reply 1 failed: no space left
+        quietly ok SaveState
+        changed
+            -> ListContainers
+        ok ListContainers
+            -> TrackContainer fix-login paused
+        ",
+    );
+    check_in(
+        &mut world,
+        "
+        ask 2 quit keep-running
+        ok TrackContainer
+            -> Reply 2 ok ended
+            -> Exit complete
+        ",
+    );
+}
+
+#[test]
 fn a_container_of_ours_that_no_file_knows_of_is_adopted_and_one_of_others_is_not() {
     check(
         "
@@ -282,6 +319,7 @@ fn a_container_of_ours_that_no_file_knows_of_is_adopted_and_one_of_others_is_not
         engine foreign theirs running
         ok ListContainers
             -> Notify warning: found container ccells-web-00000000000000000000000001, which no file knows of; its workstream is back
+            -> TrackContainer stray running
             -> OpenSession stray c1
             -> SaveState of stray
         show
