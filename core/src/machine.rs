@@ -12,7 +12,7 @@ use crate::deadlines::{Deadline, Reason, Soonest};
 use crate::effect::{Effect, Effects, Level};
 use crate::event::{Access, Ask, Event, Found, Purpose};
 use crate::heartbeat;
-use crate::ids::{Attempt, Generation, RequestId, WorkstreamId};
+use crate::ids::{Attempt, ContainerId, Generation, RequestId, WorkstreamId};
 use crate::limits::{DOUBT_MS, DOUBT_STEP_MS, RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::ports::{EngineError, GitError};
 use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
@@ -196,6 +196,7 @@ impl Machine {
             }
 
             Event::ContainerCreated { workstream, attempt, outcome } => {
+                let outcome = outcome.and_then(|container| self.check_container(&workstream, container));
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Container, engine_trouble))
             }
             Event::HolderUploaded { workstream, attempt, outcome }
@@ -290,6 +291,20 @@ impl Machine {
         match self.workstreams.values().find(has_it) {
             Some(_) => Err(GitError::BranchExists { branch: branch.clone() }),
             None => Ok(()),
+        }
+    }
+
+    /// Two workstreams never share a container. An engine that names another's says nothing about ours: it may be there.
+    fn check_container(&self, id: &WorkstreamId, named: ContainerId) -> Result<ContainerId, EngineError> {
+        let has_it = |it: &&Workstream| {
+            it.facts.id != *id && [&it.container, &it.tracked].contains(&&Some(named.clone()))
+        };
+        match self.workstreams.values().find(has_it) {
+            Some(other) => {
+                let reason = format!("it named the container of `{}`", other.facts.name);
+                Err(EngineError::Unknown { reason })
+            }
+            None => Ok(named),
         }
     }
 

@@ -424,7 +424,7 @@ impl Workstream {
 
     /// A listing that was asked for at `requested_at` shows its container.
     pub fn seen(&mut self, seen: &Observed, requested_at: Mono) {
-        if requested_at < self.settled_at || self.is_busy() {
+        if requested_at < self.settled_at || (self.is_busy() && !self.is_mending()) {
             return;
         }
         self.container = Some(seen.id.clone());
@@ -436,7 +436,7 @@ impl Workstream {
 
     /// A listing that was asked for at `requested_at` does not show its container.
     pub fn missed(&mut self, requested_at: Mono) {
-        if requested_at < self.settled_at || self.is_busy() {
+        if requested_at < self.settled_at || (self.is_busy() && !self.is_mending()) {
             return;
         }
         match self.phase {

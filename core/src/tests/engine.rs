@@ -1,7 +1,13 @@
 //! What the engine does by itself, and what becomes of everything when it does not answer: nothing is lost.
 
-use super::conversation::{check, check_in};
-use super::world::World;
+use std::string::ToString;
+use std::vec::Vec;
+
+use super::conversation::{check, check_in, play, tell};
+use super::world::{Asked, World};
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::ids::ContainerId;
 
 fn made() -> World {
     check("quietly boot\nquietly all ok\nmade fix-login")
@@ -272,6 +278,53 @@ fn a_listing_that_was_asked_for_before_a_change_does_not_undo_it() {
             = fix-login: running
         ",
     );
+}
+
+#[test]
+fn what_changes_while_the_index_is_mended_is_seen() {
+    check(
+        "
+        given state fix-login
+        engine fix-login running
+        quietly boot
+        quietly ok ListContainers
+        engine fix-login exited
+        changed
+            -> ListContainers
+        ok ListContainers
+        ok TrackContainer
+        show
+            = fix-login: stopped
+        ",
+    );
+}
+
+#[test]
+fn an_engine_that_names_the_container_of_another_is_not_believed() {
+    let mut world = made();
+    let theirs = ContainerId::parse("c1").unwrap();
+    play(&mut world, "ask 1 new another");
+    for line in ["ok ResolveBase", "ok WriteIntent", "ok PinBase", "ok AddWorktree", "ok BuildHome"] {
+        play(&mut world, line);
+    }
+    let lie = |world: &mut World| {
+        let is_wanted = |asked: &Asked| matches!(asked.effect, Effect::CreateContainer { .. });
+        let place = world.pending.iter().position(is_wanted).expect("a container is asked for");
+        let asked = world.pending.remove(place);
+        let Effect::CreateContainer { workstream, attempt, .. } = asked.effect else { unreachable!() };
+        let outcome = Ok(theirs.clone());
+        let effects = world.send(Event::ContainerCreated { workstream, attempt, outcome });
+        effects.iter().map(|effect| tell(world, effect)).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        let told = lie(&mut world);
+        assert!(told[0].starts_with("-> CreateContainer another"), "it is asked again: {told:#?}");
+    }
+    let told = lie(&mut world);
+    let text = "-> Reply 1 failed: `another`: the engine did not answer in time: it named the container of `fix-login`";
+    assert!(told.contains(&text.to_string()), "{told:#?}");
+    let shown = play(&mut world, "show");
+    assert_eq!(shown[0], "= fix-login: running, attached", "the other is as it was: {shown:#?}");
 }
 
 #[test]
