@@ -34,11 +34,13 @@ pub enum Canary {
     NoRelist,
     /// A state that could not be saved counts as saved.
     IgnoreSaveError,
+    /// A change of a container is acknowledged before the state durably says so.
+    ChangeBeforeDurable,
 }
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -54,6 +56,7 @@ impl Canary {
         Self::QuitWithoutDeadline,
         Self::NoRelist,
         Self::IgnoreSaveError,
+        Self::ChangeBeforeDurable,
     ];
 }
 

@@ -49,6 +49,14 @@ pub enum ConfigError {
         /// The nearest key there is.
         hint: Option<&'static str>,
     },
+    /// There is no such variable.
+    #[error("there is no setting `{name}` for the environment to set{}", hint.as_ref().map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default())]
+    UnknownVariable {
+        /// Its name.
+        name: String,
+        /// The nearest there is.
+        hint: Option<String>,
+    },
     /// The key does not take that.
     #[error("{origin}: `{key}` must be {wanted}, not {got}")]
     BadValue {
@@ -76,6 +84,24 @@ pub const KEYS: [(&str, &str); 10] = [
     ("limits.memory_mb", "a whole number above 0"),
     ("limits.cpus", "a number above 0"),
 ];
+
+/// Variables of ours that set no key: where the home is, the holder to put into containers, what a container of ours tells
+/// those inside of it, and what our own tests are told.
+pub const OTHER_VARIABLES: [&str; 10] = [
+    "CCELLS_HOME",
+    "CCELLS_HOLDER",
+    "CCELLS_WORKSTREAM",
+    "CCELLS_WORKSTREAM_ID",
+    "CCELLS_WORKSTREAM_NAME",
+    "CCELLS_DEPTH",
+    "CCELLS_DOCKER",
+    "CCELLS_STRACE",
+    "CCELLS_SWEEP",
+    "CCELLS_TREES",
+];
+
+/// How the variables begin that only tests of ours set, for the programs they start.
+const TEST_VARIABLES: &str = "CCELLS_TEST_";
 
 /// The image that new workstreams run when none is set.
 pub const DEFAULT_IMAGE: &str = "ccells-agent:latest";
@@ -198,6 +224,25 @@ pub fn variable_name(key: &str) -> String {
     format!("CCELLS_{}", key.replace('.', "_").to_uppercase())
 }
 
+/// Refuses the first of these variables that looks like one of ours and is none: a setting with a slip in its name would
+/// be without effect, and without a word.
+pub fn check_variables(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
+    let settings = || KEYS.iter().map(|(key, _)| variable_name(key));
+    let ours = || settings().chain(OTHER_VARIABLES[..2].iter().map(ToString::to_string));
+    let is_known = |name: &str| {
+        name.starts_with(TEST_VARIABLES)
+            || OTHER_VARIABLES.contains(&name)
+            || settings().any(|known| known == name)
+    };
+    let mut strange: Vec<String> =
+        names.filter(|name| name.starts_with("CCELLS_") && !is_known(name)).collect();
+    strange.sort();
+    let Some(name) = strange.into_iter().next() else { return Ok(()) };
+    let near = |known: &String| strsim::damerau_levenshtein(&name, known);
+    let hint = ours().min_by_key(near).filter(|known| near(known) <= 4);
+    Err(ConfigError::UnknownVariable { name, hint })
+}
+
 /// A variable holds TOML where that is what the key takes, and plain text or words otherwise.
 fn from_variable(key: &str, text: &str) -> Value {
     let as_toml = || format!("it = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("it"));
@@ -284,6 +329,27 @@ mod tests {
         assert!(refused("image = ").contains("not valid TOML"));
         let error = read("", &[("CCELLS_ON_QUIT", "die")]).unwrap_err();
         assert_eq!(error, "CCELLS_ON_QUIT: `on_quit` must be `pause` or `keep`, not \"die\"");
+    }
+
+    #[test]
+    fn a_variable_that_sets_nothing_is_refused_with_the_nearest_that_does() {
+        let check = |names: &[&str]| {
+            check_variables(names.iter().map(ToString::to_string)).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            check(&["PATH", "CCELLS_IMGAE"]).unwrap_err(),
+            "there is no setting `CCELLS_IMGAE` for the environment to set; did you mean `CCELLS_IMAGE`?"
+        );
+        assert!(check(&["CCELLS_HOEM"]).unwrap_err().ends_with("did you mean `CCELLS_HOME`?"));
+        assert_eq!(
+            check(&["CCELLS_ALLOW_EVERYTHING"]).unwrap_err(),
+            "there is no setting `CCELLS_ALLOW_EVERYTHING` for the environment to set"
+        );
+        assert!(check(&["CCELLS_image"]).is_err(), "names of variables are of capitals");
+        let settings: Vec<String> = KEYS.iter().map(|(key, _)| variable_name(key)).collect();
+        assert_eq!(check_variables(settings.into_iter()).map_err(|error| error.to_string()), Ok(()));
+        assert_eq!(check(&OTHER_VARIABLES), Ok(()));
+        assert_eq!(check(&["CCELLS_TEST_SOCKET", "MY_CCELLS_IMAGE", "CCELLSX", "HOME"]), Ok(()));
     }
 
     #[test]

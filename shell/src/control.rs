@@ -210,7 +210,8 @@ fn card_json(snapshot: &Snapshot, card: &Card) -> Value {
     })
 }
 
-fn agent(report: &AgentReport) -> Value {
+/// How an agent fares, as every picture tells it.
+pub fn agent(report: &AgentReport) -> Value {
     let exit = match &report.life {
         AgentLife::Running => None,
         AgentLife::Exited(exit) => Some(exit.to_string()),

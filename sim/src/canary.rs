@@ -59,6 +59,7 @@ pub fn all() -> Vec<Plant> {
         | Canary::QuitWithoutDeadline
         | Canary::CorruptIsEmpty
         | Canary::IgnoreSaveError
+        | Canary::ChangeBeforeDurable
         | Canary::StaleListAsFresh => 500,
     };
     let always = Plant { planted: Planted::Always, within: 1 };

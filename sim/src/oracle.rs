@@ -44,6 +44,8 @@ pub struct Promise {
     pub is_gone: bool,
     /// Whether people did something to its container behind our back.
     pub was_meddled_with: bool,
+    /// Whether the user froze it, as acknowledged, and nothing let it go on since.
+    pub is_to_rest: bool,
 }
 
 /// The memory of the world.
@@ -90,6 +92,7 @@ impl World {
                     may_go: false,
                     is_gone: false,
                     was_meddled_with: false,
+                    is_to_rest: false,
                 };
                 self.oracle.promises.insert(wanted.id.clone(), promise);
             }
@@ -142,6 +145,7 @@ impl World {
         truth::before_effect(self, effect);
         pace::before_effect(self, process, effect);
         careful::before_effect(self, process, effect);
+        promises::before_effect(self, process, effect);
         if let Effect::ClearIntent { workstream, .. } = effect {
             self.note_clearing(process, workstream);
         }
@@ -206,6 +210,7 @@ impl World {
                 self.saw("adopted by name and labels");
             }
         }
+        promises::after_landing(self, op, outcome);
         strangers::after_landing(self, process, op, outcome);
     }
 
@@ -223,6 +228,7 @@ impl World {
         let Some(labels) = labels else { return };
         if let Some(promise) = self.oracle.promises.get_mut(&labels.workstream) {
             promise.was_meddled_with = true;
+            promise.is_to_rest = false;
         }
         if what == Meddling::Remove {
             self.oracle.planted.remove(&labels.workstream);
