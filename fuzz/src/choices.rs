@@ -46,7 +46,9 @@ impl<'a> Choices<'a> {
 
     /// A number of eight bytes.
     pub fn long_number(&mut self) -> u64 {
-        std::array::from_fn::<u8, 8, _>(|_| self.byte()).iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        std::array::from_fn::<u8, 8, _>(|_| self.byte())
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 
     /// So many bytes, or what is left.

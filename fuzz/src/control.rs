@@ -40,7 +40,9 @@ fn check(effect: &Effect) {
         let facts = &intent.workstream;
         assert_eq!(validate_branch(&facts.branch), Ok(()));
         assert!(facts.prompt.len() <= limits::PROMPT_BYTES, "{} bytes of prompt", facts.prompt.len());
-        assert!(facts.name.chars().count() <= limits::NAME_CHARS && !facts.name.chars().any(char::is_control));
+        assert!(
+            facts.name.chars().count() <= limits::NAME_CHARS && !facts.name.chars().any(char::is_control)
+        );
     }
     if let Effect::Reply { request, outcome: Err(refusal) } = effect {
         assert_eq!(*request, RequestId(7));

@@ -175,8 +175,7 @@ fn watch(bytes: &[u8], piece: usize) -> Vec<EngineNotice> {
 fn exec(bytes: &[u8], piece: usize) -> (Vec<u8>, io::Result<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime asks little of the system").block_on(async {
-        let line =
-            Line { answers: Arc::new(Mutex::new(upgraded(bytes))), knows_version: true, piece };
+        let line = Line { answers: Arc::new(Mutex::new(upgraded(bytes))), knows_version: true, piece };
         finish(line, |engine| async move {
             let id = ContainerId::parse(CONTAINER).expect("the form is right");
             let opened = engine.exec_stream(&id, &["true"], None).await;

@@ -16,7 +16,8 @@ const LONGEST_KEY: usize = 40;
 pub fn key_input(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     while !choices.is_over() {
-        let mode = TermMode::from_bits_truncate(u32::from(choices.number()) | u32::from(choices.number()) << 16);
+        let mode =
+            TermMode::from_bits_truncate(u32::from(choices.number()) | u32::from(choices.number()) << 16);
         match event(&mut choices) {
             Event::Key(key) => check_key(&key, mode),
             Event::Paste(text) => check_paste(&text, mode),
@@ -44,7 +45,10 @@ fn check_key(key: &KeyEvent, mode: TermMode) {
         // The key itself, and an escape before it for a modifier.
         assert!(text.chars().count() <= 3, "{text:?} for {key:?}");
     }
-    if key.code == KeyCode::Char('x') && key.modifiers.is_empty() && !mode.contains(TermMode::REPORT_ALL_KEYS_AS_ESC) {
+    if key.code == KeyCode::Char('x')
+        && key.modifiers.is_empty()
+        && !mode.contains(TermMode::REPORT_ALL_KEYS_AS_ESC)
+    {
         assert_eq!(bytes, b"x");
     }
 }
@@ -74,7 +78,8 @@ fn check_mouse(mouse: &MouseEvent, mode: TermMode) {
         PaneMouse::Send(bytes) => {
             assert!(mode.intersects(TermMode::MOUSE_MODE), "the agent asked for it");
             let is_modern = bytes.starts_with(b"\x1b[<") && matches!(bytes.last(), Some(b'M' | b'm'));
-            let is_old = bytes.len() == 6 && bytes.starts_with(b"\x1b[M") && bytes[3..].iter().all(|b| *b >= 32);
+            let is_old =
+                bytes.len() == 6 && bytes.starts_with(b"\x1b[M") && bytes[3..].iter().all(|b| *b >= 32);
             let is_asked = mode.contains(TermMode::SGR_MOUSE);
             assert_eq!((is_modern, is_old), (is_asked, !is_asked), "{}", bytes.escape_ascii());
         }
@@ -90,12 +95,22 @@ fn check_focus(has_focus: bool, mode: TermMode) {
 pub(crate) fn event(choices: &mut Choices<'_>) -> Event {
     match choices.below(16) {
         0 => Event::Paste(choices.text()),
-        1 => Event::Resize(choices.number(), choices.number()),
+        1 => resize(choices),
         2 => Event::FocusGained,
         3 => Event::FocusLost,
         4 | 5 => Event::Mouse(mouse(choices)),
         6..=9 => Event::Key(KeyEvent::from(KeyCode::Char(char::from(choices.byte())))),
         _ => Event::Key(key(choices)),
+    }
+}
+
+/// Most of the time a size that a terminal may have.
+fn resize(choices: &mut Choices<'_>) -> Event {
+    let (columns, rows) = (choices.number(), choices.number());
+    if choices.below(16) == 15 {
+        Event::Resize(columns, rows)
+    } else {
+        Event::Resize(columns % 200, rows % 70)
     }
 }
 

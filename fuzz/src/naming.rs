@@ -43,7 +43,10 @@ fn branches(text: &str) {
     match validate_branch(text) {
         Ok(()) => {
             assert!(git_takes(text), "{text:?} is let pass");
-            assert_eq!(BranchName::parse(text).map(|branch| branch.as_str().to_owned()).ok().as_deref(), Some(text));
+            assert_eq!(
+                BranchName::parse(text).map(|branch| branch.as_str().to_owned()).ok().as_deref(),
+                Some(text)
+            );
         }
         Err(error) => assert_harmless(&error.to_string()),
     }

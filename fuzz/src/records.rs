@@ -25,9 +25,7 @@ use crate::script;
 const TRACKING: (&[&str], &str, &[&str]) = (
     &["version", "generation", "writer", "written_at", "containers"],
     "containers",
-    &[
-        "container_id", "workstream_id", "branch_name", "repo_path", "name", "repo_id", "state", "created_at",
-    ],
+    &["container_id", "workstream_id", "branch_name", "repo_path", "name", "repo_id", "state", "created_at"],
 );
 const STATE: (&[&str], &str, &[&str]) = (
     &["version", "generation", "writer", "written_at", "repo_id", "repo_path", "view", "workstreams"],
@@ -54,7 +52,8 @@ pub fn disk_records(bytes: &[u8]) {
 
 /// Reads `bytes` as a record; gives what is printed of it.
 fn check<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) -> Option<Vec<u8>> {
-    let version = serde_json::from_slice::<Value>(bytes).ok().and_then(|value| value.get("version")?.as_u64());
+    let version =
+        serde_json::from_slice::<Value>(bytes).ok().and_then(|value| value.get("version")?.as_u64());
     let is_newer = version.filter(|version| *version > u64::from(VERSION));
     let parsed = match record::parse::<T>(bytes) {
         Ok(parsed) => parsed,
@@ -98,7 +97,11 @@ pub fn tracking_apply(bytes: &[u8]) {
     for workstream in [known, Some(strange)].into_iter().flatten() {
         let container = TrackedContainer {
             workstream_id: workstream.clone(),
-            ..TrackedContainer::new(&script::facts(1), &ContainerId::parse("c9").expect("the form is right"), "running")
+            ..TrackedContainer::new(
+                &script::facts(1),
+                &ContainerId::parse("c9").expect("the form is right"),
+                "running",
+            )
         };
         for delta in [Delta::Track(container), Delta::Untrack(workstream)] {
             check_delta(bytes, before.as_ref(), &delta);
@@ -107,7 +110,8 @@ pub fn tracking_apply(bytes: &[u8]) {
 }
 
 fn check_delta(bytes: &[u8], before: Result<&TrackingRecord, &Flaw>, delta: &Delta) {
-    let writer = Writer { run: RunId::parse("01jd8z5q0v3x7k2m9n4p6r8s1t").expect("the form is right"), pid: 7 };
+    let writer =
+        Writer { run: RunId::parse("01jd8z5q0v3x7k2m9n4p6r8s1t").expect("the form is right"), pid: 7 };
     let printed = match tracking::apply(Some(bytes), delta, &writer, Wall(9)) {
         Ok(printed) => printed,
         Err(flaw) => return assert_eq!(Some(&flaw), before.err(), "refused although it can be read"),
@@ -159,7 +163,10 @@ fn judge(loaded: &Loaded<(TrackingRecord, Vec<u8>)>, before: &Disk, after: &Disk
             assert_eq!(set_aside.len(), was_there, "every newer generation is set aside");
         }
         Loaded::Lost { .. } => {
-            assert!(names(keep).iter().all(|name| !after.files.contains_key(*name)), "all of it is set aside");
+            assert!(
+                names(keep).iter().all(|name| !after.files.contains_key(*name)),
+                "all of it is set aside"
+            );
         }
         Loaded::Fresh => {
             assert!(names(keep).iter().all(|name| !before.files.contains_key(*name)), "there was something");
@@ -173,12 +180,14 @@ fn judge(loaded: &Loaded<(TrackingRecord, Vec<u8>)>, before: &Disk, after: &Disk
 fn update(mut disk: Disk, keep: Keep) {
     let before = disk.clone();
     let subject = WorkstreamId::parse("01zzzzzzzzzzzzzzzzzzzzzzzz").expect("the form is right");
-    let writer = Writer { run: RunId::parse("01jd8z5q0v3x7k2m9n4p6r8s1t").expect("the form is right"), pid: 7 };
+    let writer =
+        Writer { run: RunId::parse("01jd8z5q0v3x7k2m9n4p6r8s1t").expect("the form is right"), pid: 7 };
     let apply = |bytes: Option<Vec<u8>>| {
         tracking::apply(bytes.as_deref(), &Delta::Untrack(subject), &writer, Wall(9))
     };
     disk.steps = 0;
-    let outcome = store::run(&mut disk, Update::new(PathText::from("/home/lock"), target(), 1, 7, keep, apply));
+    let outcome =
+        store::run(&mut disk, Update::new(PathText::from("/home/lock"), target(), 1, 7, keep, apply));
     assert!(disk.steps < 30 * SAVE_TRIES as usize + before.files.len(), "{} steps", disk.steps);
     assert!(!disk.is_locked, "the lock is let go");
     match outcome {
@@ -265,7 +274,8 @@ fn name(path: &PathText) -> String {
 impl Files for Disk {
     fn apply(&mut self, op: &FileOp) -> Result<FileOk, FileError> {
         self.steps += 1;
-        let writes = !matches!(op, FileOp::Read(_) | FileOp::List(_) | FileOp::TryLock(_) | FileOp::Unlock(_));
+        let writes =
+            !matches!(op, FileOp::Read(_) | FileOp::List(_) | FileOp::TryLock(_) | FileOp::Unlock(_));
         if writes && self.is_read_only {
             return Err(FileError::ReadOnly);
         }

@@ -161,7 +161,8 @@ impl Booted {
 }
 
 fn id(number: u8) -> WorkstreamId {
-    WorkstreamId::parse(&format!("01jd8z5q0v3x7k2m9n4p6r{:04}", number % (NAMES + 1))).expect("the form is right")
+    WorkstreamId::parse(&format!("01jd8z5q0v3x7k2m9n4p6r{:04}", number % (NAMES + 1)))
+        .expect("the form is right")
 }
 
 fn container(number: u8) -> ContainerId {

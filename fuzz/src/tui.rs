@@ -53,9 +53,11 @@ pub fn tui_input(bytes: &[u8]) {
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let ended = runtime
-        .expect("a runtime asks little of the system")
-        .block_on(show(snapshot, events, (columns, rows)));
+    let ended = runtime.expect("a runtime asks little of the system").block_on(show(
+        snapshot,
+        events,
+        (columns, rows),
+    ));
     assert!(matches!(ended, Ended::TerminalGone | Ended::Left));
 }
 
@@ -159,8 +161,13 @@ fn snapshot(choices: &mut Choices<'_>) -> Snapshot {
 fn card(number: usize, choices: &mut Choices<'_>) -> Card {
     let state = choices.pick(&STATES);
     let is_running = state == CardState::Running;
-    let report =
-        AgentReport { life: AgentLife::Running, starts: 1, status: AgentStatus::Done, title: "日本 é".to_owned(), bells: 2 };
+    let report = AgentReport {
+        life: AgentLife::Running,
+        starts: 1,
+        status: AgentStatus::Done,
+        title: "日本 é".to_owned(),
+        bells: 2,
+    };
     Card {
         id: id(number),
         name: ["fix", "日本語の名前がとても長い", "e\u{301}👩\u{200d}🚀"][number % 3].to_owned(),

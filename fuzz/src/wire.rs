@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ccells_core::limits::{CHUNK_BYTES, FRAME_BYTES};
 use ccells_core::wire::{Decoder, Frame, FromHolder, HEAD_BYTES, ToHolder, WireError, encode};
 use ccells_holder::emulator::Emulator;
-use ccells_shell::session::{Pane, Session};
+use ccells_shell::session::{Pane, Session, Told};
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,7 @@ pub fn session_stream(bytes: &[u8]) {
 }
 
 /// Carries a session whose holder says `bytes`, `room` of them on their way at a time. Gives the screen after it, how it
-/// ended in words, and how often it told of something.
+/// ended in words, and how often it told of something but the screen.
 fn attend(bytes: &[u8], room: usize) -> (String, String, usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime asks little of the system").block_on(async {
@@ -35,8 +35,10 @@ fn attend(bytes: &[u8], room: usize) -> (String, String, usize) {
         let (mut hear, mut say) = tokio::io::split(far);
         let (session, queue) = Session::new(&CancellationToken::new());
         let (pane, told) = (Pane::new(), AtomicUsize::new(0));
-        let count = |_| {
-            told.fetch_add(1, Ordering::Relaxed);
+        let count = |what| {
+            // How often the screen changed is a matter of time too.
+            let is_counted = !matches!(what, Told::Damage);
+            told.fetch_add(usize::from(is_counted), Ordering::Relaxed);
         };
         let holder = async {
             let speak = async {
@@ -47,8 +49,7 @@ fn attend(bytes: &[u8], room: usize) -> (String, String, usize) {
             let mut sink = tokio::io::sink();
             let (_, ()) = tokio::join!(tokio::io::copy(&mut hear, &mut sink), speak);
         };
-        let (words, ()) =
-            tokio::join!(session.run(Box::new(near), &pane, false, queue, &count), holder);
+        let (words, ()) = tokio::join!(session.run(Box::new(near), &pane, false, queue, &count), holder);
         session.close();
         assert!(!session.send(ToHolder::Detach), "nothing is taken after the end");
         assert_eq!(pane.with_emulator(|emulator| emulator.faults()), 0);

@@ -35,6 +35,11 @@ fn every_target_survives_its_corpus() {
             }
         }
     }
-    assert!(failures.is_empty(), "{} failures, such as\n{}", failures.len(), failures[..failures.len().min(9)].join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failures, such as\n{}",
+        failures.len(),
+        failures[..failures.len().min(9)].join("\n")
+    );
     assert!(size <= CORPUS_BYTES, "{size} bytes of corpus");
 }

@@ -29,13 +29,19 @@ fn a_planted_fault_is_found_and_made_small() {
     assert_eq!((again.executions, again.failure), (report.executions, Some(failure)));
 
     let Failure { words, .. } =
-        hunt::hunt(silent, vec![b"text".to_vec()], 1, Budget::Executions(9), |_, _| {}).failure.expect("it is heard");
+        hunt::hunt(silent, vec![b"text".to_vec()], 1, Budget::Executions(9), |_, _| {})
+            .failure
+            .expect("it is heard");
     assert!(words.contains("in silence"), "{words}");
 }
 
 #[test]
 fn targets_are_found_by_their_names() {
     assert!(TARGETS.is_sorted_by(|(a, _), (b, _)| a < b), "in order, each once");
-    assert!(TARGETS.iter().all(|(name, known)| target(name).is_some_and(|found| std::ptr::fn_addr_eq(found, *known))));
+    assert!(
+        TARGETS
+            .iter()
+            .all(|(name, known)| target(name).is_some_and(|found| std::ptr::fn_addr_eq(found, *known)))
+    );
     assert!(target("nothing").is_none());
 }
