@@ -308,7 +308,12 @@ mod tests {
             refused("image = 3"),
             "HOME/config.toml: `image` must be a text: the image of new workstreams, not 3"
         );
-        assert!(refused("limits.cpus = -1").contains("above 0"));
+        // A billionth of a billionth of a processor would be none, and none is no limit.
+        for cpus in ["-1", "0.0", "1e-18", "nan"] {
+            assert!(refused(&format!("limits.cpus = {cpus}")).contains("above 0"), "{cpus}");
+        }
+        let long = refused(&format!("\"\\u001b[2J{}\" = 1", "x".repeat(100_000)));
+        assert!(long.len() < 1_000 && !long.chars().any(char::is_control), "{long}");
         assert!(refused("image = ").contains("not valid TOML"));
         let error = read("", &[("CCELLS_ON_QUIT", "die")]).unwrap_err();
         assert_eq!(error, "CCELLS_ON_QUIT: `on_quit` must be `pause` or `keep`, not \"die\"");
