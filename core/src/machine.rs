@@ -10,7 +10,7 @@ use crate::canary::{Canary, Planted};
 use crate::container::Observed;
 use crate::deadlines::{Deadline, Reason, Soonest};
 use crate::effect::{Effect, Effects, Level};
-use crate::event::{Access, Ask, Event, Found, Purpose};
+use crate::event::{Access, Ask, Event, Found, Purpose, StateFound};
 use crate::heartbeat;
 use crate::ids::{Attempt, ContainerId, Generation, RequestId, WorkstreamId};
 use crate::limits::{DOUBT_MS, DOUBT_STEP_MS, RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
@@ -550,10 +550,8 @@ impl Machine {
     fn state_record(&self, now: Now, generation: Generation) -> StateRecord {
         let found = self.found.as_ref().expect("a state is saved only after the boot");
         let extra = match &found.state {
-            crate::event::StateFound::Read(state) => state.extra.clone(),
-            crate::event::StateFound::Fresh | crate::event::StateFound::Recovered { .. } => {
-                serde_json::Map::new()
-            }
+            StateFound::Read(state) | StateFound::Recovered { state: Some(state), .. } => state.extra.clone(),
+            StateFound::Fresh | StateFound::Recovered { state: None, .. } => serde_json::Map::new(),
         };
         StateRecord {
             version: VERSION,
@@ -571,6 +569,10 @@ impl Machine {
     fn state_saved(&mut self, now: Now, generation: Generation, outcome: Result<(), String>) -> Effects {
         let outcome = if self.planted.is(Canary::IgnoreSaveError) { Ok(()) } else { outcome };
         let mut effects = Effects::none();
+        if generation > self.saving.issued {
+            // An answer to nothing we asked for says nothing about what we asked for.
+            return effects;
+        }
         match outcome {
             Ok(()) => {
                 if self.saving.trouble.take().is_some() {

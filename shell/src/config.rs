@@ -2,10 +2,13 @@
 //! own files are read, never one of a repository.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ccells_core::container::ContainerLimits;
 use ccells_core::event::{OnQuit, Settings};
+use ccells_core::limits;
+use ccells_core::naming;
 use ccells_core::record::AgentCommand;
 use toml::{Table, Value};
 
@@ -102,6 +105,8 @@ pub const OTHER_VARIABLES: [&str; 10] = [
 
 /// How the variables begin that only tests of ours set, for the programs they start.
 const TEST_VARIABLES: &str = "CCELLS_TEST_";
+/// The longest key for which the nearest right one is looked for.
+const LONGEST_MISTAKE: usize = 64;
 
 /// The image that new workstreams run when none is set.
 pub const DEFAULT_IMAGE: &str = "ccells-agent:latest";
@@ -132,13 +137,23 @@ impl Config {
     /// Reads `config.toml` in `home` (none is fine) and then the environment, in which `variable` looks.
     pub fn read(home: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let path = home.join("config.toml");
-        let mut config = Self::default();
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_text(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(why) => return Err(ConfigError::Unreadable { path, why }),
         };
-        let table: Table = text.parse().map_err(|why| ConfigError::Syntax { path: path.clone(), why })?;
+        Self::parse(&path, &text, variable)
+    }
+
+    /// Takes `text` for the file at `path`, and then the environment, in which `variable` looks.
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        let table: Table =
+            text.parse().map_err(|why| ConfigError::Syntax { path: path.to_path_buf(), why })?;
         let origin = path.display().to_string();
         for (key, value) in flatten(table) {
             config.set(&origin, &key, value)?;
@@ -154,15 +169,14 @@ impl Config {
 
     fn set(&mut self, origin: &str, key: &str, value: Value) -> Result<(), ConfigError> {
         let Some((_, wanted)) = KEYS.iter().find(|(known, _)| *known == key) else {
-            let (origin, key) = (origin.to_string(), key.to_string());
-            let hint = nearest(&key);
-            return Err(ConfigError::UnknownKey { origin, key, hint });
+            let (origin, hint) = (origin.to_string(), nearest(key));
+            return Err(ConfigError::UnknownKey { origin, key: naming::sanitise(key), hint });
         };
         let bad = |value: &Value| ConfigError::BadValue {
             origin: origin.to_string(),
             key: key.to_string(),
             wanted,
-            got: value.to_string(),
+            got: naming::sanitise(&value.to_string()),
         };
         let settings = &mut self.settings;
         match (key, &value) {
@@ -189,7 +203,8 @@ impl Config {
             ("limits.cpus", Value::Integer(count)) if (1..10_000).contains(count) => {
                 settings.limits.nano_cpus = count * 1_000_000_000;
             }
-            ("limits.cpus", Value::Float(count)) if *count > 0.0 && *count < 10_000.0 => {
+            // None at all would be no limit to the engine.
+            ("limits.cpus", Value::Float(count)) if *count < 10_000.0 && nano(*count) > 0 => {
                 settings.limits.nano_cpus = nano(*count);
             }
             _ => return Err(bad(&value)),
@@ -257,7 +272,19 @@ fn from_variable(key: &str, text: &str) -> Value {
     }
 }
 
+/// The file's text, whose length is bounded like that of every file of ours.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let longest = limits::RECORD_BYTES as u64;
+    let count = std::fs::File::open(path)?.take(longest + 1).read_to_string(&mut text)?;
+    if count as u64 > longest { Err(io::Error::other("it is larger than any of ours")) } else { Ok(text) }
+}
+
 fn nearest(key: &str) -> Option<&'static str> {
+    // The distance takes time and memory by the length, and a long one is near to nothing.
+    if key.len() > LONGEST_MISTAKE {
+        return None;
+    }
     let near = |known: &str| strsim::damerau_levenshtein(key, known);
     KEYS.iter().map(|(known, _)| *known).min_by_key(|known| near(known)).filter(|known| near(known) <= 4)
 }
@@ -325,7 +352,12 @@ mod tests {
             refused("image = 3"),
             "HOME/config.toml: `image` must be a text: the image of new workstreams, not 3"
         );
-        assert!(refused("limits.cpus = -1").contains("above 0"));
+        // A billionth of a billionth of a processor would be none, and none is no limit.
+        for cpus in ["-1", "0.0", "1e-18", "nan"] {
+            assert!(refused(&format!("limits.cpus = {cpus}")).contains("above 0"), "{cpus}");
+        }
+        let long = refused(&format!("\"\\u001b[2J{}\" = 1", "x".repeat(100_000)));
+        assert!(long.len() < 1_000 && !long.chars().any(char::is_control), "{long}");
         assert!(refused("image = ").contains("not valid TOML"));
         let error = read("", &[("CCELLS_ON_QUIT", "die")]).unwrap_err();
         assert_eq!(error, "CCELLS_ON_QUIT: `on_quit` must be `pause` or `keep`, not \"die\"");

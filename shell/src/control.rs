@@ -11,6 +11,7 @@ use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
+use ccells_core::naming;
 use ccells_core::snapshot::{Card, EngineState, Snapshot};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -332,20 +333,23 @@ async fn answer(stream: UnixStream, mut desk: Desk) -> io::Result<()> {
     let read =
         tokio::time::timeout(Duration::from_millis(limits::LIST_MS), reader.read_until(b'\n', &mut line));
     read.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    let outcome = match serde_json::from_slice::<Request>(&line) {
-        Ok(request) => match request.ask() {
-            Some(ask) => desk.ask(ask).await,
-            None => Ok(ccells_core::effect::Done { workstream: None, note: String::new() }),
-        },
-        Err(error) => Err(Refusal {
-            kind: RefusalKind::Usage,
-            text: format!("not a request this ccells knows: {error}"),
-            work: None,
-        }),
+    let outcome = match parse_request(&line).map(Request::ask) {
+        Ok(Some(ask)) => desk.ask(ask).await,
+        Ok(None) => Ok(ccells_core::effect::Done { workstream: None, note: String::new() }),
+        Err(refusal) => Err(refusal),
     };
     let answer = into_answer(outcome, &mut desk);
     writer.write_all(&serde_json::to_vec(&answer)?).await?;
     writer.shutdown().await
+}
+
+/// Reads one line of the socket. What it is not is said in words that are safe to show.
+pub fn parse_request(line: &[u8]) -> Result<Request, Refusal> {
+    serde_json::from_slice(line).map_err(|error| Refusal {
+        kind: RefusalKind::Usage,
+        text: format!("not a request this ccells knows: {}", naming::sanitise(&error.to_string())),
+        work: None,
+    })
 }
 
 /// An outcome with the picture after it.
