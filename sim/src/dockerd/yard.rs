@@ -233,7 +233,11 @@ impl Yard {
             ContainerState::Paused => {
                 return Err(Refusal::new(409, format!("Container {id} is already paused")));
             }
-            _ => return Err(not_running(&id)),
+            ContainerState::Created
+            | ContainerState::Restarting
+            | ContainerState::Removing
+            | ContainerState::Exited
+            | ContainerState::Dead => return Err(not_running(&id)),
         }
         self.tell(&id, "pause", &[], now);
         Ok(())
@@ -392,7 +396,11 @@ impl Yard {
                 let message = format!("Container {name} is paused, unpause the container before exec");
                 return Err(Refusal::new(409, message));
             }
-            _ => return Err(not_running(&id)),
+            ContainerState::Created
+            | ContainerState::Restarting
+            | ContainerState::Removing
+            | ContainerState::Exited
+            | ContainerState::Dead => return Err(not_running(&id)),
         }
         let exec = self.new_id(3);
         self.tell(&id, &format!("exec_create: {} ", argv.join(" ")), &[("execID", exec.clone())], now);

@@ -77,14 +77,14 @@ async fn seen<Y: Yard>(yard: &Y, spec: &ContainerSpec) -> Option<Observed> {
 }
 
 /// The near end of a tunnel.
-struct Near {
+pub(crate) struct Near {
     stream: Box<dyn Io>,
     decoder: Decoder<FromHolder>,
 }
 
 impl Near {
     /// Opens a tunnel as soon as the holder behind it serves, says hello and is welcome.
-    async fn open<Y: Yard>(yard: &Y, container: &ContainerId) -> Self {
+    pub(crate) async fn open<Y: Yard>(yard: &Y, container: &ContainerId) -> Self {
         let welcomed = async {
             loop {
                 let stream = holder::tunnel(yard.engine(), container).await.unwrap();
@@ -102,7 +102,7 @@ impl Near {
         soon("a welcome", welcomed).await
     }
 
-    async fn say(&mut self, frame: &ToHolder) {
+    pub(crate) async fn say(&mut self, frame: &ToHolder) {
         let mut bytes = Vec::new();
         wire::encode(frame, &mut bytes);
         // Whether it was heard is told by the answer.
@@ -124,7 +124,7 @@ impl Near {
     }
 
     /// Reads until the agent's screen or output has shown `text`.
-    async fn wait_for_text(&mut self, text: &str) {
+    pub(crate) async fn wait_for_text(&mut self, text: &str) {
         let mut shown = Vec::new();
         let search = async {
             loop {
@@ -159,7 +159,7 @@ impl Near {
         soon(what, search).await;
     }
 
-    async fn wait_for_pong(&mut self, number: u64) {
+    pub(crate) async fn wait_for_pong(&mut self, number: u64) {
         let search = async {
             while let Some(frame) = self.next().await {
                 if frame == FromHolder::Pong(number) {
@@ -171,7 +171,7 @@ impl Near {
         soon("a pong", search).await;
     }
 
-    async fn wait_for_end(&mut self) {
+    pub(crate) async fn wait_for_end(&mut self) {
         soon("the end of the tunnel", async { while self.next().await.is_some() {} }).await;
     }
 }
