@@ -16,7 +16,7 @@ mod weather;
 mod yard;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ struct Shared {
 struct Life {
     token: CancellationToken,
     /// Whether somebody already looks after what happens unasked.
-    is_tended: Arc<AtomicUsize>,
+    is_tended: Arc<AtomicBool>,
 }
 
 impl Life {
@@ -364,15 +364,15 @@ impl Dockerd {
     /// The engine's life, looked after; `None` while it is down.
     fn live(&self) -> Option<Life> {
         let life = lock(&self.shared.life).clone()?;
-        if life.is_tended.fetch_add(1, Ordering::SeqCst) == 0 {
-            let dockerd = self.clone();
-            life.spawn(async move { dockerd.tend().await });
+        if !life.is_tended.swap(true, Ordering::SeqCst) {
+            let (dockerd, tended) = (self.clone(), Tended(Arc::clone(&life.is_tended)));
+            life.spawn(async move { dockerd.tend(tended).await });
         }
         Some(life)
     }
 
     /// Lets happen what happens unasked, in its time.
-    async fn tend(&self) {
+    async fn tend(&self, _tended: Tended) {
         let mut changes = self.changes();
         loop {
             changes.mark_unchanged();
@@ -396,6 +396,15 @@ impl Dockerd {
     fn count_connection(&self) -> Open {
         self.shared.connections.fetch_add(1, Ordering::SeqCst);
         Open(Arc::clone(&self.shared))
+    }
+}
+
+/// Somebody looks after a life. Whoever does may be gone with the runtime of its machine.
+struct Tended(Arc<AtomicBool>);
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
     }
 }
 

@@ -21,6 +21,8 @@ use stream::{Doing, stream_cases};
 
 #[path = "contract/stream.rs"]
 mod stream;
+#[path = "contract/words.rs"]
+mod words;
 
 macro_rules! on_the_real_engine {
     ($case:ident) => {
@@ -90,6 +92,31 @@ macro_rules! with_the_real_holder {
 }
 
 stream_cases!(with_the_real_holder);
+
+impl words::Plainly for Camp {
+    async fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        self.plain.ask(method, path, "application/json", body).unwrap()
+    }
+
+    fn image(&self) -> String {
+        self.spec("one", Behaviour::Stays).image
+    }
+
+    fn labels(&self) -> Value {
+        json!({ "dev.ccells.home": self.home().as_str() })
+    }
+
+    fn is_known(&self) -> bool {
+        self.plain.get("/version")["Version"].as_str().is_some_and(|version| version.starts_with("20.10."))
+    }
+}
+
+#[tokio::test]
+async fn an_engine_says_what_the_simulated_one_says() {
+    let Some(camp) = Camp::pitch() else { return };
+    let name = camp.spec("words", Behaviour::Stays).name;
+    words::an_engine_says_exactly_this(&camp, &name).await;
+}
 
 /// How long anything may take that should happen at once, on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
