@@ -7,6 +7,7 @@ pub mod canary;
 pub mod checkers;
 pub mod choice;
 pub mod coverage;
+pub mod dockerd;
 pub mod exhaustive;
 pub mod faults;
 pub mod fork;
