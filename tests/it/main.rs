@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod blows;
 mod camp;
 mod cli;
 mod contract;
@@ -9,6 +10,7 @@ mod crash;
 mod docker;
 mod engine_restart;
 mod engine_truth;
+mod errors;
 mod harness;
 mod hostile;
 mod image;
@@ -20,4 +22,5 @@ mod shutdown;
 mod tap;
 mod terminal;
 mod tidy;
+mod tracer;
 mod tui;
