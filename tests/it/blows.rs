@@ -46,7 +46,8 @@ impl Tally {
         self.rows.entry(part.to_string()).or_default()
     }
 
-    fn tell(&self) {
+    /// Prints what was counted.
+    pub(crate) fn tell(&self) {
         announce(
             "SIGKILL sweep     points killed containers-leaked workstreams-lost agents-interrupted doctor-findings",
         );
@@ -129,6 +130,19 @@ pub(crate) fn judge(
     must: Option<&Value>,
     blow: &dyn std::fmt::Debug,
 ) -> Value {
+    judge_but(stage, row, witness, must, &[], blow)
+}
+
+/// The same; the agents of the workstreams `ending` are ones that somebody has begun to stop, and may be at any point of
+/// their end.
+pub(crate) fn judge_but(
+    stage: &Stage,
+    row: &mut Row,
+    witness: &Value,
+    must: Option<&Value>,
+    ending: &[String],
+    blow: &dyn std::fmt::Debug,
+) -> Value {
     let say =
         |what: &str, proof: &dyn std::fmt::Debug| announce(&format!("after {blow:?}: {what}: {proof:?}"));
     let said: Vec<Said> = (0..2).map(|_| stage.run(&["reconcile", "--apply", "--json"]).expect(0)).collect();
@@ -151,7 +165,8 @@ pub(crate) fn judge(
             say("lost", card);
         }
     }
-    for card in cards.iter().filter(|card| card["state"] == "running") {
+    let is_ending = |card: &Value| ending.iter().any(|id| card["id"] == **id);
+    for card in cards.iter().filter(|card| card["state"] == "running" && !is_ending(card)) {
         let before = count(card);
         let goes_on = || Some(count(card)).filter(|now| now.starts <= 1 && now.ticks > before.ticks);
         let until = Instant::now() + SOON;

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::blows::{
-    Blow, EVERY, Tally, branches, changes, judge, moments, points, remove_all_but, thin, worktrees,
+    Blow, EVERY, Tally, branches, changes, judge, judge_but, moments, points, remove_all_but, thin, worktrees,
 };
 use crate::harness::{SOON, Stage, assert_whole, collect, eventually, kill, wait_for_ticks};
 use crate::terminal::Terminal;
@@ -90,7 +90,8 @@ fn changing_state(
         let said = blow.strike(stage, &[verb, &id]);
         row.points += 1;
         row.killed += usize::from(said.code != 0);
-        judge(stage, row, &witness, Some(&victim), blow);
+        let ending = if verb == "stop" { vec![id.clone()] } else { Vec::new() };
+        judge_but(stage, row, &witness, Some(&victim), &ending, blow);
         let state = stage.card(&id).unwrap()["state"].clone();
         let is_as_told = state == states[1] || (state == states[0] && said.code != 0);
         assert!(is_as_told, "after {blow:?} of {verb} it is {state}");

@@ -25,7 +25,7 @@ use crate::harness::{SOON, Said, announce, collect};
 /// How long a traced verb may take.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// What the kernel leaves in the register of the result until a call has one.
-const NO_RESULT_YET: u64 = (-(libc::ENOSYS as i64)) as u64;
+const NO_RESULT_YET: u64 = (-(libc::ENOSYS as i64)).cast_unsigned();
 /// The event of a tracee that stopped because it was asked to, or has just begun.
 const EVENT_STOP: c_int = 128;
 
@@ -45,6 +45,8 @@ pub(crate) enum Fate {
         /// Whether all that follow fail too.
         for_good: bool,
     },
+    /// It is told that everything it syncs is synced, and nothing is: for tests of the tests.
+    NeverSynced,
 }
 
 /// One call that changes something.
@@ -170,8 +172,8 @@ struct Follower {
     leader: Pid,
     fate: Fate,
     is_counting: bool,
-    /// The threads that are in a call, with the error it is to end with.
-    inside: BTreeMap<Pid, Option<Errno>>,
+    /// The threads that are in a call, with the result it is to have instead of being made.
+    inside: BTreeMap<Pid, Option<i64>>,
     files: usize,
     trace: Trace,
 }
@@ -245,9 +247,9 @@ impl Follower {
 
     fn take_call(&mut self, pid: Pid) {
         let Ok(mut registers) = ptrace::getregs(pid) else { return };
-        if let Some(error) = self.inside.remove(&pid) {
-            if let Some(error) = error {
-                registers.rax = (-i64::from(error as i32)) as u64;
+        if let Some(result) = self.inside.remove(&pid) {
+            if let Some(result) = result {
+                registers.rax = result.cast_unsigned();
                 let _killed = ptrace::setregs(pid, registers);
             }
             return;
@@ -256,16 +258,17 @@ impl Follower {
             return;
         }
         let change = self.is_counting.then(|| change(self.leader, pid, &registers)).flatten();
-        let error = change.and_then(|change| self.count(change));
-        if error.is_some() {
+        let result = change.and_then(|change| self.count(change));
+        if result.is_some() {
             registers.orig_rax = u64::MAX;
             let _killed = ptrace::setregs(pid, registers);
         }
-        self.inside.insert(pid, error);
+        self.inside.insert(pid, result);
     }
 
-    /// Counts a change, and does to the program what is to be done to it; the error the change is to end with.
-    fn count(&mut self, change: Change) -> Option<Errno> {
+    /// Counts a change, and does to the program what is to be done to it; the result the change is to have instead of
+    /// being made.
+    fn count(&mut self, change: Change) -> Option<i64> {
         self.files += usize::from(change.is_of_a_file);
         self.trace.changes.push(change.clone());
         match self.fate {
@@ -283,8 +286,9 @@ impl Follower {
                 if is_struck && self.trace.struck.is_none() {
                     self.trace.struck = Some(change);
                 }
-                is_struck.then_some(error)
+                is_struck.then_some(-i64::from(error as i32))
             }
+            Fate::NeverSynced => ["fsync", "fdatasync"].contains(&change.call).then_some(0),
         }
     }
 }
