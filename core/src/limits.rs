@@ -150,6 +150,8 @@ pub const DIRECTORY_NAMES: usize = 100_000;
 pub const SAVE_TRIES: u32 = 2;
 /// Disk space kept back for the moment when the disk is full.
 pub const RESERVE_BYTES: usize = 256 * 1_024;
+/// How much of it is given up at a time.
+pub const RESERVE_SLICE_BYTES: usize = 32 * 1_024;
 /// Deepest nesting in a request on the control socket.
 pub const REQUEST_BYTES: usize = 256 * 1_024;
 

@@ -133,11 +133,24 @@ impl Stage {
         stage
     }
 
+    /// With the real engine, in a room that `prepare` has worked on; `None`, said loudly, when no engine answers.
+    pub(crate) fn set_in(prepare: impl FnOnce(&Path)) -> Option<Self> {
+        let engine = camp::plain()?;
+        let mut stage = Self::in_room(prepare);
+        stage.plain = Some(engine);
+        Some(stage)
+    }
+
     /// For what needs no engine.
     pub(crate) fn without_engine() -> Self {
+        Self::in_room(|_| ())
+    }
+
+    fn in_room(prepare: impl FnOnce(&Path)) -> Self {
         let turn = Turn::take();
         // Sockets have short names only.
         let room = tempfile::Builder::new().prefix("cc-").tempdir_in("/tmp").unwrap();
+        prepare(room.path());
         let (repo, home) = (room.path().join("repo"), room.path().join("home"));
         make_private(&home);
         make_repo(&repo);

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use ccells_core::ids::{Generation, RunId, WorkstreamId};
 use ccells_core::limits;
-use ccells_core::record::{self, BeatRecord, Flaw, Intent, StateRecord, Writer};
+use ccells_core::record::{self, BeatRecord, Flaw, Intent, Operation, StateRecord, Writer};
 use ccells_core::store::{self, Keep, Remove, Replace, SaveError, Update};
 use ccells_core::time::Wall;
 use ccells_core::tracking::{self, Delta};
@@ -74,10 +74,12 @@ impl Durable {
         let (path, pid) = (self.paths.intent(&intent.workstream.id), self.writer.pid);
         self.job(move |files| {
             let bytes = record::print(&intent);
-            said(store::run(
-                files,
-                Replace::new(paths::text(&path), bytes, entropy::nonce(), pid, Keep::None),
-            ))
+            let save = Replace::new(paths::text(&path), bytes, entropy::nonce(), pid, Keep::None);
+            // On a full disk nothing new begins: the reserve is for what is there.
+            said(match intent.operation {
+                Operation::Create => files.sparing_reserve(|files| store::run(files, save)),
+                Operation::Destroy { .. } => store::run(files, save),
+            })
         })
         .await
     }
@@ -121,9 +123,8 @@ impl Durable {
         let (own, any, pid) = (self.paths.run_beat(&beat.run), self.paths.heartbeat(), self.writer.pid);
         self.begin(Box::new(move |files| {
             for path in [own, any] {
-                let bytes = record::print(&beat);
-                let _lost =
-                    store::run(files, Replace::fleeting(paths::text(&path), bytes, entropy::nonce(), pid));
+                let save = Replace::fleeting(paths::text(&path), record::print(&beat), entropy::nonce(), pid);
+                let _lost = files.sparing_reserve(|files| store::run(files, save));
             }
         }));
     }
