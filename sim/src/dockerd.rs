@@ -194,7 +194,7 @@ impl Dockerd {
     /// The engine's machine loses its power: the engine is gone, and so is everything that ran in its containers.
     pub fn lose_power(&self) {
         self.crash();
-        self.change(|yard, now| yard.lose_power(now));
+        self.change(Yard::lose_power);
     }
 
     /// Somebody else starts a container.
@@ -383,7 +383,7 @@ impl Dockerd {
                     tokio::select! {
                         biased;
                         _ = changes.changed() => {}
-                        () = tokio::time::sleep(due - now) => self.change(|_, _| {}),
+                        () = tokio::time::sleep(due.saturating_sub(now)) => self.change(|_, _| {}),
                     }
                 }
                 None => {

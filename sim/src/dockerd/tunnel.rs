@@ -1,7 +1,7 @@
 //! The stream of an exec, once it is handed over: what a command in a simulated container reads and writes.
 
 use ccells_core::container::{ContainerState, HOLDER};
-use ccells_holder::SessionId;
+use ccells_holder::{Desk, SessionId};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -89,7 +89,7 @@ impl Dockerd {
     async fn arrive(&self, exec: &Exec, writer: &mut (impl AsyncWrite + Unpin)) -> Option<SessionId> {
         let arrived = self.change(|yard, _| {
             let container = yard.containers.get_mut(&exec.container)?;
-            container.inside.as_mut()?.desk().map(|desk| desk.arrive())
+            container.inside.as_mut()?.desk().map(Desk::arrive)
         });
         let complaint = match arrived {
             Some(Ok(session)) => return Some(session),

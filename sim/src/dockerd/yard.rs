@@ -84,7 +84,8 @@ fn id(kind: u64, number: u64) -> String {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     };
-    (0..4).map(|part| format!("{:016x}", mix(part))).collect()
+    let [a, b, c, d] = [0, 1, 2, 3].map(mix);
+    format!("{a:016x}{b:016x}{c:016x}{d:016x}")
 }
 
 impl Yard {
