@@ -287,6 +287,13 @@ impl Dockerd {
         self.yard().execs.values().filter(|exec| exec.is_started && exec.code.is_none()).count()
     }
 
+    /// Sessions at the holder of a container, those that have not said hello included.
+    pub fn sessions(&self, container: &str) -> usize {
+        let mut yard = self.yard();
+        let inside = yard.get(container).ok().and_then(|one| one.inside.as_mut());
+        inside.and_then(inside::Inside::desk).map_or(0, |desk| desk.sessions())
+    }
+
     /// Who listens to events now.
     pub fn listeners(&self) -> usize {
         self.yard().events.listeners()

@@ -307,7 +307,9 @@ async fn a_crash_of_the_engine_breaks_streams_and_loses_what_was_in_flight() {
     let engine = bench.engine.clone();
     let in_flight = tokio::spawn(async move { engine.pause_container(&id).await });
     pause_for(500).await;
+    assert_eq!(bench.dockerd.sessions(&spec.name), 1);
     bench.dockerd.crash();
+    assert_eq!(bench.dockerd.sessions(&spec.name), 0, "a tunnel ends with its engine");
     assert!(is_unknown(&in_flight.await.unwrap()));
     near.wait_for_end().await;
     let end = loop {
@@ -445,6 +447,7 @@ async fn sessions_and_watches_that_are_gone_leave_nothing_in_the_engine() {
     pause_for(1_000).await;
     let dockerd = &bench.dockerd;
     assert_eq!((dockerd.open_connections(), dockerd.running_execs(), dockerd.listeners()), (0, 0, 0));
+    assert_eq!(dockerd.sessions(id.as_str()), 0);
 }
 
 /// What a little life in a storm looks like from both sides.
