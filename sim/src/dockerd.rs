@@ -194,7 +194,7 @@ impl Dockerd {
     /// The engine's machine loses its power: the engine is gone, and so is everything that ran in its containers.
     pub fn lose_power(&self) {
         self.crash();
-        self.change(|yard, now| yard.lose_power(now));
+        self.change(Yard::lose_power);
     }
 
     /// Somebody else starts a container.
@@ -285,6 +285,13 @@ impl Dockerd {
     /// Commands that run in containers now: tunnels, mostly.
     pub fn running_execs(&self) -> usize {
         self.yard().execs.values().filter(|exec| exec.is_started && exec.code.is_none()).count()
+    }
+
+    /// Sessions at the holder of a container, those that have not said hello included.
+    pub fn sessions(&self, container: &str) -> usize {
+        let mut yard = self.yard();
+        let inside = yard.get(container).ok().and_then(|one| one.inside.as_mut());
+        inside.and_then(inside::Inside::desk).map_or(0, |desk| desk.sessions())
     }
 
     /// Who listens to events now.
@@ -383,7 +390,7 @@ impl Dockerd {
                     tokio::select! {
                         biased;
                         _ = changes.changed() => {}
-                        () = tokio::time::sleep(due - now) => self.change(|_, _| {}),
+                        () = tokio::time::sleep(due.saturating_sub(now)) => self.change(|_, _| {}),
                     }
                 }
                 None => {

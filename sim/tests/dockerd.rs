@@ -153,13 +153,13 @@ impl engine::World for Bench {
 }
 
 impl words::Plainly for Bench {
-    async fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
         let mut stream = PipeDial(self.dockerd.clone()).dial().await.unwrap();
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
         );
-        stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
+        stream.write_all((head + body).as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
@@ -307,7 +307,9 @@ async fn a_crash_of_the_engine_breaks_streams_and_loses_what_was_in_flight() {
     let engine = bench.engine.clone();
     let in_flight = tokio::spawn(async move { engine.pause_container(&id).await });
     pause_for(500).await;
+    assert_eq!(bench.dockerd.sessions(&spec.name), 1);
     bench.dockerd.crash();
+    assert_eq!(bench.dockerd.sessions(&spec.name), 0, "a tunnel ends with its engine");
     assert!(is_unknown(&in_flight.await.unwrap()));
     near.wait_for_end().await;
     let end = loop {
@@ -331,14 +333,17 @@ async fn a_crash_of_the_engine_breaks_streams_and_loses_what_was_in_flight() {
     stream::Near::open(&bench, &id).await.wait_for_text("before the crash").await;
 }
 
+/// How an engine is ended, and is there again.
+type End = fn(&Dockerd);
+
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_does_not_leave_containers_alone_ends_them() {
-    let ends: [(&str, fn(&Dockerd), i64); 3] = [
+    let ends: [(&str, End, i64); 3] = [
         (
             "crash",
             |dockerd| {
                 dockerd.crash();
-                dockerd.boot(false)
+                dockerd.boot(false);
             },
             137,
         ),
@@ -347,7 +352,7 @@ async fn an_engine_that_does_not_leave_containers_alone_ends_them() {
             "power",
             |dockerd| {
                 dockerd.lose_power();
-                dockerd.boot(true)
+                dockerd.boot(true);
             },
             255,
         ),
@@ -442,29 +447,29 @@ async fn sessions_and_watches_that_are_gone_leave_nothing_in_the_engine() {
     pause_for(1_000).await;
     let dockerd = &bench.dockerd;
     assert_eq!((dockerd.open_connections(), dockerd.running_execs(), dockerd.listeners()), (0, 0, 0));
+    assert_eq!(dockerd.sessions(id.as_str()), 0);
 }
 
 /// What a little life in a storm looks like from both sides.
 async fn storm(seed: u64) -> String {
     let bench = Bench::pitch(seed, HOLDER);
     bench.dockerd.set_weather(Weather::STORM);
-    let mut story = String::new();
+    let mut story = Vec::new();
     let other = second(&bench);
     for tag in ["one", "two", "three"] {
         let spec = bench.made_of(tag, &["agent", "--flood=1000"]);
         let created = bench.engine.create_container(&spec).await;
-        story += &format!("{created:?}\n");
+        story.push(format!("{created:?}"));
         if let Ok(id) = created {
             let both = tokio::join!(bench.engine.start_container(&id), other.upload_holder(&id));
-            story += &format!("{both:?} {:?}\n", bench.engine.pause_container(&id).await);
+            story.push(format!("{both:?} {:?}", bench.engine.pause_container(&id).await));
         }
-        story += &format!("{:?}\n", other.list_containers(&bench.homes[0]).await);
+        story.push(format!("{:?}", other.list_containers(&bench.homes[0]).await));
     }
     pause_for(300_000).await;
-    for entry in bench.dockerd.log() {
-        story += &format!("{entry}\n");
-    }
-    story + &format!("{:?}\n", bench.dockerd.containers())
+    story.extend(bench.dockerd.log().iter().map(ToString::to_string));
+    story.push(format!("{:?}", bench.dockerd.containers()));
+    story.join("\n")
 }
 
 #[test]

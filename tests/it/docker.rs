@@ -94,8 +94,8 @@ macro_rules! with_the_real_holder {
 stream_cases!(with_the_real_holder);
 
 impl words::Plainly for Camp {
-    async fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
-        self.plain.ask(method, path, "application/json", body).unwrap()
+    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
+        self.plain.ask(method, path, "application/json", body.as_bytes()).unwrap()
     }
 
     fn image(&self) -> String {

@@ -165,6 +165,11 @@ impl Desk {
         Ok(id)
     }
 
+    /// How many sessions are served, those that have not said hello included.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Whether the session is still served; when not, its connection is to be closed.
     pub fn is_here(&self, id: SessionId) -> bool {
         self.sessions.contains_key(&id)

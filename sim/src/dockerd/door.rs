@@ -46,6 +46,9 @@ impl Asked {
 
 impl Dockerd {
     /// Serves one connection until it ends, or the engine does. While the engine is down, it ends at once.
+    ///
+    /// What is asked for is done in tasks of the runtime that this is called in. When that runtime goes, with its
+    /// machine, so must the engine: [`Dockerd::crash`] or [`Dockerd::lose_power`], and later [`Dockerd::boot`].
     pub async fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let Some(life) = self.live() else { return };
         let connection = {

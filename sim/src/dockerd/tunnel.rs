@@ -1,7 +1,7 @@
 //! The stream of an exec, once it is handed over: what a command in a simulated container reads and writes.
 
 use ccells_core::container::{ContainerState, HOLDER};
-use ccells_holder::SessionId;
+use ccells_holder::{Desk, SessionId};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -29,18 +29,23 @@ impl Dockerd {
     pub(super) async fn run_exec(self, id: String, exec: Exec, upgrade: OnUpgrade) {
         let io = upgrade.await.ok().map(TokioIo::new);
         let code = match io {
-            Some(io) => self.run_command(&exec, io).await,
+            Some(io) => self.run_command(&id, &exec, io).await,
             // Nobody came for the stream: the command finds its input closed.
             None => 0,
         };
         self.change(|yard, now| yard.end_exec(&id, code, now));
     }
 
-    async fn run_command(&self, exec: &Exec, io: impl AsyncRead + AsyncWrite + Send + 'static) -> i64 {
+    async fn run_command(
+        &self,
+        id: &str,
+        exec: &Exec,
+        io: impl AsyncRead + AsyncWrite + Send + 'static,
+    ) -> i64 {
         let words: Vec<&str> = exec.argv.iter().map(String::as_str).collect();
         let (reader, mut writer) = tokio::io::split(io);
         match words.as_slice() {
-            [program, "attach", ..] if *program == HOLDER => self.attach(exec, reader, writer).await,
+            [program, "attach", ..] if *program == HOLDER => self.attach(id, exec, reader, writer).await,
             ["cat"] => cat(reader, writer).await,
             ["true"] => 0,
             ["false"] => 1,
@@ -61,11 +66,12 @@ impl Dockerd {
     /// The holder's own tunnel: bytes to and from its desk, until either side ends.
     async fn attach(
         &self,
+        id: &str,
         exec: &Exec,
         mut reader: impl AsyncRead + Unpin,
         mut writer: impl AsyncWrite + Unpin,
     ) -> i64 {
-        let Some(session) = self.arrive(exec, &mut writer).await else {
+        let Some(session) = self.arrive(id, exec, &mut writer).await else {
             let _ended = writer.shutdown().await;
             return 1;
         };
@@ -75,21 +81,29 @@ impl Dockerd {
             () = tunnel.speak(&mut writer) => {}
             () = tunnel.listen(&mut reader) => {}
         }
+        // The command is gone before anybody can take the end of its output.
         self.change(|yard, _| {
-            let inside = yard.containers.get_mut(&exec.container).and_then(|one| one.inside.as_mut());
-            if let Some(desk) = inside.and_then(|inside| inside.desk()) {
-                desk.hang_up(session);
-            }
+            let exec = Exec { session: Some(session), ..exec.clone() };
+            yard.hang_up(&exec);
         });
         let _ended = writer.shutdown().await;
         0
     }
 
     /// A new session at the holder of a container. `None` when there is none for it, which is told.
-    async fn arrive(&self, exec: &Exec, writer: &mut (impl AsyncWrite + Unpin)) -> Option<SessionId> {
+    async fn arrive(
+        &self,
+        id: &str,
+        exec: &Exec,
+        writer: &mut (impl AsyncWrite + Unpin),
+    ) -> Option<SessionId> {
         let arrived = self.change(|yard, _| {
             let container = yard.containers.get_mut(&exec.container)?;
-            container.inside.as_mut()?.desk().map(|desk| desk.arrive())
+            let arrived = container.inside.as_mut()?.desk().map(Desk::arrive)?;
+            if let (Some(exec), Ok(session)) = (yard.execs.get_mut(id), &arrived) {
+                exec.session = Some(*session);
+            }
+            Some(arrived)
         });
         let complaint = match arrived {
             Some(Ok(session)) => return Some(session),

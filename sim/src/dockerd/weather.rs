@@ -224,10 +224,8 @@ mod tests {
         let mut fates = Fates::new(Choices::seeded(1), Weather::STORM);
         let mut seen: Vec<Fate> = Vec::new();
         for _ in 0..5_000 {
-            let fate = match fates.next(Endpoint::Create).1 {
-                Fate::Slow(_) => Fate::Slow(Duration::ZERO),
-                fate => fate,
-            };
+            let fate = fates.next(Endpoint::Create).1;
+            let fate = if matches!(fate, Fate::Slow(_)) { Fate::Slow(Duration::ZERO) } else { fate };
             if !seen.contains(&fate) {
                 seen.push(fate);
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ccells_core::container::{ContainerState, HOLDER};
+use ccells_holder::SessionId;
 use serde_json::Value;
 
 use super::answer::Refusal;
@@ -59,6 +60,8 @@ pub(super) struct Exec {
     pub(super) container: String,
     pub(super) argv: Vec<String>,
     pub(super) is_started: bool,
+    /// Its session at the holder, when it is a tunnel that stands.
+    pub(super) session: Option<SessionId>,
     pub(super) code: Option<i64>,
 }
 
@@ -84,7 +87,8 @@ fn id(kind: u64, number: u64) -> String {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     };
-    (0..4).map(|part| format!("{:016x}", mix(part))).collect()
+    let [a, b, c, d] = [0, 1, 2, 3].map(mix);
+    format!("{a:016x}{b:016x}{c:016x}{d:016x}")
 }
 
 impl Yard {
@@ -404,7 +408,8 @@ impl Yard {
         }
         let exec = self.new_id(3);
         self.tell(&id, &format!("exec_create: {} ", argv.join(" ")), &[("execID", exec.clone())], now);
-        self.execs.insert(exec.clone(), Exec { container: id, argv, is_started: false, code: None });
+        self.execs
+            .insert(exec.clone(), Exec { container: id, argv, is_started: false, session: None, code: None });
         Ok(exec)
     }
 
@@ -433,6 +438,15 @@ impl Yard {
             let id = found.container.clone();
             let more = [("execID", exec.to_owned()), ("exitCode", code.to_string())];
             self.tell(&id, "exec_die", &more, now);
+        }
+    }
+
+    /// The session of a tunnel is over.
+    pub(super) fn hang_up(&mut self, exec: &Exec) {
+        let inside = self.containers.get_mut(&exec.container).and_then(|one| one.inside.as_mut());
+        if let (Some(session), Some(desk)) = (exec.session, inside.and_then(Inside::desk)) {
+            desk.hang_up(session);
+            desk.sweep();
         }
     }
 
@@ -514,7 +528,10 @@ impl Yard {
     /// The engine is gone; the containers are not. What only the engine knew is forgotten.
     pub(super) fn lose_engine(&mut self) {
         self.events.forget();
-        self.execs.clear();
+        for exec in std::mem::take(&mut self.execs).into_values() {
+            // The input of a tunnel ends with the engine that held it.
+            self.hang_up(&exec);
+        }
     }
 
     /// The engine is there again: what was being taken away is stuck, and, where it does not leave containers alone

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// Asks an engine by other means than ours.
 pub(crate) trait Plainly {
     /// One request; the status and the body.
-    async fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>);
+    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>);
     /// The image that is there.
     fn image(&self) -> String;
     /// The labels of what is made.
@@ -170,7 +170,7 @@ impl Made<'_> {
 async fn check<P: Plainly>(engine: &P, made: &Made<'_>, lines: &[Line]) {
     for (method, path, body, status, words) in lines {
         let path = made.fill(path);
-        let (answered, bytes) = engine.ask(method, &path, made.fill(body).as_bytes()).await;
+        let (answered, bytes) = engine.ask(method, &path, &made.fill(body)).await;
         let text = String::from_utf8_lossy(&bytes).trim().to_owned();
         assert_eq!(answered, *status, "{method} {path}: {text}");
         if !words.is_empty() && engine.is_known() {
@@ -185,7 +185,7 @@ async fn check<P: Plainly>(engine: &P, made: &Made<'_>, lines: &[Line]) {
 }
 
 async fn id_of<P: Plainly>(engine: &P, path: &str, body: &str) -> String {
-    let (status, bytes) = engine.ask("POST", path, body.as_bytes()).await;
+    let (status, bytes) = engine.ask("POST", path, body).await;
     assert_eq!(status, 201, "{path}: {}", String::from_utf8_lossy(&bytes));
     let document: Value = serde_json::from_slice(&bytes).unwrap();
     document["Id"].as_str().unwrap().to_owned()
