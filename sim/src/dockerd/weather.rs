@@ -176,7 +176,7 @@ impl Fates {
         self.millis("dockerd removal", self.weather.removal_ms)
     }
 
-    fn millis(&self, label: &str, most: u32) -> Duration {
+    fn millis(&self, label: &'static str, most: u32) -> Duration {
         let drawn = if most == 0 { 0 } else { self.choices.below(label, most + 1) };
         Duration::from_millis(drawn.into())
     }
@@ -195,7 +195,7 @@ impl Fates {
             ("dockerd garbage", weather.garbage, Fate::Garbage),
             ("dockerd lie", weather.lie, Fate::Lie),
         ];
-        let strikes = |(label, rate, _): &(&str, u32, Fate)| *rate > 0 && self.choices.chance(label, *rate);
+        let strikes = |(label, rate, _): &(&'static str, u32, Fate)| *rate > 0 && self.choices.chance(label, *rate);
         match rates.into_iter().find(strikes) {
             Some((_, _, fate)) if fate == slow => {
                 Fate::Slow(self.millis("dockerd slow for", weather.slow_ms.max(1)))
