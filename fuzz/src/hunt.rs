@@ -80,7 +80,7 @@ pub fn hunt(
     let mut mutator = Mutator::new(corpus, seed);
     let mut executions = 0;
     while !is_spent(budget, executions, began) {
-        let input = known.next().unwrap_or_else(|| mutator.next());
+        let input = known.next().unwrap_or_else(|| mutator.make());
         executions += 1;
         note(executions, &input);
         if let Err(words) = execute(target, &input) {

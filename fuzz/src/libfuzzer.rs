@@ -1,4 +1,4 @@
-//! The same targets under libFuzzer, which follows the coverage. `CCELLS_FUZZ_TARGET` names the one to run.
+//! The same targets under `libFuzzer`, which follows the coverage. `CCELLS_FUZZ_TARGET` names the one to run.
 
 #![no_main]
 

@@ -97,7 +97,7 @@ impl Mutator {
     }
 
     /// The next input.
-    pub fn next(&mut self) -> Vec<u8> {
+    pub fn make(&mut self) -> Vec<u8> {
         let mut input = match self.random.below(16) {
             0 => (0..self.random.below(300)).map(|_| self.random.byte()).collect(),
             1 => self.spoken(),

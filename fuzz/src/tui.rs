@@ -94,7 +94,8 @@ async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16
     };
     let inputs = Box::pin(stream::iter(events).chain(stream::once(async { Input::Gone })));
     let sink = Sink::default();
-    let screen = Screen::over(Box::new(sink.clone()), columns, rows);
+    let mut screen = Screen::over(Box::new(sink.clone()), columns, rows);
+    screen.take().expect("no real terminal is asked for anything");
     let core = async {
         let mut count = 0;
         while let Some(TuiAsk { ask, reply }) = asked.recv().await {
