@@ -254,6 +254,26 @@ fn one_that_ended_by_itself_can_be_stopped_for_good() {
 }
 
 #[test]
+fn one_that_never_ran_has_not_exited_when_it_is_stopped() {
+    check_in(
+        &mut made(),
+        "
+        engine fix-login created
+        quietly changed
+        quietly all ok
+        ask 1 stop fix-login
+            -> StopContainer fix-login c1
+        ok StopContainer
+            -> TrackContainer fix-login created
+            -> SaveState of fix-login (stopped by user)
+        quietly ok TrackContainer
+        ok SaveState
+            -> Reply 1 ok stopped
+        ",
+    );
+}
+
+#[test]
 fn a_container_that_is_made_again_was_stopped_by_nobody() {
     check_in(
         &mut made(),

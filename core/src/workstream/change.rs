@@ -64,7 +64,11 @@ impl Workstream {
     /// The engine did it: now it is written down, in the index and in the state.
     fn record_change(&mut self, op: LifeOp, state: ContainerState, around: &mut Surroundings<'_>) -> Effects {
         let Some(container) = self.container.clone() else { return self.after_recording(op, around) };
-        let has_changed = self.observed.is_none_or(|(before, _)| before != state);
+        // What has no processes is not ended once more: one that never ran has not exited.
+        let before = self.observed.map(|(before, _)| before);
+        let is_at_rest = |before: &ContainerState| op == LifeOp::Stop && !before.has_processes();
+        let state = before.filter(is_at_rest).unwrap_or(state);
+        let has_changed = before != Some(state);
         let exit = self.exit.take().filter(|_| !has_changed);
         self.observe(state, exit, around.now.mono);
         self.was_stopped_by_user = op == LifeOp::Stop;
