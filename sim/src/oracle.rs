@@ -142,6 +142,7 @@ impl World {
         truth::before_effect(self, effect);
         pace::before_effect(self, process, effect);
         careful::before_effect(self, process, effect);
+        durable::before_effect(self, process, effect);
         if let Effect::ClearIntent { workstream, .. } = effect {
             self.note_clearing(process, workstream);
         }
