@@ -81,8 +81,11 @@ fn whole(world: &mut World) {
         6..=8 => STORMS_MS[1],
         _ => STORMS_MS[2],
     };
-    let storm = least + world.draw("storm", more);
-    world.run_until(storm);
+    world.storm_until = least + world.draw("storm", more);
+    while world.now < world.storm_until && world.oracle.violation.is_none() {
+        let until = world.storm_until;
+        world.run_until(until);
+    }
     calm(world);
 }
 

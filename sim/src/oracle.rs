@@ -146,6 +146,7 @@ impl World {
         pace::before_effect(self, process, effect);
         careful::before_effect(self, process, effect);
         promises::before_effect(self, process, effect);
+        durable::before_effect(self, process, effect);
         if let Effect::ClearIntent { workstream, .. } = effect {
             self.note_clearing(process, workstream);
         }

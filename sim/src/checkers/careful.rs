@@ -34,17 +34,16 @@ pub fn asked(world: &mut World, process: usize, ask: &Ask) {
 }
 
 /// Checks what a careful run asks for.
-#[expect(clippy::wildcard_enum_match_arm, reason = "all others take nothing away")]
 pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
     let watch = &world.processes[process].watch;
     if !watch.is_careful {
         return;
     }
-    let taken = match effect {
-        Effect::RemoveContainer { workstream, .. }
-        | Effect::RemoveWorktree { workstream, .. }
-        | Effect::RetireHome { workstream, .. } => workstream,
-        _ => return,
+    let (Effect::RemoveContainer { workstream: taken, .. }
+    | Effect::RemoveWorktree { workstream: taken, .. }
+    | Effect::RetireHome { workstream: taken, .. }) = effect
+    else {
+        return;
     };
     let intent = world.processes[process].places.intent(taken);
     let is_settling =
