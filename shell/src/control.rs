@@ -280,13 +280,14 @@ fn short(path: &Path) -> io::Result<(std::os::fd::OwnedFd, String)> {
 }
 
 async fn connect(path: &Path) -> io::Result<Option<UnixStream>> {
-    let (_directory, short) = short(path)?;
+    let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let (_directory, short) = short(path).map_err(told)?;
     match UnixStream::connect(short).await {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             Ok(None)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(told(error)),
     }
 }
 

@@ -21,6 +21,11 @@ fn faults(stage: &Stage, words: &[&str], wanted: usize) -> Vec<Fate> {
     said.expect(0);
     let changes = trace.changes.iter().filter(|change| change.is_of_a_file).count();
     let numbers = thin(changes, wanted).into_iter().enumerate();
+    // What a verb waits for longest: a state that is never saved.
+    let files = trace.changes.iter().filter(|change| change.is_of_a_file);
+    let never_saved = files.map(|it| it.subject.contains("/.state.json.")).position(|is_state| is_state);
+    let never_saved =
+        never_saved.map(|place| Fate::Failing { number: place + 1, error: Errno::EIO, for_good: true });
     numbers
         .flat_map(|(place, number)| {
             let fate = |for_good: bool| Fate::Failing {
@@ -30,6 +35,7 @@ fn faults(stage: &Stage, words: &[&str], wanted: usize) -> Vec<Fate> {
             };
             [fate(false), fate(true)]
         })
+        .chain(never_saved)
         .collect()
 }
 
