@@ -51,7 +51,9 @@ fn main() -> ExitCode {
     };
     let outcome = match (&options.targets[..], &options.replay) {
         _ if options.is_list => {
-            TARGETS.iter().for_each(|(name, _)| println!("{name}"));
+            for (name, _) in TARGETS {
+                println!("{name}");
+            }
             Ok(true)
         }
         ([(_, target)], Some(file)) => replay(*target, file),

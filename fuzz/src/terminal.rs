@@ -17,7 +17,9 @@ pub fn terminal_stream(bytes: &[u8]) {
     let replies = whole.take_replies();
     for pieces in splits(bytes) {
         let mut split = Emulator::resident(COLUMNS, ROWS, SCROLLBACK);
-        pieces.iter().for_each(|piece| split.feed(piece));
+        for piece in pieces {
+            split.feed(piece);
+        }
         assert_same(&split.snapshot(), &snapshot);
         assert_eq!(split.take_replies(), replies);
         assert_eq!((split.title(), split.status(), split.faults()), (whole.title(), whole.status(), 0));

@@ -29,6 +29,7 @@ struct Dockerd {
 impl Dockerd {
     /// A running one; `None`, said loudly, where none can be.
     fn start(words: &[&str]) -> Option<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
         // Where an engine has to be, one can be started.
         camp::plain()?;
         let is_root = rustix::process::geteuid().is_root();
@@ -40,7 +41,6 @@ impl Dockerd {
             announce("SKIPPED: an engine of our own needs root and dockerd");
             return None;
         }
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let room = PathBuf::from(format!("/var/tmp/ccells-it-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&room).unwrap();
