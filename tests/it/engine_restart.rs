@@ -17,6 +17,9 @@ use crate::terminal::Terminal;
 /// An engine that starts over takes its time to find out what became of its containers.
 const RESTART: Duration = Duration::from_secs(60);
 
+/// Engines that were started here so far.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
 /// An engine of our own, with everything of its own (also the file systems it mounts, its network and its processes),
 /// that is gone when it is dropped.
 struct Dockerd {
@@ -40,7 +43,6 @@ impl Dockerd {
             announce("SKIPPED: an engine of our own needs root and dockerd");
             return None;
         }
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let room = PathBuf::from(format!("/var/tmp/ccells-it-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&room).unwrap();

@@ -388,7 +388,7 @@ impl Memory {
 
     fn number(&self, at: u64) -> u64 {
         let mut bytes = [0; 8];
-        self.read(at, &mut bytes).map(|_| u64::from_ne_bytes(bytes)).unwrap_or(0)
+        self.read(at, &mut bytes).map_or(0, |_| u64::from_ne_bytes(bytes))
     }
 
     fn descriptor(&self, number: u64) -> String {
