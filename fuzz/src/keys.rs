@@ -21,7 +21,7 @@ pub fn key_input(bytes: &[u8]) {
         match event(&mut choices) {
             Event::Key(key) => check_key(&key, mode),
             Event::Paste(text) => check_paste(&text, mode),
-            Event::Mouse(mouse) => check_mouse(&mouse, mode),
+            Event::Mouse(mouse) => check_mouse(mouse, mode),
             Event::FocusGained => check_focus(true, mode),
             Event::FocusLost => check_focus(false, mode),
             Event::Resize(..) => {}
@@ -68,8 +68,8 @@ fn check_paste(text: &str, mode: TermMode) {
     assert!(kept(inner) == kept(text), "no character is lost or added");
 }
 
-fn check_mouse(mouse: &MouseEvent, mode: TermMode) {
-    match input::mouse(mouse, mode) {
+fn check_mouse(mouse: MouseEvent, mode: TermMode) {
+    match input::mouse(&mouse, mode) {
         PaneMouse::Ignore => {}
         PaneMouse::Scroll(lines) => {
             assert!(lines.abs() <= 10, "{lines}");

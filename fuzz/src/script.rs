@@ -110,6 +110,7 @@ impl Booted {
         effects
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others wait for an answer, or for none")]
     fn judge(&mut self, effect: &Effect) {
         assert!(!self.has_ended, "after the end: {effect:?}");
         match effect {

@@ -13,10 +13,17 @@ const SIZE: u64 = 96 * 1_024 * 1_024;
 /// For how long a disk may be busy before it is quiet for once.
 const QUIET: Duration = Duration::from_secs(20);
 
-/// Kinds of file systems that can be made here, of those that can be mounted.
-pub(crate) fn kinds() -> Vec<Kind> {
-    let all = [Kind::Ext4, Kind::Xfs, Kind::Btrfs];
-    let (here, missing): (Vec<_>, Vec<_>) = all.into_iter().partition(|kind| kind.can_be_made());
+/// Kinds of file systems that can be made here; `CCELLS_DISKS` names those that are wanted (`ext4,xfs,btrfs`), the first
+/// alone unless `all` of them are.
+pub(crate) fn kinds(all: bool) -> Vec<Kind> {
+    let wish = std::env::var("CCELLS_DISKS")
+        .unwrap_or_else(|_| if all { "ext4,xfs,btrfs".to_string() } else { "ext4".to_string() });
+    let known = [("ext4", Kind::Ext4), ("xfs", Kind::Xfs), ("btrfs", Kind::Btrfs)];
+    let wanted = wish.split(',').map(|word| {
+        let kind = known.iter().find(|(name, _)| *name == word);
+        kind.unwrap_or_else(|| panic!("CCELLS_DISKS: {word:?} is none of {known:?}")).1
+    });
+    let (here, missing): (Vec<_>, Vec<_>) = wanted.partition(|kind| kind.can_be_made());
     if !missing.is_empty() {
         announce(&format!("there is no mkfs here for {missing:?}: tried on {here:?} only"));
     }
@@ -59,7 +66,7 @@ impl Kind {
     fn options(self) -> &'static str {
         match self {
             Self::Ext4 => "loop,noauto_da_alloc,commit=300",
-            Self::Xfs => "loop",
+            Self::Xfs => "loop,nouuid",
             Self::Btrfs => "loop,commit=300",
         }
     }
@@ -188,8 +195,8 @@ impl Disk {
     /// Puts the copy in the place of the disk, as it is found after a power cut.
     pub(crate) fn go_on_from_image(&mut self) {
         let place = self.place.take().expect("it is mounted");
-        assert!(run("umount", &["--lazy", &text(&place)]), "it cannot be unmounted");
-        // The old one may be held by what has not ended yet: it stays what it is, under no name.
+        // Two that say they are the same one cannot be mounted at once: nobody may use the old one any more.
+        eventually("nobody uses the disk any more", QUIET, || run("umount", &[&text(&place)]).then_some(()));
         std::fs::remove_file(self.image()).unwrap();
         std::fs::rename(self.room.path().join("cut"), self.image()).unwrap();
         self.mount(&place);

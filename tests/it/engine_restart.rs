@@ -17,6 +17,9 @@ use crate::terminal::Terminal;
 /// An engine that starts over takes its time to find out what became of its containers.
 const RESTART: Duration = Duration::from_secs(60);
 
+/// Engines that were started here so far.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
 /// An engine of our own, with everything of its own (also the file systems it mounts, its network and its processes),
 /// that is gone when it is dropped.
 struct Dockerd {
@@ -29,7 +32,6 @@ struct Dockerd {
 impl Dockerd {
     /// A running one; `None`, said loudly, where none can be.
     fn start(words: &[&str]) -> Option<Self> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
         // Where an engine has to be, one can be started.
         camp::plain()?;
         let is_root = rustix::process::geteuid().is_root();

@@ -15,15 +15,13 @@ use crate::terminal::Terminal;
 /// Writes into `directory` until nothing more fits.
 fn fill(directory: &Path) {
     let mut file = File::options().create(true).append(true).open(directory.join("filler")).unwrap();
-    let mut size = 64 * 1_024;
-    while size > 0 {
-        match file.write(&vec![b'x'; size]) {
-            Ok(_) => {}
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
-                size /= 16;
+    for size in [64 * 1_024, 4 * 1_024, 256, 1] {
+        let end = loop {
+            if let Err(error) = file.write_all(&vec![b'x'; size]) {
+                break error;
             }
-        }
+        };
+        assert_eq!(end.kind(), ErrorKind::StorageFull, "{end}");
     }
     // What is not allocated yet may not fit either.
     let _full = file.sync_all();

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::blows::{EVERY, Tally, points, remove_all_but, thin};
+use crate::blows::{EVERY, Tally, is_full, points, remove_all_but, thin};
 use crate::disks::{Disk, Kind, can_mount, kinds};
 use crate::harness::{SOON, Said, Stage, announce, eventually, git};
 use crate::terminal::Terminal;
@@ -199,10 +199,7 @@ fn endures(kind: Kind) {
 
 #[test]
 fn a_power_cut_loses_nothing_that_was_acknowledged() {
-    // The first kind can be made wherever ccells is tested; the others are tried where there is time.
-    let kinds = kinds();
-    let wanted = points(1, EVERY);
-    for kind in kinds.into_iter().take(wanted) {
+    for kind in kinds(is_full()) {
         endures(kind);
     }
 }
@@ -220,4 +217,16 @@ fn a_disk_that_only_says_that_it_has_synced_is_found_out() {
     let recorded = field.recorded();
     assert!(!recorded.iter().any(|id| made["id"] == **id), "it cannot be on the disk: {recorded:?}");
     assert!(recorded.iter().any(|id| field.witness["id"] == **id), "what was synced is: {recorded:?}");
+}
+
+#[test]
+fn a_beat_that_the_power_left_empty_is_cleared_away() {
+    let Some(stage) = Stage::set() else { return };
+    stage.new_workstream("witness");
+    let beat = stage.home.join("runs/01jd8z5q0v3x7k2m9n4p6r8s1t.hb");
+    std::fs::write(&beat, "").unwrap();
+    std::fs::set_permissions(&beat, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(stage.doctor().len(), 1, "the doctor sees it");
+    stage.run(&["reconcile", "--apply"]).expect(0);
+    assert!(!beat.exists());
 }
