@@ -195,7 +195,8 @@ impl Fates {
             ("dockerd garbage", weather.garbage, Fate::Garbage),
             ("dockerd lie", weather.lie, Fate::Lie),
         ];
-        let strikes = |(label, rate, _): &(&'static str, u32, Fate)| *rate > 0 && self.choices.chance(label, *rate);
+        let strikes =
+            |(label, rate, _): &(&'static str, u32, Fate)| *rate > 0 && self.choices.chance(label, *rate);
         match rates.into_iter().find(strikes) {
             Some((_, _, fate)) if fate == slow => {
                 Fate::Slow(self.millis("dockerd slow for", weather.slow_ms.max(1)))
