@@ -396,7 +396,7 @@ impl World {
 }
 
 /// Two homes share the first repository; the first home has another one beside it.
-fn seats() -> Vec<Seat> {
+pub fn seats() -> Vec<Seat> {
     let seat = |home: &str, repo: &str| {
         let path = PathText(format!("/src/{repo}"));
         let repo = Repo {

@@ -1,0 +1,199 @@
+//! The streams between a run and its engine, and the weather in them: each can be broken, stuck, or lead nowhere.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use ccells_shell::adapters::dial::{Dial, Dialing, Io};
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The name of the engine's host.
+pub const ENGINE: &str = "engine";
+/// Where it listens.
+pub const PORT: u16 = 2_375;
+
+/// How bytes go in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    /// As they should.
+    #[default]
+    Free,
+    /// They wait.
+    Stuck,
+    /// They are taken and never arrive; nothing comes.
+    Lost,
+    /// The stream is reset.
+    Broken,
+}
+
+/// What decides how bytes go, for one stream or for several.
+#[derive(Debug, Default)]
+pub struct Tap {
+    state: Mutex<Turned>,
+}
+
+#[derive(Debug, Default)]
+struct Turned {
+    read: Flow,
+    write: Flow,
+    wakers: Vec<Waker>,
+}
+
+/// Wakers that are kept before all are woken for nothing, so that those of tasks that ended go.
+const MOST_WAKERS: usize = 64;
+
+impl Tap {
+    /// From now on bytes are read and written so.
+    pub fn turn(&self, read: Flow, write: Flow) {
+        let mut state = self.lock();
+        (state.read, state.write) = (read, write);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.iter().for_each(Waker::wake_by_ref);
+    }
+
+    /// How bytes are read and written now; `cx` is woken when that changes.
+    fn look(&self, cx: &mut Context<'_>) -> (Flow, Flow) {
+        let mut state = self.lock();
+        if state.wakers.len() >= MOST_WAKERS {
+            state.wakers.drain(..).for_each(Waker::wake);
+        }
+        if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.wakers.push(cx.waker().clone());
+        }
+        (state.read, state.write)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Turned> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is told of the first bytes that are read from a stream.
+type First = Box<dyn FnOnce(&[u8]) + Send>;
+
+/// A stream behind a [`Tap`].
+pub struct Tapped<S> {
+    io: S,
+    tap: Arc<Tap>,
+    first: Option<First>,
+}
+
+impl<S> Tapped<S> {
+    /// `io`, as `tap` has it go.
+    pub fn new(io: S, tap: Arc<Tap>) -> Self {
+        Self { io, tap, first: None }
+    }
+
+    /// The same; `first` is told of the first bytes that are read.
+    pub fn overheard(io: S, tap: Arc<Tap>, first: impl FnOnce(&[u8]) + Send + 'static) -> Self {
+        Self { io, tap, first: Some(Box::new(first)) }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.tap.look(cx).0 {
+            Flow::Free => {
+                let before = buf.filled().len();
+                let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+                if buf.filled().len() > before
+                    && let Some(first) = self.first.take()
+                {
+                    first(&buf.filled()[before..]);
+                }
+                polled
+            }
+            Flow::Stuck | Flow::Lost => Poll::Pending,
+            Flow::Broken => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.tap.look(cx).1 {
+            Flow::Free => Pin::new(&mut self.io).poll_write(cx, bytes),
+            Flow::Stuck => Poll::Pending,
+            Flow::Lost => Poll::Ready(Ok(bytes.len())),
+            Flow::Broken => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.tap.look(cx).1 {
+            Flow::Free => Pin::new(&mut self.io).poll_flush(cx),
+            Flow::Stuck => Poll::Pending,
+            Flow::Lost => Poll::Ready(Ok(())),
+            Flow::Broken => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// All streams that runs opened and have not let go.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    taps: Arc<Mutex<Vec<Weak<Tap>>>>,
+}
+
+impl Lines {
+    /// Those that are open.
+    pub fn open(&self) -> Vec<Arc<Tap>> {
+        let mut taps = self.taps.lock().unwrap_or_else(PoisonError::into_inner);
+        taps.retain(|tap| tap.strong_count() > 0);
+        taps.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// All that are open go so from now on.
+    pub fn turn_all(&self, read: Flow, write: Flow) {
+        self.open().iter().for_each(|tap| tap.turn(read, write));
+    }
+
+    fn add(&self, tap: &Arc<Tap>) {
+        self.taps.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(tap));
+    }
+}
+
+/// Dials the engine's host over the simulated network.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterDial {
+    lines: Lines,
+}
+
+impl ClusterDial {
+    /// Notes in `lines` what it opens.
+    pub fn new(lines: Lines) -> Self {
+        Self { lines }
+    }
+}
+
+impl Dial for ClusterDial {
+    fn dial(&self) -> Dialing {
+        let lines = self.lines.clone();
+        async move {
+            let stream = turmoil::net::TcpStream::connect((ENGINE, PORT)).await?;
+            let tap = Arc::new(Tap::default());
+            lines.add(&tap);
+            Ok(Box::new(Tapped::new(stream, tap)) as Box<dyn Io>)
+        }
+        .boxed()
+    }
+
+    fn endpoint(&self) -> String {
+        format!("tcp://{ENGINE}:{PORT}")
+    }
+
+    fn is_local(&self) -> bool {
+        false
+    }
+}

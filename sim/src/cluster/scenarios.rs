@@ -1,0 +1,81 @@
+//! What is played in the cluster, by name. Each scenario makes its own storm; what must be true after any of them is
+//! checked in `checks.rs`.
+
+mod crashes;
+mod engine;
+mod races;
+mod streams;
+
+use super::{Cluster, checks};
+
+/// One scenario.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// Its name.
+    pub name: &'static str,
+    play: fn(&mut Cluster),
+}
+
+/// All of them.
+pub const ALL: [Scenario; 18] = [
+    Scenario { name: "life", play: streams::life },
+    Scenario { name: "partition_and_heal", play: streams::partition_and_heal },
+    Scenario { name: "one_way_partition", play: streams::one_way_partition },
+    Scenario { name: "half_open_stream", play: streams::half_open_stream },
+    Scenario { name: "reset", play: streams::reset },
+    Scenario { name: "slow_engine", play: engine::slow },
+    Scenario { name: "hung_engine", play: engine::hung },
+    Scenario { name: "stormy_engine", play: engine::stormy },
+    Scenario { name: "engine_crash_and_restart", play: engine::crash_and_restart },
+    Scenario { name: "host_crash", play: crashes::host_crash },
+    Scenario { name: "crash_within_a_file_operation", play: crashes::crash_within_a_file_operation },
+    Scenario {
+        name: "concurrent_saves_from_many_tasks_under_crash",
+        play: crashes::concurrent_saves_from_many_tasks_under_crash,
+    },
+    Scenario { name: "close_versus_read", play: races::close_versus_read },
+    Scenario { name: "close_versus_write_versus_resize", play: races::close_versus_write_versus_resize },
+    Scenario { name: "reattach_during_close", play: races::reattach_during_close },
+    Scenario {
+        name: "cancellation_of_every_effect_in_flight",
+        play: races::cancellation_of_every_effect_in_flight,
+    },
+    Scenario { name: "quit_with_a_hung_engine", play: races::quit_with_a_hung_engine },
+    Scenario { name: "quit_at_any_moment", play: races::quit_at_any_moment },
+];
+
+/// What a scenario that held left.
+pub struct Played {
+    /// Every request and every event.
+    pub trace: Vec<String>,
+    /// How much time it simulated.
+    pub simulated: std::time::Duration,
+}
+
+impl Scenario {
+    /// The scenario of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|scenario| scenario.name == name)
+    }
+
+    /// Plays it in a thread of its own: what is drawn per thread is drawn anew. The error is what was broken, with the
+    /// line that plays it again.
+    pub fn play(self, seed: u64) -> Result<Played, String> {
+        let play = move || {
+            let mut cluster = Cluster::new(seed);
+            (self.play)(&mut cluster);
+            checks::check(&mut cluster);
+            Played { trace: cluster.trace(), simulated: cluster.elapsed() }
+        };
+        let thread = std::thread::Builder::new().name(format!("{} {seed}", self.name)).spawn(play);
+        let played = thread.map_err(|error| format!("no thread: {error}"))?.join();
+        played.map_err(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+            format!(
+                "{} at seed {seed}: {words}\nreplay: cargo sim --turmoil --scenario {} --from {seed} --seeds 1 --trace",
+                self.name, self.name
+            )
+        })
+    }
+}
