@@ -1,6 +1,7 @@
 //! Tier B: one run of the production driver, performer, store, sessions and engine client in a simulated network,
 //! against a simulated engine. What is decided by chance follows from the seed, and every event is in the trace.
 
+pub mod campaign;
 pub mod checks;
 pub mod disk;
 pub mod git;
@@ -208,6 +209,7 @@ impl Cluster {
         }
     }
 
+    /// What the run and the engine show, for people.
     fn portrait(&self) -> String {
         let Some(picture) = self.snapshot() else { return "nobody runs".to_string() };
         let cards = picture.workstreams.iter().map(|card| {
