@@ -1,5 +1,6 @@
 //! The streams between a run and its engine, and the weather in them: each can be broken, stuck, or lead nowhere.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -38,11 +39,10 @@ pub struct Tap {
 struct Turned {
     read: Flow,
     write: Flow,
-    wakers: Vec<Waker>,
+    /// Who waits: which stream, and whether it wants to read.
+    wakers: BTreeMap<(u64, bool), Waker>,
+    streams: u64,
 }
-
-/// Wakers that are kept before all are woken for nothing, so that those of tasks that ended go.
-const MOST_WAKERS: usize = 64;
 
 impl Tap {
     /// From now on bytes are read and written so.
@@ -51,19 +51,24 @@ impl Tap {
         (state.read, state.write) = (read, write);
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
-        wakers.iter().for_each(Waker::wake_by_ref);
+        wakers.into_values().for_each(Waker::wake);
     }
 
-    /// How bytes are read and written now; `cx` is woken when that changes.
-    fn look(&self, cx: &mut Context<'_>) -> (Flow, Flow) {
+    fn add_stream(&self) -> u64 {
         let mut state = self.lock();
-        if state.wakers.len() >= MOST_WAKERS {
-            state.wakers.drain(..).for_each(Waker::wake);
-        }
-        if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            state.wakers.push(cx.waker().clone());
-        }
-        (state.read, state.write)
+        state.streams += 1;
+        state.streams
+    }
+
+    fn forget_stream(&self, stream: u64) {
+        self.lock().wakers.retain(|(other, _), _| *other != stream);
+    }
+
+    /// How bytes go now in one direction of a stream; `cx` is woken when that changes.
+    fn look(&self, stream: u64, is_reading: bool, cx: &mut Context<'_>) -> Flow {
+        let mut state = self.lock();
+        state.wakers.insert((stream, is_reading), cx.waker().clone());
+        if is_reading { state.read } else { state.write }
     }
 
     fn lock(&self) -> MutexGuard<'_, Turned> {
@@ -78,18 +83,27 @@ type First = Box<dyn FnOnce(&[u8]) + Send>;
 pub struct Tapped<S> {
     io: S,
     tap: Arc<Tap>,
+    number: u64,
     first: Option<First>,
 }
 
 impl<S> Tapped<S> {
     /// `io`, as `tap` has it go.
     pub fn new(io: S, tap: Arc<Tap>) -> Self {
-        Self { io, tap, first: None }
+        let number = tap.add_stream();
+        Self { io, tap, number, first: None }
     }
 
     /// The same; `first` is told of the first bytes that are read.
     pub fn overheard(io: S, tap: Arc<Tap>, first: impl FnOnce(&[u8]) + Send + 'static) -> Self {
-        Self { io, tap, first: Some(Box::new(first)) }
+        let number = tap.add_stream();
+        Self { io, tap, number, first: Some(Box::new(first)) }
+    }
+}
+
+impl<S> Drop for Tapped<S> {
+    fn drop(&mut self) {
+        self.tap.forget_stream(self.number);
     }
 }
 
@@ -99,7 +113,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.tap.look(cx).0 {
+        match self.tap.look(self.number, true, cx) {
             Flow::Free => {
                 let before = buf.filled().len();
                 let polled = Pin::new(&mut self.io).poll_read(cx, buf);
@@ -118,7 +132,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.tap.look(cx).1 {
+        match self.tap.look(self.number, false, cx) {
             Flow::Free => Pin::new(&mut self.io).poll_write(cx, bytes),
             Flow::Stuck => Poll::Pending,
             Flow::Lost => Poll::Ready(Ok(bytes.len())),
@@ -127,7 +141,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.tap.look(cx).1 {
+        match self.tap.look(self.number, false, cx) {
             Flow::Free => Pin::new(&mut self.io).poll_flush(cx),
             Flow::Stuck => Poll::Pending,
             Flow::Lost => Poll::Ready(Ok(())),
