@@ -178,14 +178,18 @@ impl Cluster {
 
     /// The simulation goes on by one step. A process that died in the middle of a file operation is gone after it.
     pub fn step(&mut self) {
+        self.tick();
+        if self.live().is_some_and(|live| live.files.is_dead()) {
+            self.crash(Crash::Kill);
+        }
+    }
+
+    fn tick(&mut self) {
         if let Err(error) = self.sim.step() {
             panic!("T1: a host failed: {error}");
         }
         let ms = u64::try_from(self.sim.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.ground.between_steps.store(ms, Ordering::Relaxed);
-        if self.live().is_some_and(|live| live.files.is_dead()) {
-            self.crash(Crash::Kill);
-        }
     }
 
     /// The simulation goes on for so long.
@@ -386,6 +390,8 @@ impl Cluster {
         if self.is_engine_up {
             self.is_engine_up = false;
             self.ground.dockerd.crash();
+            // Its tasks end by themselves, in an order that does not depend on what else this process has ever run.
+            self.tick();
             self.sim.crash(ENGINE);
         }
     }
@@ -403,8 +409,16 @@ impl Cluster {
     /// The run's process, or its host, is gone between two instructions.
     pub fn crash(&mut self, crash: Crash) {
         let Some(live) = lock(&self.ground.live).take() else { return };
-        // Destructors run when a host is crashed here, and would not when a process is killed: they find a dead disk.
+        // Destructors run when a host is crashed here, and would not when a process is killed: they find a dead disk
+        // and no streams.
         live.files.crash(crash);
+        match crash {
+            Crash::Kill => {
+                live.killed.notify_one();
+                self.tick();
+            }
+            Crash::Power => self.ground.lines.cut(),
+        }
         self.sim.crash(CCELLS);
         self.ground.note("weather", &format!("{crash:?}"));
     }

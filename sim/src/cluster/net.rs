@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use ccells_shell::adapters::dial::{Dial, Dialing, Io};
 use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use turmoil::net::TcpStream;
 
 /// The name of the engine's host.
 pub const ENGINE: &str = "engine";
@@ -154,18 +155,60 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
     }
 }
 
-/// All streams that runs opened and have not let go.
+/// A stream that can be taken away from whoever holds it.
+struct Held(Arc<Mutex<Option<TcpStream>>>);
+
+impl Held {
+    fn with<T>(&self, act: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(stream) => act(Pin::new(stream)),
+            None => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+}
+
+impl AsyncRead for Held {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.with(|stream| stream.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Held {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.with(|stream| stream.poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|stream| stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|stream| stream.poll_shutdown(cx))
+    }
+}
+
+/// All streams that runs opened and have not let go, in the order in which they were opened.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
-    taps: Arc<Mutex<Vec<Weak<Tap>>>>,
+    all: Arc<Mutex<Opened>>,
+}
+
+#[derive(Debug, Default)]
+struct Opened {
+    lines: Vec<(Weak<Tap>, Weak<Mutex<Option<TcpStream>>>)>,
+    is_cut: bool,
 }
 
 impl Lines {
     /// Those that are open.
     pub fn open(&self) -> Vec<Arc<Tap>> {
-        let mut taps = self.taps.lock().unwrap_or_else(PoisonError::into_inner);
-        taps.retain(|tap| tap.strong_count() > 0);
-        taps.iter().filter_map(Weak::upgrade).collect()
+        let mut all = self.lock();
+        all.lines.retain(|(tap, _)| tap.strong_count() > 0);
+        all.lines.iter().filter_map(|(tap, _)| tap.upgrade()).collect()
     }
 
     /// All that are open go so from now on.
@@ -173,8 +216,47 @@ impl Lines {
         self.open().iter().for_each(|tap| tap.turn(read, write));
     }
 
-    fn add(&self, tap: &Arc<Tap>) {
-        self.taps.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(tap));
+    /// Takes all streams away in order, and lets no new one be opened: their process is gone. The order in which a
+    /// runtime drops its tasks depends on what else the process has ever run. On the run's host the other ends are
+    /// told; elsewhere they are not, as when a host loses its power.
+    pub fn cut(&self) {
+        let lines = {
+            let mut all = self.lock();
+            all.is_cut = true;
+            std::mem::take(&mut all.lines)
+        };
+        for (tap, stream) in lines {
+            if let Some(stream) = stream.upgrade() {
+                drop(stream.lock().unwrap_or_else(PoisonError::into_inner).take());
+            }
+            if let Some(tap) = tap.upgrade() {
+                tap.turn(Flow::Broken, Flow::Broken);
+            }
+        }
+    }
+
+    /// A new process may open streams.
+    pub fn mend(&self) {
+        self.lock().is_cut = false;
+    }
+
+    fn is_cut(&self) -> bool {
+        self.lock().is_cut
+    }
+
+    /// The stream, held; none when its process is gone meanwhile.
+    fn hold(&self, stream: TcpStream) -> io::Result<Tapped<Held>> {
+        let mut all = self.lock();
+        if all.is_cut {
+            return Err(io::ErrorKind::NetworkDown.into());
+        }
+        let (tap, held) = (Arc::new(Tap::default()), Arc::new(Mutex::new(Some(stream))));
+        all.lines.push((Arc::downgrade(&tap), Arc::downgrade(&held)));
+        Ok(Tapped::new(Held(held), tap))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Opened> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -195,10 +277,11 @@ impl Dial for ClusterDial {
     fn dial(&self) -> Dialing {
         let lines = self.lines.clone();
         async move {
-            let stream = turmoil::net::TcpStream::connect((ENGINE, PORT)).await?;
-            let tap = Arc::new(Tap::default());
-            lines.add(&tap);
-            Ok(Box::new(Tapped::new(stream, tap)) as Box<dyn Io>)
+            if lines.is_cut() {
+                return Err(io::ErrorKind::NetworkDown.into());
+            }
+            let stream = TcpStream::connect((ENGINE, PORT)).await?;
+            Ok(Box::new(lines.hold(stream)?) as Box<dyn Io>)
         }
         .boxed()
     }

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::disk::{PacedFiles, write_records, write_states};
 use super::git::{self, ClusterGit};
-use super::net::{ClusterDial, PORT, Tapped};
+use super::net::{ClusterDial, Lines, PORT, Tapped};
 use super::{EPOCH_S, Ground, lock};
 use crate::boot::{self, Start};
 use crate::ports::files::{Crash, SimFiles};
@@ -44,6 +44,8 @@ pub struct Live {
     pub tasks: TaskTracker,
     /// Its files.
     pub files: SimFiles,
+    /// Rung when its process is killed: its streams are closed by whoever remains, the kernel.
+    pub(super) killed: Arc<Notify>,
     errands: mpsc::UnboundedSender<Errand>,
 }
 
@@ -89,6 +91,7 @@ pub(super) async fn engine(ground: Arc<Ground>) -> turmoil::Result {
 
 /// The run's host: a run from its start to its end.
 pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
+    ground.lines.mend();
     let (start, mut files) = begin(&ground);
     let found = boot::find(&mut files, &start, worktrees(&ground))?;
     let (mailbox, inbox) = mailbox();
@@ -115,15 +118,24 @@ pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
     let trace = Arc::clone(&ground);
     let driver = driver.seen_by(Box::new(move |now, event| trace.note("event", &line(now, event))));
     let (errands, queue) = mpsc::unbounded_channel();
-    let live = Live { desk, sessions, engine: engine.clone(), tasks: tasks.clone(), files: files.clone(), errands };
+    let killed = Arc::new(Notify::new());
+    let live = Live {
+        desk,
+        sessions,
+        engine: engine.clone(),
+        tasks: tasks.clone(),
+        files: files.clone(),
+        killed: Arc::clone(&killed),
+        errands,
+    };
     *lock(&ground.live) = Some(Arc::new(live));
 
-    let helper = tokio::spawn(run_errands(queue));
+    let beside = [tokio::spawn(run_errands(queue)), tokio::spawn(close_streams(killed, ground.lines.clone()))];
     let ended = driver.run(found).await;
     durable.finish();
     writers.close();
     writers.wait().await;
-    helper.abort();
+    beside.iter().for_each(tokio::task::JoinHandle::abort);
     finish(&ground, &ended, &tasks, &engine, &files);
     Ok(())
 }
@@ -171,6 +183,11 @@ fn begin_to_write(
     writers.spawn(write_records(records, paced()));
     writers.spawn(write_states(states, paced(), mailbox.clone()));
     durable
+}
+
+async fn close_streams(killed: Arc<Notify>, lines: Lines) {
+    killed.notified().await;
+    lines.cut();
 }
 
 async fn run_errands(mut queue: mpsc::UnboundedReceiver<Errand>) {
