@@ -37,6 +37,9 @@ const EPOCH_S: u64 = 1_800_000_000;
 /// Longer than any scenario takes.
 const LONGEST: Duration = Duration::from_hours(24);
 
+/// What happened, a line each: every request that reached the engine and every event that reached the machine.
+pub type Trace = Arc<Mutex<Vec<String>>>;
+
 /// How much of the trace is shown with what was broken.
 const LAST_LINES: usize = 40;
 
@@ -58,7 +61,7 @@ pub struct Ground {
     pub engine_tap: Arc<Tap>,
     live: Mutex<Option<Arc<Live>>>,
     endings: Mutex<Vec<Ending>>,
-    trace: Mutex<Vec<String>>,
+    trace: Trace,
     numbers: AtomicU64,
     /// The time for those who ask while no host runs.
     between_steps: Arc<AtomicU64>,
@@ -115,13 +118,14 @@ impl Asked {
 
     /// Whether there will be none: the run it was asked of is gone.
     pub fn is_lost(&mut self) -> bool {
-        self.outcome().is_none() && matches!(self.answer.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+        self.outcome().is_none()
+            && matches!(self.answer.try_recv(), Err(oneshot::error::TryRecvError::Closed))
     }
 }
 
 impl Cluster {
     /// A world that follows from `seed`, with a run that begins and an engine on a good day.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, trace: Trace) -> Self {
         assert!(
             cfg!(tokio_unstable),
             "built without --cfg tokio_unstable: a task that panics would go unnoticed. RUSTFLAGS in the environment \
@@ -143,7 +147,7 @@ impl Cluster {
             engine_tap: Arc::default(),
             live: Mutex::default(),
             endings: Mutex::default(),
-            trace: Mutex::default(),
+            trace,
             numbers: AtomicU64::default(),
             between_steps,
             choices,
@@ -217,7 +221,10 @@ impl Cluster {
     fn portrait(&self) -> String {
         let Some(picture) = self.snapshot() else { return "nobody runs".to_string() };
         let cards = picture.workstreams.iter().map(|card| {
-            format!("  {} {:?} {:?} {:?} attached: {}", card.id, card.state, card.progress, card.reason, card.is_attached)
+            format!(
+                "  {} {:?} {:?} {:?} attached: {}",
+                card.id, card.state, card.progress, card.reason, card.is_attached
+            )
         });
         let containers: Vec<_> = self.ground.dockerd.containers().into_iter().map(|it| it.name).collect();
         format!(
@@ -426,7 +433,8 @@ impl Cluster {
     /// The run is killed in the middle of one of its next `most` file operations.
     pub fn crash_within(&self, most: u32) {
         if let Some(live) = self.live() {
-            let number = self.ground.disk.operations() + u64::from(self.ground.choices.below("hot crash", most));
+            let number =
+                self.ground.disk.operations() + u64::from(self.ground.choices.below("hot crash", most));
             live.files.die_at(number);
         }
     }

@@ -9,7 +9,7 @@ fn play(name: &str) {
     let scenario = Scenario::named(name).expect("it is in the list");
     for seed in 1..=SEEDS {
         if let Err(broken) = scenario.play(seed) {
-            panic!("{broken}");
+            panic!("{}", broken.words);
         }
     }
 }

@@ -47,7 +47,10 @@ impl Wanted {
                     }
                     Err(broken) => {
                         failures += 1;
-                        say(&broken);
+                        if self.shown != Shown::Tally {
+                            broken.trace.iter().for_each(|line| say(line));
+                        }
+                        say(&broken.words);
                     }
                 }
             }
@@ -77,7 +80,10 @@ impl Wanted {
                 }
             }
         }
-        say(&format!("{} seeds from {} of each scenario, here and elsewhere: {lines} lines", self.seeds, self.from));
+        say(&format!(
+            "{} seeds from {} of each scenario, here and elsewhere: {lines} lines",
+            self.seeds, self.from
+        ));
         is_good
     }
 
@@ -93,7 +99,7 @@ impl Wanted {
 
 /// How many lines the two traces have, or where they part.
 fn compare_one(scenario: Scenario, seed: u64) -> Result<usize, String> {
-    let own = scenario.play(seed)?.trace;
+    let own = scenario.play(seed).map_err(|broken| broken.words)?.trace;
     let program = std::env::current_exe().map_err(|error| format!("where are we? {error}"))?;
     let output = Command::new(program)
         .args(["--turmoil", "--fingerprints", "--seeds", "1", "--scenario", scenario.name, "--from"])

@@ -32,7 +32,8 @@ fn take_up(cluster: &mut Cluster) {
     for number in 0..TRIES {
         cluster.wait("nothing is being done any more", CALM_MS, |cluster| {
             let Some(picture) = cluster.snapshot() else { return false };
-            picture.engine == EngineState::Up && picture.workstreams.iter().all(|card| card.progress.is_none())
+            picture.engine == EngineState::Up
+                && picture.workstreams.iter().all(|card| card.progress.is_none())
         });
         let picture = cluster.snapshot().expect("a run lives");
         let failed: Vec<_> = picture.workstreams.iter().filter(|card| needs_a_person(card.state)).collect();
@@ -66,7 +67,9 @@ fn needs_a_person(state: CardState) -> bool {
 fn rest(cluster: &mut Cluster) {
     cluster.wait("everything is at rest", CALM_MS, |cluster| {
         let Some(picture) = cluster.snapshot() else { return false };
-        picture.engine == EngineState::Up && picture.workstreams.iter().all(is_at_rest) && !has_intents(cluster)
+        picture.engine == EngineState::Up
+            && picture.workstreams.iter().all(is_at_rest)
+            && !has_intents(cluster)
     });
 }
 
@@ -109,7 +112,8 @@ fn leaked(cluster: &mut Cluster) {
         let in_index = in_index.into_iter().map(|entry| entry.container_id.to_string()).collect();
         let state = disk::read::<StateRecord>(&cluster.ground.disk, &places.state());
         let in_state = state.map(|state| state.workstreams).unwrap_or_default();
-        let in_state = in_state.into_iter().filter_map(|entry| Some(entry.container_id?.to_string())).collect();
+        let in_state =
+            in_state.into_iter().filter_map(|entry| Some(entry.container_id?.to_string())).collect();
         at_engine == shown(&picture) && at_engine == in_index && at_engine == in_state
     });
 }

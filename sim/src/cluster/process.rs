@@ -130,7 +130,8 @@ pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
     };
     *lock(&ground.live) = Some(Arc::new(live));
 
-    let beside = [tokio::spawn(run_errands(queue)), tokio::spawn(close_streams(killed, ground.lines.clone()))];
+    let beside =
+        [tokio::spawn(run_errands(queue)), tokio::spawn(close_streams(killed, ground.lines.clone()))];
     let ended = driver.run(found).await;
     durable.finish();
     writers.close();
@@ -214,9 +215,9 @@ const LINE: usize = 160;
 
 fn line(now: Now, event: &Event) -> String {
     let text = format!("{event:?}");
-    let rest = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let rest = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{} {rest:016x} {}", now.mono.0, text.chars().take(LINE).collect::<String>())
 }
 

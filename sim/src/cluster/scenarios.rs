@@ -6,7 +6,9 @@ mod engine;
 mod races;
 mod streams;
 
-use super::{Cluster, checks};
+use std::sync::Arc;
+
+use super::{Cluster, Trace, checks, lock};
 
 /// One scenario.
 #[derive(Clone, Copy)]
@@ -52,30 +54,46 @@ pub struct Played {
     pub simulated: std::time::Duration,
 }
 
+/// What was broken.
+#[derive(Debug)]
+pub struct Broken {
+    /// Which promise, and the line that plays it again.
+    pub words: String,
+    /// Every request and every event until then.
+    pub trace: Vec<String>,
+}
+
 impl Scenario {
     /// The scenario of that name.
     pub fn named(name: &str) -> Option<Self> {
         ALL.into_iter().find(|scenario| scenario.name == name)
     }
 
-    /// Plays it in a thread of its own: what is drawn per thread is drawn anew. The error is what was broken, with the
-    /// line that plays it again.
-    pub fn play(self, seed: u64) -> Result<Played, String> {
+    /// Plays it in a thread of its own: what is drawn per thread is drawn anew.
+    pub fn play(self, seed: u64) -> Result<Played, Broken> {
+        let trace = Trace::default();
+        let own = Arc::clone(&trace);
         let play = move || {
-            let mut cluster = Cluster::new(seed);
+            let mut cluster = Cluster::new(seed, own);
             (self.play)(&mut cluster);
             checks::check(&mut cluster);
-            Played { trace: cluster.trace(), simulated: cluster.elapsed() }
+            cluster.elapsed()
+        };
+        let broken = |words: &str| Broken {
+            words: format!(
+                "{name} at seed {seed}: {words}\n\
+                 replay: cargo sim --turmoil --scenario {name} --from {seed} --seeds 1 --trace",
+                name = self.name
+            ),
+            trace: lock(&trace).clone(),
         };
         let thread = std::thread::Builder::new().name(format!("{} {seed}", self.name)).spawn(play);
-        let played = thread.map_err(|error| format!("no thread: {error}"))?.join();
-        played.map_err(|panic| {
+        let joined = thread.map_err(|error| broken(&format!("no thread: {error}")))?.join();
+        let simulated = joined.map_err(|panic| {
             let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
-            format!(
-                "{} at seed {seed}: {words}\nreplay: cargo sim --turmoil --scenario {} --from {seed} --seeds 1 --trace",
-                self.name, self.name
-            )
-        })
+            broken(words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked"))
+        })?;
+        let trace = lock(&trace).clone();
+        Ok(Played { trace, simulated })
     }
 }

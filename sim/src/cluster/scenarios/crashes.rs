@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use ccells_core::event::Event;
 use ccells_core::ids::{ContainerId, Generation, PathText, RepoId, RunId, WorkstreamId};
 use ccells_core::ports::{FileOp, Files};
-use ccells_core::record::{Delta, StateRecord, TrackedContainer, TrackingRecord, VERSION, ViewRecord, Writer};
+use ccells_core::record::{
+    Delta, StateRecord, TrackedContainer, TrackingRecord, VERSION, ViewRecord, Writer,
+};
 use ccells_core::time::Wall;
 use ccells_shell::adapters::durable::Durable;
 use ccells_shell::mailbox::{Inbox, mailbox};
@@ -139,7 +141,8 @@ fn save_much(
     async move {
         tokio::spawn(write);
         for task in 0..TASKS {
-            let (durable, told, generations) = (Arc::clone(&durable), Arc::clone(&told), Arc::clone(&generations));
+            let (durable, told, generations) =
+                (Arc::clone(&durable), Arc::clone(&told), Arc::clone(&generations));
             let (repo, repo_path) = (repo.clone(), repo_path.clone());
             tokio::spawn(async move {
                 for round in 0..ROUNDS {

@@ -7,7 +7,11 @@ use crate::cluster::{Asked, CALM_MS, Cluster};
 use crate::dockerd::Weather;
 
 /// Asks for a few things, one after the other, and gives what was begun.
-pub(super) fn wishes(cluster: &mut Cluster, known: &[WorkstreamId], count: u32) -> Vec<(WorkstreamId, Asked)> {
+pub(super) fn wishes(
+    cluster: &mut Cluster,
+    known: &[WorkstreamId],
+    count: u32,
+) -> Vec<(WorkstreamId, Asked)> {
     let mut begun = Vec::new();
     for number in 0..count {
         let id = cluster.ground.choices.pick("whose", known).clone();

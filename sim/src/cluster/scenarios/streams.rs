@@ -77,7 +77,8 @@ pub(super) fn reset(cluster: &mut Cluster) {
     cluster.wait_attached(&id);
     cluster.wait_seen(&id, "fin");
     let screen = cluster.screen(&id);
-    let lines: Vec<u64> = screen.lines().filter_map(|line| line.strip_prefix("line")?.trim().parse().ok()).collect();
+    let lines: Vec<u64> =
+        screen.lines().filter_map(|line| line.strip_prefix("line")?.trim().parse().ok()).collect();
     assert!(lines.len() > 5, "the flood is on the screen:\n{screen}");
     assert!(lines.windows(2).all(|pair| pair[1] == pair[0] + 1), "P3: output is missing or twice:\n{screen}");
 }
