@@ -62,6 +62,8 @@ pub struct Ground {
     live: Mutex<Option<Arc<Live>>>,
     endings: Mutex<Vec<Ending>>,
     trace: Trace,
+    /// The first promise that was found broken on the run's host.
+    broken: Mutex<Option<String>>,
     numbers: AtomicU64,
     /// The time for those who ask while no host runs.
     between_steps: Arc<AtomicU64>,
@@ -148,6 +150,7 @@ impl Cluster {
             live: Mutex::default(),
             endings: Mutex::default(),
             trace,
+            broken: Mutex::default(),
             numbers: AtomicU64::default(),
             between_steps,
             choices,
@@ -192,6 +195,8 @@ impl Cluster {
         if let Err(error) = self.sim.step() {
             panic!("T1: a host failed: {error}");
         }
+        let broken = lock(&self.ground.broken).take();
+        assert!(broken.is_none(), "{}", broken.unwrap_or_default());
         let ms = u64::try_from(self.sim.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.ground.between_steps.store(ms, Ordering::Relaxed);
     }

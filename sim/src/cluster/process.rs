@@ -1,6 +1,8 @@
 //! The two hosts of the cluster: the engine, and one run of the production program from its start to its end.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use ccells_shell::paths::HomePaths;
 use ccells_shell::perform::{Identity, Performer};
 use ccells_shell::session::Pane;
 use ccells_shell::sessions::Sessions;
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
@@ -130,8 +133,10 @@ pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
     };
     *lock(&ground.live) = Some(Arc::new(live));
 
-    let beside =
-        [tokio::spawn(run_errands(queue)), tokio::spawn(close_streams(killed, ground.lines.clone()))];
+    let beside = [
+        tokio::spawn(run_errands(Arc::clone(&ground), queue)),
+        tokio::spawn(close_streams(killed, ground.lines.clone())),
+    ];
     let ended = driver.run(found).await;
     durable.finish();
     writers.close();
@@ -191,10 +196,22 @@ async fn close_streams(killed: Arc<Notify>, lines: Lines) {
     lines.cut();
 }
 
-async fn run_errands(mut queue: mpsc::UnboundedReceiver<Errand>) {
+async fn run_errands(ground: Arc<Ground>, mut queue: mpsc::UnboundedReceiver<Errand>) {
     while let Some(errand) = queue.recv().await {
-        tokio::spawn(errand);
+        let ground = Arc::clone(&ground);
+        tokio::spawn(async move {
+            // A promise that is found broken there is told with its own words, not as some task's panic.
+            if let Err(panic) = AssertUnwindSafe(errand).catch_unwind().await {
+                lock(&ground.broken).get_or_insert_with(|| words(&*panic));
+            }
+        });
     }
+}
+
+/// What a panic says.
+pub(super) fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_string()
 }
 
 fn finish(ground: &Ground, ended: &Ended, tasks: &TaskTracker, engine: &DockerEngine, files: &SimFiles) {

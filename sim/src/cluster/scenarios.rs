@@ -6,8 +6,10 @@ mod engine;
 mod races;
 mod streams;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::process::words;
 use super::{Cluster, Trace, checks, lock};
 
 /// One scenario.
@@ -75,9 +77,16 @@ impl Scenario {
         let own = Arc::clone(&trace);
         let play = move || {
             let mut cluster = Cluster::new(seed, own);
-            (self.play)(&mut cluster);
-            checks::check(&mut cluster);
-            cluster.elapsed()
+            let held = catch_unwind(AssertUnwindSafe(|| {
+                (self.play)(&mut cluster);
+                checks::check(&mut cluster);
+            }));
+            let elapsed = cluster.elapsed();
+            held.map(|()| elapsed).map_err(|panic| {
+                // In the middle of a step it cannot be taken apart in order any more.
+                std::mem::forget(cluster);
+                words(&*panic)
+            })
         };
         let broken = |words: &str| Broken {
             words: format!(
@@ -89,10 +98,7 @@ impl Scenario {
         };
         let thread = std::thread::Builder::new().name(format!("{} {seed}", self.name)).spawn(play);
         let joined = thread.map_err(|error| broken(&format!("no thread: {error}")))?.join();
-        let simulated = joined.map_err(|panic| {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            broken(words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked"))
-        })?;
+        let simulated = joined.unwrap_or_else(|panic| Err(words(&*panic))).map_err(|words| broken(&words))?;
         let trace = lock(&trace).clone();
         Ok(Played { trace, simulated })
     }
