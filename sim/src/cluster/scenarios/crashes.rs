@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ccells_core::event::Event;
 use ccells_core::ids::{ContainerId, Generation, PathText, RepoId, RunId, WorkstreamId};
@@ -64,6 +65,9 @@ struct Acknowledged {
 /// How many tasks save at the same time, and how often each does.
 const TASKS: u64 = 6;
 const ROUNDS: u64 = 8;
+/// How long a task rests at most between two saves, and about how long all of it takes.
+const REST_MS: u32 = 30;
+const ROUNDS_MS: u32 = 150;
 
 /// Many tasks save through one store while the run itself saves through its own: what was acknowledged is there after
 /// the crash, and everything can be read.
@@ -74,7 +78,7 @@ pub(super) fn concurrent_saves_from_many_tasks_under_crash(cluster: &mut Cluster
     let paths = HomePaths::new(cluster.ground.seat.home_path.as_str());
     make_room(cluster, &paths, &repo);
     cluster.running().spawn(save_much(cluster, repo.clone(), Arc::clone(&told)));
-    cluster.run_ms(u64::from(cluster.ground.choices.below("when", 400)));
+    cluster.run_ms(u64::from(cluster.ground.choices.below("when", ROUNDS_MS)));
     let crash = *cluster.ground.choices.pick("crash", &[Crash::Kill, Crash::Power]);
     if cluster.ground.choices.chance("in the middle", 5_000) {
         cluster.crash_within(40);
@@ -138,14 +142,17 @@ fn save_much(
     let (durable, write, mut inbox) = store(cluster);
     let repo_path = cluster.ground.seat.repo.path.clone();
     let generations = Arc::new(AtomicU64::new(0));
+    let choices = cluster.ground.choices.clone();
     async move {
         tokio::spawn(write);
         for task in 0..TASKS {
             let (durable, told, generations) =
                 (Arc::clone(&durable), Arc::clone(&told), Arc::clone(&generations));
-            let (repo, repo_path) = (repo.clone(), repo_path.clone());
+            let (repo, repo_path, choices) = (repo.clone(), repo_path.clone(), choices.clone());
             tokio::spawn(async move {
                 for round in 0..ROUNDS {
+                    let rest_ms = choices.below("rest", REST_MS);
+                    tokio::time::sleep(Duration::from_millis(rest_ms.into())).await;
                     let generation = Generation(generations.fetch_add(1, Ordering::Relaxed) + 1);
                     durable.save_state(state(generation, &repo, &repo_path));
                     let entry = entry(task * ROUNDS + round, &repo, &repo_path);
