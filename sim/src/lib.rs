@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod canary;
 pub mod checkers;
 pub mod choice;
+pub mod cluster;
 pub mod coverage;
 pub mod dockerd;
 pub mod exhaustive;
