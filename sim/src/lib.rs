@@ -9,6 +9,7 @@ pub mod choice;
 pub mod coverage;
 pub mod exhaustive;
 pub mod faults;
+pub mod flaws;
 pub mod fork;
 pub mod oracle;
 pub mod perform;

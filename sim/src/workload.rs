@@ -82,6 +82,7 @@ impl World {
             settings: settings(),
             now: self.clocks().wall,
             living: alive.map(|other| self.processes[other].start.pid).chain([pid]).collect(),
+            slip: self.planted.in_shell(),
         };
         self.trace.note(self.now, Who::Process(process), "start", || format!("{purpose:?} at seat {seat}"));
         self.processes.push(Process {

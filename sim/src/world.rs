@@ -395,6 +395,11 @@ impl World {
             None => self.processes[process].files.apply(op),
         };
         self.note_disk(process, &outcome);
+        match (op, &outcome) {
+            (FileOp::SyncFile(_), Err(_)) => self.saw("failed sync"),
+            (FileOp::Append(..), Err(_)) => self.saw("torn write"),
+            _ => {}
+        }
         self.trace.note(self.now, Who::Process(process), "file", || {
             let word = if outcome.is_ok() { "" } else { " !" };
             format!("{}{word}", told(op))

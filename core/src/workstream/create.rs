@@ -200,6 +200,9 @@ impl Workstream {
         if is_tracking && planted.is(Canary::TrackAtExit) {
             return next.next().unwrap_or(next);
         }
+        if next == CreateStep::SavingState && planted.is(Canary::StateNotSaved) {
+            return CreateStep::ClearingIntent;
+        }
         if next == CreateStep::WritingIntent && planted.is(Canary::CreateWithoutIntent) {
             self.has_intent = true;
             return CreateStep::PinningBase;
