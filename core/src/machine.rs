@@ -422,7 +422,7 @@ impl Machine {
         if planted.is(Canary::NoBackoff) {
             workstream.session = crate::workstream::SessionState::None;
         }
-        if planted.is(Canary::SessionEndMeansExit) {
+        if planted.is(Canary::SessionEndMeansExit) && self.is_writer() {
             return self.with(now, id, Workstream::exited);
         }
         Effects::none()

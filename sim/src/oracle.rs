@@ -276,6 +276,11 @@ impl World {
     /// A run ends of its own will.
     pub fn before_exit(&mut self, process: usize) {
         quit::before_exit(self, process);
+        let run = &self.processes[process];
+        let unanswered = run.open.iter().find(|(request, _)| run.watch.heard.contains(request));
+        if let Some(text) = unanswered.map(|it| format!("p{process} ended without an answer to {it:?}")) {
+            self.fail("Q1", text);
+        }
         self.processes[process].watch.is_leaving = true;
     }
 

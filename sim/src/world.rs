@@ -60,6 +60,8 @@ pub enum Item {
     Strike,
     /// A person at a seat may do something.
     User(usize),
+    /// A person takes a wish for a new workstream back.
+    Regret(usize, WorkstreamId),
     /// The disk takes writes again.
     DiskMended,
     /// A stopped process goes on.
@@ -281,6 +283,7 @@ impl World {
             Item::MustHaveEnded(process) => quit::must_have_ended(self, process),
             Item::Strike => self.strike(),
             Item::User(seat) => self.user(seat),
+            Item::Regret(process, id) => self.regret(process, id),
             Item::DiskMended => self.set_disk(),
             Item::GoOn(process) => self.go_on(process),
         }
@@ -295,6 +298,7 @@ impl World {
             | Item::MustHaveEnded(_)
             | Item::Strike
             | Item::User(_)
+            | Item::Regret(..)
             | Item::DiskMended
             | Item::GoOn(_) => return None,
         };
@@ -328,6 +332,9 @@ impl World {
             return;
         }
         self.trace.note(self.now, Who::Process(process), "event", || brief(&format!("{event:?}")));
+        if let Event::Asked { request, .. } = &event {
+            self.processes[process].watch.heard.insert(*request);
+        }
         if let Event::Booted(_) = &event {
             let watch = &mut self.processes[process].watch;
             (watch.booted_at, watch.went_on_at) = (Some(self.now), self.now);

@@ -2,7 +2,7 @@
 //! is open. What a run freezes at its end it first writes down.
 
 use ccells_core::effect::Effect;
-use ccells_core::event::Ask;
+use ccells_core::event::{Access, Ask};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::DRAIN_MS;
 use ccells_core::record::{self, StateRecord};
@@ -129,7 +129,7 @@ fn is_open(world: &World, process: usize, id: &WorkstreamId) -> bool {
 /// R23: as long as there is time, what is about to be frozen is durably written down first.
 fn is_written_down(world: &mut World, process: usize, id: &WorkstreamId) {
     let run = &world.processes[process];
-    let has_time = run.quit_since.is_some_and(|since| world.now < since + DRAIN_MS);
+    let has_time = run.access == Access::Write && run.quit_since.is_some_and(|it| world.now < it + DRAIN_MS);
     if !has_time || run.is_damaged(&world.oracle) || is_open(world, process, id) {
         return;
     }
