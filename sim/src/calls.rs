@@ -12,6 +12,8 @@ use crate::world::{Call, EngineAnswer, Item, World};
 
 /// The longest a request is under way before it lands or never does; the core allows for a little more.
 const LONGEST_WAY_MS: u64 = 120_000;
+/// How much more often a run falls asleep where that hurts most.
+const HOT: u32 = 50;
 const _: () = assert!(LONGEST_WAY_MS < ccells_core::limits::LATE_MS);
 
 impl World {
@@ -87,16 +89,23 @@ impl World {
         self.sleep_over_listing(number);
     }
 
-    /// What the engine showed is old when it is heard: the machine sleeps while the listing is on its way back, and for
-    /// longer than what was under way could take to land.
+    /// What the engine showed is old when it is heard: the run sleeps while the listing is on its way back, and for
+    /// longer than what was under way could take to land. Most of all when something is.
     fn sleep_over_listing(&mut self, number: u64) {
-        let rate = self.weather.hot_sleep;
-        if self.calls.get(&number).is_some_and(|call| matches!(call.op, EngineOp::List))
-            && self.chance("sleep.hot", rate)
-        {
+        let Some(call) = self.calls.get(&number).filter(|call| call.op == EngineOp::List) else { return };
+        let process = call.process;
+        let is_late = |call: &Call| matches!(call.op, EngineOp::Create(_)) && !call.is_waited_for;
+        let heat = if self.calls.values().any(is_late) { HOT } else { 1 };
+        let rate = self.weather.hot_sleep * heat;
+        if self.is_alive(process) && self.chance("sleep.hot", rate) {
             self.saw("asleep over a listing");
-            let long = 100_000 + self.draw("sleep.over", 60_000);
-            self.sleep_all(self.now + long);
+            let until = self.now + 100_000 + self.draw("sleep.over", 60_000);
+            if self.draw("sleep.whole", 2) == 0 {
+                self.stop(process, until);
+            } else {
+                self.sleep_all(until);
+            }
+            self.storm_until = self.storm_until.max(until + 5_000);
         }
     }
 
@@ -115,12 +124,11 @@ impl World {
         let Some(call) = self.calls.get(&number) else { return };
         let (process, op, is_late) = (call.process, call.op.clone(), !call.is_waited_for);
         self.trace.note(self.now, Who::Engine, "land", || format!("#{number} {} for p{process}", op.word()));
-        let outcome = match self.refusal(&op) {
-            Some(error) => Err(error),
-            None => {
-                self.take_the_name(&op);
-                self.engine.land(&op)
-            }
+        let outcome = if let Some(error) = self.refusal(&op) {
+            Err(error)
+        } else {
+            self.take_the_name(&op);
+            self.engine.land(&op)
         };
         let outcome = match (&op, outcome) {
             (EngineOp::Create(spec), Err(EngineError::Conflict { .. }))

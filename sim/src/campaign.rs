@@ -20,7 +20,7 @@ use crate::world::{Item, World};
 /// How long storms are: the shortest, and how much longer it may be; most are short, for there are many.
 const STORMS_MS: [(u64, u64); 3] = [(8_000, 17_000), (25_000, 35_000), (60_000, 105_000)];
 /// Of so many worlds one sits the whole calm out; the others end once everything has come to rest.
-const PATIENCE: u32 = 8;
+const PATIENCE: u32 = 16;
 /// How often a calm world is looked at.
 const GLANCE_MS: u64 = 500;
 /// After the last fault, everything has come to rest within this time.
@@ -81,8 +81,11 @@ fn whole(world: &mut World) {
         6..=8 => STORMS_MS[1],
         _ => STORMS_MS[2],
     };
-    let storm = least + world.draw("storm", more);
-    world.run_until(storm);
+    world.storm_until = least + world.draw("storm", more);
+    while world.now < world.storm_until && world.oracle.violation.is_none() {
+        let until = world.storm_until;
+        world.run_until(until);
+    }
     calm(world);
 }
 
@@ -112,12 +115,14 @@ pub fn calm(world: &mut World) {
         converge::nothing_is_lost(world);
     }
     ask_all(world, |(world, _)| vec![Ask::New(Box::new(world.new_workstream()))]);
-    ask_all(world, resumptions);
     if is_patient {
         run_for(world, CALM_MS);
     } else {
         rest(world, CALM_MS);
     }
+    // By now everything has landed that was under way.
+    ask_all(world, resumptions);
+    rest(world, 20_000);
     if world.oracle.violation.is_none() {
         every_new_one_was_made(world);
         converge::check(world);

@@ -112,7 +112,7 @@ impl Weather {
             engine_error: rate(800),
             event_lost: rate(5_000),
             twice: rate(500),
-            disk_error: rate(60),
+            disk_error: rate(300),
             slow_disk: rate(100),
             git_error: rate(500),
             kill: rate(200),
@@ -444,7 +444,8 @@ impl World {
         self.disk.put(&path, &rotten);
     }
 
-    fn stop(&mut self, process: usize, until: u64) {
+    /// A run is stopped until then.
+    pub fn stop(&mut self, process: usize, until: u64) {
         if self.is_alive(process) {
             self.trace.note(self.now, Who::Process(process), "stop", || format!("until {until}"));
             let now = self.now;
@@ -524,6 +525,7 @@ impl World {
         self.weather.asleep_until = 0;
         self.weather.no_locks_until = 0;
         self.weather.frozen = None;
+        self.refuses_next = None;
         self.engine.free_names();
         for process in 0..self.processes.len() {
             if self.is_alive(process) {

@@ -14,6 +14,7 @@ use crate::world::{Call, Item, World};
 
 impl World {
     /// The same world once more, with other choices to come. Nobody may be running.
+    #[must_use]
     pub fn copy(&self, choices: &Choices) -> Self {
         let is_empty = self.processes.iter().all(|run| run.life == Life::Ended);
         assert!(is_empty, "a world is copied when nobody runs in it");
@@ -38,6 +39,7 @@ impl World {
             trace: self.trace.clone(),
             planted: self.planted,
             is_storm: self.is_storm,
+            storm_until: self.storm_until,
             points: 0,
             crash_at: None,
             has_crashed: false,

@@ -15,6 +15,9 @@ use ccells_sim::choice::{Choices, Record};
 use ccells_sim::exhaustive::{self, Path as Crashes, Story};
 use ccells_sim::{coverage, shrink, trace};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 usage: sim [--seeds N] [--from SEED] [--minutes M]   many worlds (1,000 from a fresh seed unless told)
        sim --replay SEED|FILE [--trace] [--shrink]   one world again

@@ -154,6 +154,7 @@ impl World {
         wishes::before_effect(self, process, effect);
         pace::before_effect(self, process, effect);
         careful::before_effect(self, process, effect);
+        durable::before_effect(self, process, effect);
         if let Effect::ClearIntent { workstream, .. } = effect {
             self.note_clearing(process, workstream);
         }

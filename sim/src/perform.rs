@@ -6,7 +6,7 @@ use ccells_core::ids::{Attempt, Generation, PathText, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{FileError, FileOp, GitError, WorktreePlan};
 use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, StateRecord, VERSION, Writer};
-use ccells_core::store::{Keep, Remove, Replace, Step, Update};
+use ccells_core::store::{self, Keep, Remove, Replace, Step, Update};
 use ccells_core::tracking::{self, Delta};
 
 use crate::boot;
@@ -202,6 +202,11 @@ impl World {
             Replace::fleeting(own, bytes.clone(), nonce, pid),
             Replace::fleeting(last, bytes, other_nonce, pid),
         ] {
+            if !self.is_storm {
+                // Nothing comes between its steps, and there are many beats in a calm.
+                let _beaten = store::run(&mut BootFiles { world: self, process }, replace);
+                continue;
+            }
             self.begin_files(process, Box::new(Mapped::new(replace, |_| None)), None);
         }
     }

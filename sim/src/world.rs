@@ -141,6 +141,8 @@ pub struct World {
     pub planted: Planted,
     /// Whether faults still strike and people still wish.
     pub is_storm: bool,
+    /// When the storm ends.
+    pub storm_until: u64,
     /// Points passed where a crash could come.
     pub points: u64,
     /// Where one is to come.
@@ -199,6 +201,7 @@ impl World {
             trace: Trace::new(keeps_lines),
             planted,
             is_storm: true,
+            storm_until: 0,
             points: 0,
             crash_at: None,
             has_crashed: false,

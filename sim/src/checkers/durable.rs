@@ -1,6 +1,7 @@
 //! R1, R2: what is acknowledged survives a power cut at this very instant, and at every start every file is the old or
 //! the new version, never older than what was acknowledged.
 
+use ccells_core::effect::Effect;
 use ccells_core::event::{Access, Event, Found, StateFound};
 use ccells_core::ids::Generation;
 
@@ -45,6 +46,24 @@ pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
     let is_damaged = world.processes[process].is_damaged(&world.oracle);
     if let Some(text) = wrong.filter(|_| !is_damaged) {
         world.fail("R2", text);
+    }
+}
+
+/// Checks that an intent is let go only when the state durably says what came of it.
+pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
+    let Effect::ClearIntent { workstream, .. } = effect else { return };
+    let run = &world.processes[process];
+    if run.is_damaged(&world.oracle) {
+        return;
+    }
+    let is_removal = |bytes: &[u8]| contains(bytes, "\"op\": \"destroy\"");
+    let Some(is_removal) = world.disk.look(&run.places.intent(workstream), false, is_removal) else { return };
+    let holds = |bytes: &[u8]| contains(bytes, &format!("\"id\": \"{workstream}\""));
+    let is_in_state = world.disk.look(&run.places.state(), true, holds).unwrap_or(false);
+    if is_in_state == is_removal {
+        let text =
+            format!("the intent of {workstream} goes, and the state does not durably say what came of it");
+        world.fail("R9", text);
     }
 }
 

@@ -49,7 +49,7 @@ pub fn must_have_ended(world: &mut World, process: usize) {
     let quit = run.quit_since.map(|since| (since, run.watch.slept_before_quit));
     let left = [(quit, SHUTDOWN_MS), (run.watch.hurry, HURRY_MS)]
         .into_iter()
-        .filter_map(|(end, budget)| Some((budget + JITTER_MS).checked_sub(awake_since(end?)).unwrap_or(0)))
+        .filter_map(|(end, budget)| Some((budget + JITTER_MS).saturating_sub(awake_since(end?))))
         .min()
         .unwrap_or(0);
     if left > 0 {

@@ -136,6 +136,7 @@ impl Disk {
     }
 
     /// A disk with the same on it that nobody uses yet, and that draws from `choices`.
+    #[must_use]
     pub fn copy(&self, choices: &Choices) -> Self {
         let state = self.lock();
         let copy = State {
