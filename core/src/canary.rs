@@ -36,11 +36,65 @@ pub enum Canary {
     IgnoreSaveError,
     /// A change of a container is acknowledged before the state durably says so.
     ChangeBeforeDurable,
+    /// A run beats once and never again.
+    BeatOnce,
+    /// A state that could not be saved is not tried again.
+    NoResave,
+    /// A listing that failed counts as one that shows nothing.
+    SilenceIsEmpty,
+    /// A session that ends counts as a container that has.
+    SessionEndMeansExit,
+    /// A session is opened at every turn, also when one is open.
+    SessionEachTime,
+    /// A session that is lost is opened again at once, for ever.
+    NoBackoff,
+    /// Wishes that had to wait for the engine are dropped.
+    HeldBackForgotten,
+    /// An answer that is not waited for counts as one that is.
+    LateAnswerTrusted,
+    /// A change of a container that was not answered counts as done.
+    UnknownIsDone,
+    /// A workstream whose container is gone is forgotten with it.
+    LostIsForgotten,
+    /// A new workstream is acknowledged without its place in the state.
+    StateNotSaved,
+    /// A removal does not wait for what may still land.
+    NoSettling,
+    /// Uncommitted work is not kept when a worktree goes.
+    SnapshotSkipped,
+    /// Uncommitted work is kept while its agent still writes.
+    SnapshotFirst,
+    /// A removal that is not forced goes on as if it were.
+    ForceIgnored,
+    /// A branch that was to stay goes with its worktree.
+    BranchNotKept,
+    /// A run that may only look does what it is asked.
+    LookerActs,
+    /// The second signal waits for what the first one waits for.
+    SecondSignalWaits,
+    /// The end of a run does not wait for the state to be durable.
+    QuitDoesNotSave,
+    /// The end of a run freezes agents without writing down that it was us.
+    QuitDoesNotRecord,
+    /// A run that only looked freezes the agents of the one that works.
+    QuitPausesAll,
+    /// The end of a run freezes nothing and says it did.
+    QuitPausesNothing,
+    /// A start stops the agents that it finds at work.
+    StopsAtStart,
+    /// A start starts the agents that the user has stopped.
+    StartsStopped,
+    /// A start lets agents go on that the user has frozen.
+    ResumesPaused,
+    /// A run that could not read everything takes away what it believes to be half removed.
+    CarefulRunDeletes,
+    /// A workstream that was made is undone because a second making of its container was interrupted.
+    MadeIsUndone,
 }
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 43] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -57,6 +111,33 @@ impl Canary {
         Self::NoRelist,
         Self::IgnoreSaveError,
         Self::ChangeBeforeDurable,
+        Self::BeatOnce,
+        Self::NoResave,
+        Self::SilenceIsEmpty,
+        Self::SessionEndMeansExit,
+        Self::SessionEachTime,
+        Self::NoBackoff,
+        Self::HeldBackForgotten,
+        Self::LateAnswerTrusted,
+        Self::UnknownIsDone,
+        Self::LostIsForgotten,
+        Self::StateNotSaved,
+        Self::NoSettling,
+        Self::SnapshotSkipped,
+        Self::SnapshotFirst,
+        Self::ForceIgnored,
+        Self::BranchNotKept,
+        Self::LookerActs,
+        Self::SecondSignalWaits,
+        Self::QuitDoesNotSave,
+        Self::QuitDoesNotRecord,
+        Self::QuitPausesAll,
+        Self::QuitPausesNothing,
+        Self::StopsAtStart,
+        Self::StartsStopped,
+        Self::ResumesPaused,
+        Self::CarefulRunDeletes,
+        Self::MadeIsUndone,
     ];
 }
 

@@ -145,7 +145,7 @@ impl Machine {
             return None;
         }
         let mut soonest = Soonest::default()
-            .or(self.is_writer().then(|| heartbeat::next_beat(self.last_beat)), Reason::Beat)
+            .or(self.beats_on().then(|| heartbeat::next_beat(self.last_beat)), Reason::Beat)
             .or(self.engine.list_at.filter(|_| self.may_list()), Reason::List)
             .or(self.saving.retry_at, Reason::Save)
             .or(
@@ -236,6 +236,10 @@ impl Machine {
 
     fn is_writer(&self) -> bool {
         self.found.as_ref().is_some_and(|found| found.access == Access::Write)
+    }
+
+    fn beats_on(&self) -> bool {
+        self.is_writer() && (self.beats == 0 || !self.planted.is(Canary::BeatOnce))
     }
 
     fn attaches(&self) -> bool {
@@ -361,6 +365,7 @@ impl Machine {
         self.engine.listing_since = None;
         let listed = match outcome {
             Ok(listed) => listed,
+            Err(_) if self.planted.is(Canary::SilenceIsEmpty) => Vec::new(),
             Err(error) => return self.engine_silent(now, &error.to_string()),
         };
         let requested_at = if self.planted.is(Canary::StaleListAsFresh) { now.mono } else { requested_at };
@@ -411,6 +416,10 @@ impl Machine {
                     Some(seen) => workstream.seen(seen, requested_at),
                     None => workstream.missed(requested_at),
                 }
+                if workstream.phase == Phase::Lost && around.planted.is(Canary::LostIsForgotten) {
+                    workstream.phase = Phase::Gone;
+                    *around.wants_save = true;
+                }
                 if may_settle {
                     workstream.settle(seen.is_some(), requested_at, around)
                 } else {
@@ -435,8 +444,14 @@ impl Machine {
 
     fn session_ended(&mut self, now: Now, workstream: &WorkstreamId, attempt: Attempt) -> Effects {
         self.engine.is_stale = true;
-        if let Some(workstream) = self.workstreams.get_mut(workstream) {
-            workstream.session_ended(attempt, now.mono);
+        let (planted, id) = (self.planted, workstream);
+        let Some(workstream) = self.workstreams.get_mut(id) else { return Effects::none() };
+        workstream.session_ended(attempt, now.mono);
+        if planted.is(Canary::NoBackoff) {
+            workstream.session = crate::workstream::SessionState::None;
+        }
+        if planted.is(Canary::SessionEndMeansExit) && self.is_writer() {
+            return self.with(now, id, Workstream::exited);
         }
         Effects::none()
     }
@@ -459,7 +474,7 @@ impl Machine {
 
     fn tend_beat(&mut self, now: Now) -> Effects {
         let is_due = self.beats == 0 || heartbeat::next_beat(self.last_beat) <= now.mono;
-        if !self.is_writer() || !is_due {
+        if !self.beats_on() || !is_due {
             return Effects::none();
         }
         self.beats += 1;
@@ -600,7 +615,8 @@ impl Machine {
                     }));
                 }
                 self.saving.trouble = Some(reason);
-                self.saving.retry_at = Some(now.mono.after(RESAVE_MS));
+                self.saving.retry_at =
+                    Some(now.mono.after(RESAVE_MS)).filter(|_| !self.planted.is(Canary::NoResave));
             }
         }
         effects

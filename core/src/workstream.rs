@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::agent::AgentReport;
-use crate::canary::Planted;
+use crate::canary::{Canary, Planted};
 use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
@@ -323,7 +323,7 @@ impl Workstream {
 
     /// Takes an answer. One that is not waited for is late and changes nothing.
     pub fn answer(&mut self, attempt: Attempt, answer: Answer, around: &mut Surroundings<'_>) -> Effects {
-        if self.waiting != Some(attempt) {
+        if self.waiting != Some(attempt) && !around.planted.is(Canary::LateAnswerTrusted) {
             return Effects::none();
         }
         self.waiting = None;
@@ -468,7 +468,7 @@ impl Workstream {
         let is_due = match self.session {
             SessionState::None => true,
             SessionState::Waiting { until } => until <= around.now.mono,
-            SessionState::Opening(_) | SessionState::Open(_) => false,
+            SessionState::Opening(_) | SessionState::Open(_) => around.planted.is(Canary::SessionEachTime),
         };
         let (true, true, false, Some(container)) =
             (is_due, self.wants_session(), around.is_ending, self.container.clone())
@@ -499,6 +499,16 @@ impl Workstream {
             self.session = SessionState::Waiting { until: now.after(self.attach_wait_ms) };
             self.attach_wait_ms = (self.attach_wait_ms * 2).min(REATTACH_LAST_MS);
         }
+    }
+
+    /// Its session ended: that this says anything about its container is the mistake to make.
+    pub fn exited(&mut self, around: &mut Surroundings<'_>) -> Effects {
+        let Some(container) = self.container.clone().filter(|_| self.phase == Phase::Live) else {
+            return Effects::none();
+        };
+        self.observe(ContainerState::Exited, None, around.now.mono);
+        let attempt = around.attempt();
+        Effects::from(self.track(attempt, &container, ContainerState::Exited))
     }
 
     /// When a session is to be opened again.

@@ -4,11 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ccells_core::event::{Access, Found, Previous, Purpose, Repo, Settings, StateFound};
+use ccells_core::heartbeat;
 use ccells_core::ids::{ContainerId, HomeId, PathText, RunId, WorkstreamId};
 use ccells_core::ports::{FileError, FileOk, FileOp, Files};
 use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, Flaw, Intent, StateRecord, TrackingRecord};
 use ccells_core::store::{self, Keep, Load, Loaded, Remove};
 use ccells_core::time::Wall;
+
+use crate::canary::Slip;
 
 /// What the start of a run is given.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct Start {
     pub now: Wall,
     /// Pids of processes that live.
     pub living: BTreeSet<u32>,
+    /// A mistake to make.
+    pub slip: Option<Slip>,
 }
 
 /// Where everything is, below one home.
@@ -132,7 +137,7 @@ pub fn find(
     let mut boot = Boot { files, start, places, notices: Vec::new() };
     let access = boot.take_repository()?;
     let is_writer = access == Access::Write;
-    if is_writer {
+    if is_writer && start.slip != Some(Slip::FoundIsNotSettled) {
         boot.settle_names()?;
     }
     let state = boot.state(is_writer)?;
@@ -172,11 +177,45 @@ impl<F: Files> Boot<'_, F> {
         match self.files.apply(&FileOp::TryLock(self.places.repo_lock())) {
             Ok(_) => {
                 self.files.apply(&FileOp::TryLock(self.places.run_lock(&self.start.run)))?;
+                Ok(if self.start.slip == Some(Slip::PidTrusted) && self.beat_of_a_living_pid()? {
+                    Access::ReadOnly { holder: "somebody with that pid".to_string() }
+                } else {
+                    Access::Write
+                })
+            }
+            Err(FileError::Locked) if self.start.slip == Some(Slip::LockIgnored) => Ok(Access::Write),
+            Err(FileError::Locked) if self.start.slip == Some(Slip::StaleByTime) && self.is_stale()? => {
                 Ok(Access::Write)
             }
             Err(FileError::Locked) => Ok(Access::ReadOnly { holder: "another ccells".to_string() }),
             Err(error) => Err(error),
         }
+    }
+
+    /// Beats of this repository, as they can be read.
+    fn beats(&mut self) -> Result<Vec<BeatRecord>, FileError> {
+        let mut beats = Vec::new();
+        for name in self.names(&self.places.runs())?.iter().filter(|name| name.ends_with(".hb")) {
+            let Ok(FileOk::Bytes(bytes)) = self.files.apply(&FileOp::Read(self.places.runs().join(name)))
+            else {
+                continue;
+            };
+            let beat = record::parse::<BeatRecord>(&bytes).ok();
+            beats.extend(beat.filter(|beat| beat.repo_id == self.start.repo.id));
+        }
+        Ok(beats)
+    }
+
+    /// Whether the newest beat is an old one: a mistake to go by.
+    fn is_stale(&mut self) -> Result<bool, FileError> {
+        let newest = self.beats()?.into_iter().max_by_key(|beat| beat.timestamp);
+        Ok(newest.is_some_and(|beat| heartbeat::is_stale(Some(&beat), &beat.boot_id, self.start.now)))
+    }
+
+    /// Whether a beat names a pid that lives: a mistake to go by.
+    fn beat_of_a_living_pid(&mut self) -> Result<bool, FileError> {
+        let living = self.start.living.clone();
+        Ok(self.beats()?.iter().any(|beat| living.contains(&beat.pid)))
     }
 
     /// A run that was killed before it synced a directory left files that can be read and that a power cut may take
@@ -243,6 +282,9 @@ impl<F: Files> Boot<'_, F> {
             Loaded::Newer { version } => {
                 self.notices.push(Flaw::Newer { version }.to_string());
                 Err(FileError::Unfit)
+            }
+            Loaded::Unreadable { .. } if self.start.slip == Some(Slip::UnreadableIsFresh) => {
+                Ok(StateFound::Fresh)
             }
             Loaded::Unreadable { why } => Err(why),
         }
@@ -339,4 +381,7 @@ pub fn leave(files: &mut impl Files, start: &Start) {
     let places = Places::new(&start.home_path, &start.repo);
     // One that stays looks like a crash to the next start, which then looks closer: no harm.
     let _left = store::run(files, Remove::new(places.beat(&start.run)));
+    if start.slip == Some(Slip::IndexGoesAtExit) {
+        let _left = store::run(files, Remove::new(places.index()));
+    }
 }

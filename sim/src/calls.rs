@@ -5,6 +5,7 @@ use ccells_core::event::{Ask, Event, OnQuit};
 use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
 use ccells_core::ports::EngineError;
 
+use crate::canary::Slip;
 use crate::ports::engine::{EngineOk, EngineOp};
 use crate::trace::Who;
 use crate::world::{Call, EngineAnswer, Item, World};
@@ -128,6 +129,15 @@ impl World {
         } else {
             self.take_the_name(&op);
             self.engine.land(&op)
+        };
+        let outcome = match (&op, outcome) {
+            (EngineOp::Create(spec), Err(EngineError::Conflict { .. }))
+                if self.planted.in_shell() == Some(Slip::ConflictIsOurs) =>
+            {
+                let there = &self.engine.containers[&spec.name];
+                Ok(EngineOk::Created(there.id.clone(), true))
+            }
+            (_, outcome) => outcome,
         };
         if let (EngineOp::Create(spec), Ok(_)) = (&op, &outcome) {
             self.made_lately.push((self.now, spec.name.clone()));
@@ -253,8 +263,13 @@ impl World {
                 let reason = reason.to_string();
                 self.later(1, Item::Tell(process, Event::EngineLost { reason }));
             }
+            // Streams go with the engine, also where agents live on.
+            for (workstream, attempt) in std::mem::take(&mut self.processes[process].sessions) {
+                let reason = "the engine went away".to_string();
+                self.saw("stream lost, agent alive");
+                self.later(1, Item::Tell(process, Event::SessionEnded { workstream, attempt, reason }));
+            }
         }
-        self.break_sessions();
     }
 
     /// Attaches to an agent, if there is one.

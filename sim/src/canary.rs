@@ -1,6 +1,83 @@
-//! The faults planted in the program that the checkers must find, each within its own number of seeds.
+//! The faults planted in the program, each with the checkers that must find it and the number of seeds it may take them.
 
 pub use ccells_core::canary::Canary;
+
+/// A mistake of what performs the effects, made where the simulator stands in for the shell: no release has any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slip {
+    /// A file's bytes are not synced before it is renamed into place.
+    NoFileSync,
+    /// No directory is ever synced.
+    NoDirectorySync,
+    /// A sync of a file that failed counts as one that succeeded.
+    SyncErrorIgnored,
+    /// A sync of a directory that failed counts as one that succeeded.
+    DirectorySyncErrorIgnored,
+    /// A sync that failed is asked for again on the same file, and believed.
+    FailedSyncRepeated,
+    /// A file is removed, and the removal is not made durable.
+    RemoveWithoutSync,
+    /// A file is taken away and written anew in its own place.
+    WriteInPlace,
+    /// Saves run side by side and share one temporary file.
+    SharedTemporary,
+    /// Saves run side by side, each with a temporary file of its own.
+    SavesWithoutOrder,
+    /// A save that waits for another counts as done.
+    QueuedCountsAsSaved,
+    /// Temporary files of the dead are left lying about.
+    NoSweep,
+    /// The index is read, changed and written without its lock.
+    UpdateWithoutLock,
+    /// An index that cannot be read counts as an empty one and is written over.
+    UnreadableIsEmpty,
+    /// A run writes into the index only what it knows of itself.
+    IndexForgetsOthers,
+    /// A run that ends takes the index with it.
+    IndexGoesAtExit,
+    /// A run goes on although another one holds the repository.
+    LockIgnored,
+    /// A run whose beat is old counts as dead, though it holds its lock.
+    StaleByTime,
+    /// A dead run counts as alive when its pid lives again.
+    PidTrusted,
+    /// A run lets the repository go before it has saved its state for the last time.
+    LockLetGoEarly,
+    /// A start relies on what it finds without making that durable.
+    FoundIsNotSettled,
+    /// A state that cannot be read counts as one that never was.
+    UnreadableIsFresh,
+    /// A container that has our name counts as ours, whatever its labels say.
+    ConflictIsOurs,
+}
+
+impl Slip {
+    /// All.
+    pub const ALL: [Self; 22] = [
+        Self::NoFileSync,
+        Self::NoDirectorySync,
+        Self::SyncErrorIgnored,
+        Self::DirectorySyncErrorIgnored,
+        Self::FailedSyncRepeated,
+        Self::RemoveWithoutSync,
+        Self::WriteInPlace,
+        Self::SharedTemporary,
+        Self::SavesWithoutOrder,
+        Self::QueuedCountsAsSaved,
+        Self::NoSweep,
+        Self::UpdateWithoutLock,
+        Self::UnreadableIsEmpty,
+        Self::IndexForgetsOthers,
+        Self::IndexGoesAtExit,
+        Self::LockIgnored,
+        Self::StaleByTime,
+        Self::PidTrusted,
+        Self::LockLetGoEarly,
+        Self::FoundIsNotSettled,
+        Self::UnreadableIsFresh,
+        Self::ConflictIsOurs,
+    ];
+}
 
 /// What is planted in a world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +87,8 @@ pub enum Planted {
     Nothing,
     /// A mistake of the core.
     InCore(Canary),
+    /// A mistake of what is around it.
+    InShell(Slip),
     /// A checker that always fails: it proves that red is red.
     Always,
 }
@@ -19,7 +98,15 @@ impl Planted {
     pub fn in_core(self) -> Option<Canary> {
         match self {
             Self::InCore(canary) => Some(canary),
-            Self::Nothing | Self::Always => None,
+            Self::Nothing | Self::InShell(_) | Self::Always => None,
+        }
+    }
+
+    /// What is to be done wrong around it.
+    pub fn in_shell(self) -> Option<Slip> {
+        match self {
+            Self::InShell(slip) => Some(slip),
+            Self::Nothing | Self::InCore(_) | Self::Always => None,
         }
     }
 
@@ -27,6 +114,7 @@ impl Planted {
     pub fn name(self) -> String {
         match self {
             Self::InCore(canary) => format!("{canary:?}"),
+            Self::InShell(slip) => format!("{slip:?}"),
             Self::Nothing => "nothing".to_string(),
             Self::Always => "Always".to_string(),
         }
@@ -40,29 +128,105 @@ pub struct Plant {
     pub planted: Planted,
     /// Within so many seeds.
     pub within: u64,
+    /// By a checker of one of these invariants.
+    pub expected: &'static [&'static str],
 }
 
-/// All planted faults. The limits are some ten times what was measured.
+impl Plant {
+    /// Whether a checker that failed is one that had to.
+    pub fn expects(&self, invariant: &str) -> bool {
+        self.expected.contains(&invariant)
+    }
+}
+
+/// All planted faults. The limits are some ten times the worst that was measured.
 pub fn all() -> Vec<Plant> {
-    let within = |canary: Canary| match canary {
-        Canary::TrackAtExit
-        | Canary::CreateWithoutIntent
-        | Canary::AdoptOtherHomes
-        | Canary::NoRelist
-        | Canary::FreshNameEachTry => 50,
-        Canary::ForgetUnknown
-        | Canary::CancelForgets
-        | Canary::GoneIsAnError
-        | Canary::AckBeforeDurable
-        | Canary::RemoveDuringCreate
-        | Canary::ReapUnknown
-        | Canary::QuitWithoutDeadline
-        | Canary::CorruptIsEmpty
-        | Canary::IgnoreSaveError
-        | Canary::ChangeBeforeDurable
-        | Canary::StaleListAsFresh => 500,
-    };
-    let always = Plant { planted: Planted::Always, within: 1 };
-    let core = Canary::ALL.into_iter().map(|it| Plant { planted: Planted::InCore(it), within: within(it) });
-    std::iter::once(always).chain(core).collect()
+    let core = |canary, within, expected| Plant { planted: Planted::InCore(canary), within, expected };
+    let shell = |slip, within, expected| Plant { planted: Planted::InShell(slip), within, expected };
+    vec![
+        Plant { planted: Planted::Always, within: 1, expected: &["C0"] },
+        core(Canary::TrackAtExit, 500, &["R6", "R9"]),
+        core(Canary::CreateWithoutIntent, 500, &["R9"]),
+        core(Canary::ForgetUnknown, 500, &["R9", "R13"]),
+        core(Canary::CancelForgets, 500, &["R9", "R13", "R14"]),
+        core(Canary::CorruptIsEmpty, 500, &["P1"]),
+        core(Canary::GoneIsAnError, 500, &["L1"]),
+        core(Canary::AckBeforeDurable, 500, &["R6"]),
+        core(Canary::RemoveDuringCreate, 500, &["R9", "R13", "R6", "R10"]),
+        core(Canary::StaleListAsFresh, 500, &["R9", "R13", "R14"]),
+        core(Canary::AdoptOtherHomes, 500, &["R14", "R13"]),
+        core(Canary::ReapUnknown, 500, &["R14", "R18"]),
+        core(Canary::FreshNameEachTry, 500, &["R10"]),
+        core(Canary::QuitWithoutDeadline, 500, &["R23"]),
+        core(Canary::NoRelist, 500, &["R30"]),
+        core(Canary::IgnoreSaveError, 500, &["R6", "R2", "R23"]),
+        core(Canary::ChangeBeforeDurable, 500, &["R2"]),
+        core(Canary::BeatOnce, 500, &["L5"]),
+        core(Canary::NoResave, 500, &["L1", "Q1", "R6"]),
+        core(Canary::SilenceIsEmpty, 500, &["P1", "R9", "R14", "R13", "R2"]),
+        core(Canary::SessionEndMeansExit, 500, &["R25"]),
+        core(Canary::SessionEachTime, 500, &["Q2", "L7"]),
+        core(Canary::NoBackoff, 500, &["L7"]),
+        core(Canary::HeldBackForgotten, 500, &["Q1"]),
+        core(Canary::LateAnswerTrusted, 500, &["R25", "R10", "R9", "R6", "R13"]),
+        core(Canary::UnknownIsDone, 500, &["R25"]),
+        core(Canary::LostIsForgotten, 500, &["P1", "R9"]),
+        core(Canary::StateNotSaved, 500, &["R6"]),
+        core(Canary::NoSettling, 500, &["R9", "R13", "R14"]),
+        core(Canary::SnapshotSkipped, 500, &["R12"]),
+        core(Canary::SnapshotFirst, 500, &["R12"]),
+        core(Canary::ForceIgnored, 500, &["P2"]),
+        core(Canary::BranchNotKept, 500, &["P2"]),
+        core(Canary::LookerActs, 500, &["R18"]),
+        core(Canary::SecondSignalWaits, 500, &["R24"]),
+        core(Canary::QuitDoesNotSave, 500, &["R23"]),
+        core(Canary::QuitDoesNotRecord, 500, &["R23"]),
+        core(Canary::QuitPausesAll, 500, &["R18"]),
+        core(Canary::QuitPausesNothing, 500, &["R23", "R28"]),
+        core(Canary::StopsAtStart, 500, &["P2"]),
+        core(Canary::StartsStopped, 500, &["P2"]),
+        core(Canary::ResumesPaused, 500, &["P2"]),
+        core(Canary::CarefulRunDeletes, 500, &["R8"]),
+        core(Canary::MadeIsUndone, 500, &["R14", "P1", "P2"]),
+        shell(Slip::NoFileSync, 500, &["R1", "R2", "R9"]),
+        shell(Slip::NoDirectorySync, 500, &["R2", "R9"]),
+        shell(Slip::SyncErrorIgnored, 500, &["R1", "R2", "R9"]),
+        shell(Slip::DirectorySyncErrorIgnored, 500, &["R2", "R9"]),
+        shell(Slip::FailedSyncRepeated, 500, &["R2", "R5", "R9"]),
+        shell(Slip::RemoveWithoutSync, 500, &["R2"]),
+        shell(Slip::WriteInPlace, 500, &["R1", "R2", "R3", "R9"]),
+        shell(Slip::SharedTemporary, 500, &["R1", "R2", "R3", "R4", "R9", "L2"]),
+        shell(Slip::SavesWithoutOrder, 500, &["R2", "R3", "R4"]),
+        shell(Slip::QueuedCountsAsSaved, 500, &["R2"]),
+        shell(Slip::NoSweep, 500, &["R4"]),
+        shell(Slip::UpdateWithoutLock, 500, &["R2", "R6", "R9"]),
+        shell(Slip::UnreadableIsEmpty, 500, &["R2", "R6", "R9"]),
+        shell(Slip::IndexForgetsOthers, 500, &["R2", "R6", "R9"]),
+        shell(Slip::IndexGoesAtExit, 500, &["R22"]),
+        shell(Slip::LockIgnored, 500, &["R18"]),
+        shell(Slip::StaleByTime, 500, &["R18"]),
+        shell(Slip::PidTrusted, 500, &["R19"]),
+        shell(Slip::LockLetGoEarly, 500, &["R18"]),
+        shell(Slip::FoundIsNotSettled, 500, &["R9", "R2"]),
+        shell(Slip::UnreadableIsFresh, 500, &["R2", "P1"]),
+        shell(Slip::ConflictIsOurs, 500, &["R14", "R25"]),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_planted_fault_has_its_row() {
+        let rows = all();
+        let count = |planted: Planted| rows.iter().filter(|row| row.planted == planted).count();
+        for canary in Canary::ALL {
+            assert_eq!(count(Planted::InCore(canary)), 1, "{canary:?}");
+        }
+        for slip in Slip::ALL {
+            assert_eq!(count(Planted::InShell(slip)), 1, "{slip:?}");
+        }
+        assert!(rows.iter().all(|row| row.within > 0 && !row.expected.is_empty()));
+    }
 }

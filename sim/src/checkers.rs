@@ -13,4 +13,5 @@ pub mod quit;
 pub mod single;
 pub mod strangers;
 pub mod truth;
+pub mod wishes;
 pub mod work;

@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 39] = [
+pub const ROWS: [&str; 64] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -46,6 +46,31 @@ pub const ROWS: [&str; 39] = [
     "survivor",
     "verb",
     "reconcile",
+    "crash during the recovery of a recovery",
+    "takeover after a reboot",
+    "unsynced bytes lost",
+    "failed sync",
+    "torn write",
+    "full disk",
+    "read-only disk",
+    "device error",
+    "pid reuse",
+    "prune",
+    "paused behind our back",
+    "removed behind our back",
+    "frozen clock",
+    "asleep over a listing",
+    "name taken by a stranger",
+    "engine forgot a creation",
+    "missing directory",
+    "no locks",
+    "careful run",
+    "stream lost, agent alive",
+    "cancelled before its intent",
+    "cancelled in git",
+    "cancelled at its container",
+    "cancelled at its start",
+    "cancelled at its end",
 ];
 
 /// The rows that came to pass too seldom, with how often they did.

@@ -332,6 +332,11 @@ impl World {
             Err(FileError::NoSpace | FileError::ReadOnly | FileError::Denied | FileError::Io(_)) => {
                 let is_bad = self.weather.disk_bad_until > self.now;
                 self.saw(if is_bad { "degraded disk" } else { "disk error" });
+                match outcome {
+                    Err(FileError::NoSpace) => self.saw("full disk"),
+                    Err(FileError::ReadOnly) => self.saw("read-only disk"),
+                    _ => self.saw("device error"),
+                }
                 self.processes[process].watch.trouble_at = Some(self.now);
             }
             Ok(_) | Err(FileError::NotFound | FileError::Exists | FileError::Locked | FileError::Unfit) => {}
@@ -485,10 +490,14 @@ impl World {
         }
         self.calls.clear();
         self.boots += 1;
+        let before = self.disk.files();
         self.engine.end_all();
         match loss {
             Loss::Drawn => self.disk.lose_power(),
             Loss::Everything => self.disk.lose_power_and_all(),
+        }
+        if self.disk.files() != before {
+            self.saw("unsynced bytes lost");
         }
         self.engine_forgets();
         self.after_power_cut();

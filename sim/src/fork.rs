@@ -93,6 +93,7 @@ fn outlives(item: &Item) -> Option<Item> {
         | Item::MustHaveEnded(_)
         | Item::Strike
         | Item::User(_)
+        | Item::Regret(..)
         | Item::GoOn(_) => None,
     }
 }

@@ -11,6 +11,7 @@ pub mod coverage;
 pub mod dockerd;
 pub mod exhaustive;
 pub mod faults;
+pub mod flaws;
 pub mod fork;
 pub mod oracle;
 pub mod perform;

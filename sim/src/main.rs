@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people to read")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
@@ -35,6 +36,8 @@ const SEEDS: u64 = 1_000;
 const CLUSTER_SEEDS: u64 = 10;
 /// Runs spent on making a failure small.
 const SHRINKING: u32 = 1_500;
+/// Hits after which a planted fault is measured well enough.
+const MEASURED: usize = 30;
 /// Failures after which a campaign ends.
 const ENOUGH: usize = 20;
 
@@ -273,9 +276,12 @@ fn tell_world(report: &Report, options: &Options) {
     println!("{steps} steps, fingerprint {hash:016x}");
 }
 
+/// Every planted fault must be found, by a checker that is meant to find it.
 fn canaries(options: &Options) -> bool {
     let from = options.from.unwrap_or(1);
-    let mut is_good = true;
+    let (mut planted, mut caught) = (0, 0);
+    let all_began = Instant::now();
+    println!("planted                    found  worlds   first   limit    time  by");
     for plant in canary::all() {
         let name = plant.planted.name();
         if options.only.as_ref().is_some_and(|only| *only != name) {
@@ -283,22 +289,32 @@ fn canaries(options: &Options) -> bool {
         }
         let seeds = options.seeds.unwrap_or(plant.within);
         let began = Instant::now();
-        let enough = if options.seeds.is_some() { usize::MAX } else { 1 };
+        let enough = if options.seeds.is_some() { MEASURED } else { 1 };
         let (tally, failures) = campaign_of(from, seeds, None, plant.planted, enough);
-        let found = failures.first().and_then(|(seed, report)| Some((seed, report.violation.as_ref()?)));
-        let told = match found {
-            Some((seed, violation)) => format!("{} at seed {seed}: {}", violation.invariant, violation.text),
+        let mut by: BTreeMap<&str, usize> = BTreeMap::new();
+        for violation in failures.iter().filter_map(|(_, report)| report.violation.as_ref()) {
+            *by.entry(violation.invariant).or_default() += 1;
+        }
+        let is_expected = by.keys().all(|invariant| plant.expects(invariant));
+        let told = match failures.first().and_then(|(_, report)| report.violation.as_ref()) {
             None => "NOT FOUND".to_string(),
+            Some(violation) if is_expected => format!("{by:?}: {}", violation.text),
+            Some(violation) => format!("WRONG CHECKER {by:?}, not {:?}: {}", plant.expected, violation.text),
         };
-        is_good &= found.is_some();
+        planted += 1;
+        caught += usize::from(is_expected && !failures.is_empty());
         println!(
-            "{name:<20} {:>5} of {:>5} worlds, {:>5.1} s  {told}",
+            "{name:<26} {:>5} {:>7} {:>7} {:>7} {:>5.1} s  {}",
             failures.len(),
             tally.worlds,
-            began.elapsed().as_secs_f64()
+            failures.first().map_or(0, |(seed, _)| *seed),
+            plant.within,
+            began.elapsed().as_secs_f64(),
+            told.chars().take(150).collect::<String>()
         );
     }
-    is_good
+    println!("{caught} of {planted} planted faults were caught, {:.1} s", all_began.elapsed().as_secs_f64());
+    caught == planted && planted > 0
 }
 
 fn determinism(options: &Options) -> bool {

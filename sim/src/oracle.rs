@@ -10,7 +10,7 @@ use ccells_core::ports::{EngineError, FileOp};
 
 use crate::canary::Planted;
 use crate::checkers::{
-    careful, durable, exit, files, known, locks, pace, promises, quit, single, strangers, truth, work,
+    careful, durable, exit, files, known, locks, pace, promises, quit, single, strangers, truth, wishes, work,
 };
 use crate::ports::engine::{EngineOk, EngineOp, Meddling};
 use crate::ports::git::GitOp;
@@ -46,6 +46,10 @@ pub struct Promise {
     pub was_meddled_with: bool,
     /// Whether the user froze it, as acknowledged, and nothing let it go on since.
     pub is_to_rest: bool,
+    /// Whether anybody agreed to lose what its worktree holds, or asked to take it away while it held nothing.
+    pub may_lose: bool,
+    /// Whether every removal that was asked for was to leave its branch.
+    pub keeps_branch: bool,
 }
 
 /// The memory of the world.
@@ -69,6 +73,10 @@ pub struct Oracle {
     pub acknowledged_state: BTreeMap<usize, Generation>,
     /// Starts that took over from a crash: run and time.
     pub took_over: BTreeMap<usize, u64>,
+    /// How many recoveries in a row were cut short, by seat.
+    pub recoveries_cut: BTreeMap<usize, u32>,
+    /// Workstreams that a run wrote down as frozen by its own end.
+    pub frozen_by_quit: BTreeSet<WorkstreamId>,
 }
 
 /// What the oracle hears.
@@ -82,6 +90,7 @@ impl World {
         run.open.insert(request, ask.clone());
         let seat = run.seat;
         careful::asked(self, process, ask);
+        wishes::asked(self, process, ask);
         self.oracle.asked.insert(request, (process, ask.clone()));
         match ask {
             Ask::New(wanted) => {
@@ -93,6 +102,8 @@ impl World {
                     is_gone: false,
                     was_meddled_with: false,
                     is_to_rest: false,
+                    may_lose: false,
+                    keeps_branch: true,
                 };
                 self.oracle.promises.insert(wanted.id.clone(), promise);
             }
@@ -143,6 +154,7 @@ impl World {
     /// A machine asks for something.
     pub fn before_effect(&mut self, process: usize, effect: &Effect) {
         truth::before_effect(self, effect);
+        wishes::before_effect(self, process, effect);
         pace::before_effect(self, process, effect);
         careful::before_effect(self, process, effect);
         promises::before_effect(self, process, effect);
@@ -231,6 +243,11 @@ impl World {
             promise.was_meddled_with = true;
             promise.is_to_rest = false;
         }
+        match what {
+            Meddling::Pause => self.saw("paused behind our back"),
+            Meddling::Remove => self.saw("removed behind our back"),
+            Meddling::Stop | Meddling::Unpause | Meddling::Start => {}
+        }
         if what == Meddling::Remove {
             self.oracle.planted.remove(&labels.workstream);
         }
@@ -249,7 +266,10 @@ impl World {
         careful::booted(self, process, found);
         if found.access != Access::Write {
             self.saw("second run refused");
-        } else if matches!(found.previous, Previous::Crashed(_)) {
+        } else if let Previous::Crashed(beat) = &found.previous {
+            if beat.boot_id != format!("boot-{}", self.boots) {
+                self.saw("takeover after a reboot");
+            }
             self.saw("takeover after a crash");
             self.oracle.took_over.insert(process, self.now);
         }
@@ -263,6 +283,11 @@ impl World {
     /// A run ends of its own will.
     pub fn before_exit(&mut self, process: usize) {
         quit::before_exit(self, process);
+        let run = &self.processes[process];
+        let unanswered = run.open.iter().find(|(request, _)| run.watch.heard.contains(request));
+        if let Some(text) = unanswered.map(|it| format!("p{process} ended without an answer to {it:?}")) {
+            self.fail("Q1", text);
+        }
         self.processes[process].watch.is_leaving = true;
     }
 
@@ -274,6 +299,13 @@ impl World {
         }
         if self.oracle.took_over.get(&process).is_some_and(|at| self.now < at + RECOVERY_MS) {
             self.saw("crash during recovery");
+            let cut = self.oracle.recoveries_cut.entry(self.processes[process].seat).or_default();
+            *cut += 1;
+            if *cut > 1 {
+                self.saw("crash during the recovery of a recovery");
+            }
+        } else {
+            self.oracle.recoveries_cut.remove(&self.processes[process].seat);
         }
         let in_flight: Vec<_> = self
             .calls

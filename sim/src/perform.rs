@@ -10,6 +10,8 @@ use ccells_core::store::{self, Keep, Remove, Replace, Step, Update};
 use ccells_core::tracking::{self, Delta};
 
 use crate::boot;
+use crate::canary::Slip;
+use crate::flaws::{self, Flawed};
 use crate::ports::engine::EngineOp;
 use crate::ports::files::Crash;
 use crate::ports::git::{GitOk, GitOp};
@@ -100,6 +102,10 @@ impl World {
     }
 
     fn begin_files(&mut self, process: usize, protocol: FileJob, then: Option<Box<Job>>) {
+        let protocol = match self.planted.in_shell() {
+            Some(slip) => Box::new(Flawed::new(protocol, slip)),
+            None => protocol,
+        };
         let patience_until = self.now + LOCK_PATIENCE_MS;
         self.begin(process, Job::Files { protocol, last: None, patience_until, then });
     }
@@ -129,12 +135,16 @@ impl World {
         let at = self.clocks().wall;
         let run = &self.processes[process];
         let writer = Writer { run: run.start.run.clone(), pid: run.start.pid };
-        let apply =
-            move |present: Option<Vec<u8>>| match tracking::apply(present.as_deref(), &delta, &writer, at) {
+        let forgets = self.planted.in_shell() == Some(Slip::IndexForgetsOthers);
+        let repo = run.start.repo.id.clone();
+        let apply = move |present: Option<Vec<u8>>| {
+            let present = if forgets { present.map(|bytes| flaws::only_of(&bytes, &repo)) } else { present };
+            match tracking::apply(present.as_deref(), &delta, &writer, at) {
                 // Only an index: what it held is in the labels too.
                 Err(record::Flaw::Corrupt { .. }) => tracking::apply(None, &delta, &writer, at),
                 other => other,
-            };
+            }
+        };
         let update =
             Update::new(run.places.index_lock(), run.places.index(), nonce, run.start.pid, Keep::One, apply);
         let map = move |outcome: Result<(), ccells_core::store::UpdateError<record::Flaw>>| {
@@ -145,9 +155,20 @@ impl World {
 
     /// One writer; of the states that wait only the newest is written.
     fn save(&mut self, process: usize, generation: Generation, state: Box<StateRecord>) {
+        let slip = self.planted.in_shell();
+        if slip == Some(Slip::LockLetGoEarly) && self.processes[process].quit_since.is_some() {
+            let lock = self.processes[process].places.repo_lock();
+            let _freed = self.file_op(process, &FileOp::Unlock(lock));
+        }
+        let is_alone = !matches!(slip, Some(Slip::SavesWithoutOrder | Slip::SharedTemporary));
         let saver = &mut self.processes[process].saver;
-        if saver.running.is_some() {
+        if saver.running.is_some() && is_alone {
             saver.next = Some((generation, state));
+            if slip == Some(Slip::QueuedCountsAsSaved) {
+                let event = Event::StateSaved { generation, outcome: Ok(()) };
+                self.acknowledged(process, &event);
+                self.tell_soon(process, 0, event);
+            }
             return;
         }
         saver.running = Some(generation);
@@ -422,7 +443,9 @@ impl World {
 
     fn saved(&mut self, process: usize, generation: Generation) {
         let saver = &mut self.processes[process].saver;
-        assert_eq!(saver.running, Some(generation), "one save runs at a time");
+        let is_alone =
+            !matches!(self.planted.in_shell(), Some(Slip::SavesWithoutOrder | Slip::SharedTemporary));
+        assert!(saver.running == Some(generation) || !is_alone, "one save runs at a time");
         saver.running = None;
         if let Some((generation, state)) = saver.next.take() {
             self.save(process, generation, state);

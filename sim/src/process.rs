@@ -114,6 +114,8 @@ pub struct Watch {
     pub is_leaving: bool,
     /// Whether it could not read everything at its start.
     pub is_careful: bool,
+    /// Wishes that its machine has heard.
+    pub heard: BTreeSet<RequestId>,
     /// Workstreams that people named to it.
     pub named: BTreeSet<WorkstreamId>,
 }

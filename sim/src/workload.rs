@@ -47,8 +47,21 @@ impl World {
         if self.processes[process].start.purpose == Purpose::Interactive {
             let ask = self.wish(process);
             if let Some(ask) = ask {
+                if let Ask::New(wanted) = &ask
+                    && self.draw("user.regrets", 8) == 7
+                {
+                    let delay = self.draw("user.regret", 200);
+                    self.later(delay, Item::Regret(process, wanted.id.clone()));
+                }
                 self.ask(process, ask);
             }
+        }
+    }
+
+    /// A person takes back what was wished for a moment ago.
+    pub fn regret(&mut self, process: usize, id: WorkstreamId) {
+        if self.is_storm && self.is_alive(process) {
+            self.ask(process, Ask::Cancel(id));
         }
     }
 
@@ -82,6 +95,7 @@ impl World {
             settings: settings(),
             now: self.clocks().wall,
             living: alive.map(|other| self.processes[other].start.pid).chain([pid]).collect(),
+            slip: self.planted.in_shell(),
         };
         self.trace.note(self.now, Who::Process(process), "start", || format!("{purpose:?} at seat {seat}"));
         self.processes.push(Process {

@@ -60,6 +60,8 @@ pub enum Item {
     Strike,
     /// A person at a seat may do something.
     User(usize),
+    /// A person takes a wish for a new workstream back.
+    Regret(usize, WorkstreamId),
     /// The disk takes writes again.
     DiskMended,
     /// A stopped process goes on.
@@ -284,6 +286,7 @@ impl World {
             Item::MustHaveEnded(process) => quit::must_have_ended(self, process),
             Item::Strike => self.strike(),
             Item::User(seat) => self.user(seat),
+            Item::Regret(process, id) => self.regret(process, id),
             Item::DiskMended => self.set_disk(),
             Item::GoOn(process) => self.go_on(process),
         }
@@ -298,6 +301,7 @@ impl World {
             | Item::MustHaveEnded(_)
             | Item::Strike
             | Item::User(_)
+            | Item::Regret(..)
             | Item::DiskMended
             | Item::GoOn(_) => return None,
         };
@@ -331,6 +335,9 @@ impl World {
             return;
         }
         self.trace.note(self.now, Who::Process(process), "event", || brief(&format!("{event:?}")));
+        if let Event::Asked { request, .. } = &event {
+            self.processes[process].watch.heard.insert(*request);
+        }
         if let Event::Booted(_) = &event {
             let watch = &mut self.processes[process].watch;
             (watch.booted_at, watch.went_on_at) = (Some(self.now), self.now);
@@ -398,6 +405,11 @@ impl World {
             None => self.processes[process].files.apply(op),
         };
         self.note_disk(process, &outcome);
+        match (op, &outcome) {
+            (FileOp::SyncFile(_), Err(_)) => self.saw("failed sync"),
+            (FileOp::Append(..), Err(_)) => self.saw("torn write"),
+            _ => {}
+        }
         self.trace.note(self.now, Who::Process(process), "file", || {
             let word = if outcome.is_ok() { "" } else { " !" };
             format!("{}{word}", told(op))

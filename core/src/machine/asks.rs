@@ -27,7 +27,9 @@ impl Machine {
             }
             return refuse(request, RefusalKind::Failed, "ccells is still starting; try again");
         };
-        if let (Access::ReadOnly { holder }, true) = (&found.access, changes_something(&ask)) {
+        if let (Access::ReadOnly { holder }, true) = (&found.access, changes_something(&ask))
+            && !self.planted.is(Canary::LookerActs)
+        {
             let text = format!("this repository is in use by {holder}; this one only looks");
             return refuse(request, RefusalKind::Conflict, &text);
         }
@@ -42,6 +44,9 @@ impl Machine {
                 done(request, "")
             }
             Ask::Quit { policy } => self.quit(now, request, policy),
+            Ask::QuitNow if self.planted.is(Canary::SecondSignalWaits) => {
+                self.quit(now, request, OnQuit::PauseAll)
+            }
             Ask::QuitNow => {
                 self.quit_asked_by.push(request);
                 self.exit(now, false)
@@ -90,6 +95,9 @@ impl Machine {
     pub(super) fn release_held_back(&mut self, now: Now) -> Effects {
         let mut effects = Effects::none();
         for (request, ask) in core::mem::take(&mut self.held_back) {
+            if self.planted.is(Canary::HeldBackForgotten) {
+                continue;
+            }
             effects.extend(self.ask(now, request, ask));
         }
         effects
@@ -211,6 +219,7 @@ impl Machine {
         keep_branch: bool,
     ) -> Effects {
         let is_down = matches!(self.engine.state, EngineState::Down { .. });
+        let is_forced = is_forced || self.planted.is(Canary::ForceIgnored);
         let it = match self.ready(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,

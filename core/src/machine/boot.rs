@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::Machine;
 use crate::canary::Canary;
-use crate::container::{ContainerLimits, Observed};
+use crate::container::{ContainerLimits, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Level};
 use crate::event::{Found, Previous, Purpose, StateFound};
 use crate::ids::WorkstreamId;
@@ -127,6 +127,13 @@ impl Machine {
     }
 
     fn verdict(&self, it: &Workstream) -> Verdict {
+        let verdict = self.decide(it);
+        let is_frozen = matches!(it.observed, Some((ContainerState::Paused, _)));
+        let is_planted = is_frozen && self.planted.is(Canary::ResumesPaused);
+        if is_planted && verdict == Verdict::OfferResume { Verdict::LetGoOn } else { verdict }
+    }
+
+    fn decide(&self, it: &Workstream) -> Verdict {
         let found = self.found.as_ref();
         let operation = match &it.phase {
             Phase::Broken { .. } => Some(Operation::Create),
@@ -174,6 +181,12 @@ impl Machine {
         }
         match verdict {
             Verdict::LetGoOn => self.with(now, id, |it, around| it.change(LifeOp::Unpause, around)),
+            Verdict::Adopt if self.planted.is(Canary::StopsAtStart) => {
+                self.with(now, id, |it, around| it.change(LifeOp::Stop, around))
+            }
+            Verdict::OfferResume if self.planted.is(Canary::StartsStopped) => {
+                self.with(now, id, |it, around| it.change(LifeOp::Start, around))
+            }
             Verdict::RollForward => {
                 self.with(now, id, |it, around| it.create_from(CreateStep::PinningBase, around))
             }
@@ -200,6 +213,9 @@ impl Machine {
     /// A run that could not read everything deletes nothing of its own accord. What lands late of a removal that was
     /// acknowledged is another matter: its intent was read, nothing else is left of it, and its user was told so.
     fn may_delete(&self) -> bool {
+        if self.planted.is(Canary::CarefulRunDeletes) {
+            return true;
+        }
         self.found.as_ref().is_some_and(|found| {
             found.notices.is_empty() && !matches!(found.state, StateFound::Recovered { .. })
         })
@@ -215,7 +231,7 @@ impl Machine {
             let done = match verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
                     // One that was made is not unmade because a second making of its container was interrupted.
-                    if it.is_busy() || it.is_made {
+                    if it.is_busy() || (it.is_made && !around.planted.is(Canary::MadeIsUndone)) {
                         Effects::none()
                     } else {
                         it.destroy_from(DestroyStep::Inspecting, false, around)

@@ -18,7 +18,7 @@ impl Machine {
     pub(super) fn tend_shutdown(&mut self, now: Now) -> Effects {
         let is_over = self.shutdown.deadline().is_some_and(|until| until <= now.mono)
             && !self.planted.is(Canary::QuitWithoutDeadline);
-        let is_saved = self.is_saved();
+        let is_saved = self.is_saved() || self.planted.is(Canary::QuitDoesNotSave);
         match self.shutdown.phase() {
             Ending::Open | Ending::Done => Effects::none(),
             Ending::Draining { .. } => {
@@ -47,7 +47,8 @@ impl Machine {
     /// durable first.
     fn mark_running(&mut self) -> bool {
         let mut is_news = false;
-        if self.shutdown.policy() == OnQuit::PauseAll && self.is_writer() {
+        let is_told = !self.planted.is(Canary::QuitDoesNotRecord);
+        if self.shutdown.policy() == OnQuit::PauseAll && self.is_writer() && is_told {
             for it in self.workstreams.values_mut().filter(|it| it.is_running() && it.phase == Phase::Live) {
                 is_news |= !core::mem::replace(&mut it.was_paused_by_quit, true);
             }
@@ -56,10 +57,12 @@ impl Machine {
     }
 
     fn begin_pausing(&mut self, now: Now) -> Effects {
+        let may_freeze = (self.is_writer() || self.planted.is(Canary::QuitPausesAll))
+            && !self.planted.is(Canary::QuitPausesNothing);
         let running: Vec<_> = self
             .workstreams
             .values()
-            .filter(|it| it.is_running() && it.phase == Phase::Live && self.is_writer())
+            .filter(|it| it.is_running() && it.phase == Phase::Live && may_freeze)
             .map(|it| it.facts.id.clone())
             .collect();
         self.shutdown.begin_pausing(now.mono, &running);

@@ -50,7 +50,9 @@ impl Workstream {
         answer: Answer,
         around: &mut Surroundings<'_>,
     ) -> Effects {
-        if let Answer::Trouble(trouble) = answer {
+        if let Answer::Trouble(trouble) = answer
+            && !around.planted.is(Canary::UnknownIsDone)
+        {
             return self.change_failed(&trouble, around);
         }
         if is_recording {

@@ -203,6 +203,9 @@ impl Workstream {
         if is_tracking && planted.is(Canary::TrackAtExit) {
             return next.next().unwrap_or(next);
         }
+        if next == CreateStep::SavingState && planted.is(Canary::StateNotSaved) {
+            return CreateStep::ClearingIntent;
+        }
         if next == CreateStep::WritingIntent && planted.is(Canary::CreateWithoutIntent) {
             self.has_intent = true;
             return CreateStep::PinningBase;
@@ -297,7 +300,9 @@ impl Workstream {
     /// Takes back what there is of it. Before its intent, that is nothing; once it has a container, its agent may have
     /// worked, and work is never taken without the user's word.
     fn roll_back(&mut self, around: &mut Surroundings<'_>) -> Effects {
-        if self.container.is_some() {
+        // A dead run may have made one, and the engine was not heard yet.
+        let may_have_one = matches!(self.phase, Phase::Broken { .. }) && self.unsettled_until.is_some();
+        if self.container.is_some() || may_have_one {
             return self.destroy_from(DestroyStep::Inspecting, false, around);
         }
         if self.has_intent {

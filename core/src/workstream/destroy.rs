@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::{Answer, Phase, SessionState, Surroundings, Trouble, Workstream};
-use crate::canary::Canary;
+use crate::canary::{Canary, Planted};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
 use crate::ports::WorkReport;
@@ -44,7 +44,7 @@ impl Workstream {
     pub(super) fn issue_destroy(&mut self, step: DestroyStep, around: &mut Surroundings<'_>) -> Effects {
         let Some(plan) = self.plan() else { return self.issue_destroy_without_plan(step, around) };
         let workstream = self.facts.id.clone();
-        let keep_branch = self.keep_branch();
+        let keep_branch = self.keep_branch() && !around.planted.is(Canary::BranchNotKept);
         let effect = match step {
             DestroyStep::Inspecting => Effect::InspectWork { workstream, attempt: self.wait(around), plan },
             DestroyStep::Snapshotting => {
@@ -95,7 +95,9 @@ impl Workstream {
                 self.waiting_save = Some(Generation(u64::MAX));
                 Effects::none()
             }
-            (DestroyStep::Settling, _) if self.unsettled_until.is_some() => {
+            (DestroyStep::Settling, _)
+                if self.unsettled_until.is_some() && !around.planted.is(Canary::NoSettling) =>
+            {
                 let note = "removed; what the engine may still make of it will be taken away";
                 let mut effects = self.reply_all(&Ok(note.to_string()));
                 let intent = self.removal(keep_branch, true, around);
@@ -197,7 +199,7 @@ impl Workstream {
         keep_branch: bool,
         around: &mut Surroundings<'_>,
     ) -> Effects {
-        let Some(next) = step.next() else {
+        let Some(next) = step.next_as_planted(around.planted) else {
             self.phase = Phase::Gone;
             self.has_intent = false;
             return self.reply_all(&Ok("removed".to_string()));
@@ -253,6 +255,27 @@ impl DestroyStep {
 
     fn next(self) -> Option<Self> {
         Self::ALL.into_iter().find(|step| *step > self)
+    }
+
+    /// The next one, or another where that is the mistake to make.
+    fn next_as_planted(self, planted: Planted) -> Option<Self> {
+        match self {
+            Self::Untracking if planted.is(Canary::SnapshotSkipped) => Some(Self::RemovingWorktree),
+            Self::WritingIntent if planted.is(Canary::SnapshotFirst) => Some(Self::Snapshotting),
+            Self::Snapshotting if planted.is(Canary::SnapshotFirst) => Some(Self::Freezing),
+            Self::Untracking if planted.is(Canary::SnapshotFirst) => Some(Self::RemovingWorktree),
+            Self::Inspecting
+            | Self::WritingIntent
+            | Self::Freezing
+            | Self::RemovingContainer
+            | Self::Untracking
+            | Self::Snapshotting
+            | Self::RemovingWorktree
+            | Self::RetiringHome
+            | Self::SavingState
+            | Self::Settling
+            | Self::ClearingIntent => self.next(),
+        }
     }
 
     /// For people.

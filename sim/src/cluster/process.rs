@@ -164,6 +164,7 @@ fn begin(ground: &Ground) -> (Start, SimFiles) {
         settings: crate::workload::settings(),
         now: wall(ground),
         living: [pid].into(),
+        slip: None,
     };
     (start, ground.disk.process())
 }
