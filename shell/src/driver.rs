@@ -124,6 +124,7 @@ impl<E: Watch, G: Git> Driver<E, G> {
     }
 
     /// The same driver, seen by `witness`.
+    #[must_use]
     pub fn seen_by(self, witness: Witness) -> Self {
         Self { witness: Some(witness), ..self }
     }

@@ -156,7 +156,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
 }
 
 /// A stream that can be taken away from whoever holds it.
-struct Held(Arc<Mutex<Option<TcpStream>>>);
+struct Held(Arc<Handed>);
+
+type Handed = Mutex<Option<TcpStream>>;
 
 impl Held {
     fn with<T>(&self, act: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -195,7 +197,7 @@ pub struct Lines {
 
 #[derive(Debug, Default)]
 struct Opened {
-    lines: Vec<(Weak<Tap>, Weak<Mutex<Option<TcpStream>>>)>,
+    lines: Vec<(Weak<Tap>, Weak<Handed>)>,
     is_cut: bool,
 }
 
