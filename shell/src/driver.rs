@@ -205,8 +205,11 @@ impl<E: Watch, G: Git> Driver<E, G> {
     }
 
     async fn end(self, is_complete: bool) -> Ended {
-        let snapshot = self.snapshots.borrow().clone();
-        self.performer.end(is_complete).await;
+        let Self { inbox, performer, snapshots, .. } = self;
+        // Whoever waits for room in the mailbox waits no more.
+        drop(inbox);
+        performer.end(is_complete).await;
+        let snapshot = snapshots.borrow().clone();
         Ended { is_complete, snapshot }
     }
 }

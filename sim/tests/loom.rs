@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::SeqCst;
@@ -36,8 +36,10 @@ planted! {
     ack_before_rename clear_slot_after_write stop_without_drain
 }
 
-/// How often a schedule may take the processor from a thread that could go on.
+/// How often a schedule may take the processor from a thread that could go on. `CCELLS_PREEMPTIONS` asks for more.
 const PREEMPTIONS: usize = 3;
+/// How long a model is explored beyond that, unless `CCELLS_LOOM_SECONDS` says otherwise.
+const SECONDS: u64 = 600;
 /// A schedule longer than this is a loop.
 const BRANCHES: usize = 10_000;
 
@@ -47,15 +49,26 @@ fn explore(name: &str, model: impl Fn() + Send + Sync + 'static) {
     let counter = schedules.clone();
     let started = Instant::now();
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(PREEMPTIONS);
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let preemptions =
+        number("CCELLS_PREEMPTIONS").map_or(PREEMPTIONS, |deep| deep.try_into().expect("a few"));
+    let budget = Duration::from_secs(number("CCELLS_LOOM_SECONDS").unwrap_or(SECONDS));
+    builder.preemption_bound = Some(preemptions);
     builder.max_branches = BRANCHES;
+    builder.max_duration = Some(budget);
     builder.check(move || {
         counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         model();
     });
     let count = schedules.load(std::sync::atomic::Ordering::Relaxed);
     assert!(count > 1, "{name}: one schedule is no exploration");
-    println!("{name}: {count} schedules, {} ms", started.elapsed().as_millis());
+    let took = started.elapsed();
+    assert!(took < budget || preemptions > PREEMPTIONS, "{name}: not explored within {budget:?}");
+    let how = if took < budget { "all of them" } else { "and then time was up" };
+    println!(
+        "{name}: {count} schedules of at most {preemptions} preemptions, {how}, {} ms",
+        took.as_millis()
+    );
 }
 
 // --- The gate: one attached terminal

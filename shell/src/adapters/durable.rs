@@ -26,9 +26,14 @@ pub type Outcome = Result<(), String>;
 pub type Nonces = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 type Answer = oneshot::Sender<Outcome>;
-/// It is made when its turn comes: by then it may stand for others too, or be done already.
-type Job = Box<dyn FnOnce() -> Option<Piece> + Send>;
-type Changes = Arc<Mutex<Vec<(Delta, Answer)>>>;
+
+/// What is asked of the writer of records.
+enum Work {
+    /// To write something.
+    Piece(Piece),
+    /// To change the index: one writing takes all changes that have come by then.
+    Change { delta: Delta, at: Wall, answer: Answer },
+}
 
 /// One piece of work for the writer of records.
 pub struct Piece {
@@ -62,29 +67,58 @@ impl Piece {
 
 /// What is to be written of intents, the index and beats, in order.
 pub struct Records {
-    queue: mpsc::UnboundedReceiver<Job>,
+    queue: mpsc::UnboundedReceiver<Work>,
+    /// What was met while changes were gathered.
+    ahead: Option<Work>,
+    paths: HomePaths,
+    writer: Writer,
+    nonces: Nonces,
 }
 
 impl Records {
     /// The next piece of work; `None` when there will be none.
     pub async fn next(&mut self) -> Option<Piece> {
-        loop {
-            if let Some(piece) = self.queue.recv().await?() {
-                return Some(piece);
-            }
-        }
+        let work = match self.ahead.take() {
+            Some(work) => work,
+            None => self.queue.recv().await?,
+        };
+        Some(self.piece(work))
     }
 
     /// Writes until there will be nothing more. Blocks.
     fn run(mut self, mut files: RealFiles) {
-        while let Some(job) = self.queue.blocking_recv() {
-            let Some(mut piece) = job() else { continue };
+        while let Some(work) = self.ahead.take().or_else(|| self.queue.blocking_recv()) {
+            let mut piece = self.piece(work);
             let patience = locks::patience(limits::INDEX_WAIT_MS);
             let write = |files: &mut RealFiles| store::run_patiently(files, &mut *piece.protocol, patience);
-            let outcome =
-                if piece.spares_reserve { files.sparing_reserve(write) } else { write(&mut files) };
+            let outcome = if piece.spares_reserve { files.sparing_reserve(write) } else { write(&mut files) };
             piece.tell(&outcome);
         }
+    }
+
+    fn piece(&mut self, work: Work) -> Piece {
+        let (mut deltas, mut answers, mut latest) = match work {
+            Work::Piece(piece) => return piece,
+            Work::Change { delta, at, answer } => (vec![delta], vec![answer], at),
+        };
+        while let Ok(work) = self.queue.try_recv() {
+            match work {
+                Work::Change { delta, at, answer } => {
+                    deltas.push(delta);
+                    answers.push(answer);
+                    latest = at;
+                }
+                Work::Piece(_) => {
+                    self.ahead = Some(work);
+                    break;
+                }
+            }
+        }
+        let (lock, target) = (paths::text(&self.paths.index_lock()), paths::text(&self.paths.index()));
+        let writer = self.writer.clone();
+        let apply = move |present| with_changes(present, &deltas, &writer, latest);
+        let update = Update::new(lock, target, (self.nonces)(), self.writer.pid, Keep::One, apply);
+        Piece::new(update, answers)
     }
 }
 
@@ -122,9 +156,7 @@ pub struct Durable {
     paths: HomePaths,
     writer: Writer,
     nonces: Nonces,
-    jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
-    /// Changes of the index that are not begun: one writing takes all that have come by then.
-    changes: Changes,
+    queue: Mutex<Option<mpsc::UnboundedSender<Work>>>,
     states: States,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -149,7 +181,14 @@ impl Durable {
 
     /// The same without the two threads: somebody else does the work.
     pub fn without_writers(paths: HomePaths, writer: Writer, nonces: Nonces) -> (Self, Records, States) {
-        let (jobs, queue) = mpsc::unbounded_channel();
+        let (sender, queue) = mpsc::unbounded_channel();
+        let records = Records {
+            queue,
+            ahead: None,
+            paths: paths.clone(),
+            writer: writer.clone(),
+            nonces: Arc::clone(&nonces),
+        };
         let states = States {
             saver: Arc::new(Saver::new()),
             rung: Arc::default(),
@@ -161,47 +200,31 @@ impl Durable {
             paths,
             writer,
             nonces,
-            jobs: Mutex::new(Some(jobs)),
-            changes: Arc::default(),
+            queue: Mutex::new(Some(sender)),
             states: states.clone(),
             threads: Mutex::default(),
         };
-        (durable, Records { queue }, states)
+        (durable, records, states)
     }
 
     /// Makes an intent durable.
     pub async fn write_intent(&self, intent: Intent) -> Outcome {
-        let (path, pid) = (paths::text(&self.paths.intent(&intent.workstream.id)), self.writer.pid);
-        let nonces = Arc::clone(&self.nonces);
+        let path = paths::text(&self.paths.intent(&intent.workstream.id));
         let begins = matches!(intent.operation, Operation::Create);
-        self.job(begins, move || Replace::new(path, record::print(&intent), nonces(), pid, Keep::None)).await
+        let save = Replace::new(path, record::print(&intent), (self.nonces)(), self.writer.pid, Keep::None);
+        self.have(|answer| Work::Piece(Piece::new(save, vec![answer]).sparing_reserve(begins))).await
     }
 
     /// Takes an intent away, durably.
     pub async fn clear_intent(&self, workstream: &WorkstreamId) -> Outcome {
-        let path = paths::text(&self.paths.intent(workstream));
-        self.job(false, move || Remove::new(path)).await
+        let removal = Remove::new(paths::text(&self.paths.intent(workstream)));
+        self.have(|answer| Work::Piece(Piece::new(removal, vec![answer]))).await
     }
 
     /// Applies one change to the index of containers, together with others that wait. A damaged index is set aside
     /// first.
     pub async fn update_index(&self, delta: Delta, at: Wall) -> Outcome {
-        let (lock, target) = (paths::text(&self.paths.index_lock()), paths::text(&self.paths.index()));
-        let (writer, changes) = (self.writer.clone(), Arc::clone(&self.changes));
-        let nonces = Arc::clone(&self.nonces);
-        let (answer, wait) = oneshot::channel();
-        whole(self.changes.lock()).push((delta, answer));
-        self.begin(Box::new(move || {
-            let (deltas, answers): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut *whole(changes.lock())).into_iter().unzip();
-            if answers.is_empty() {
-                return None;
-            }
-            let pid = writer.pid;
-            let apply = move |present| with_changes(present, &deltas, &writer, at);
-            Some(Piece::new(Update::new(lock, target, nonces(), pid, Keep::One, apply), answers))
-        }));
-        wait.await.unwrap_or_else(|_| Err("ccells is ending".to_string()))
+        self.have(|answer| Work::Change { delta, at, answer }).await
     }
 
     /// Makes a state durable, unless a newer one comes first.
@@ -213,27 +236,22 @@ impl Durable {
 
     /// Writes a beat: this run's own and the last of any. A beat that is lost is not worth a word.
     pub fn beat(&self, beat: BeatRecord) {
-        let (own, any) = (self.paths.run_beat(&beat.run), self.paths.heartbeat());
-        let bytes = record::print(&beat);
-        for path in [own, any] {
-            let (path, bytes, pid) = (paths::text(&path), bytes.clone(), self.writer.pid);
-            let nonces = Arc::clone(&self.nonces);
-            self.begin(Box::new(move || {
-                let save = Replace::fleeting(path, bytes, nonces(), pid);
-                Some(Piece::new(save, Vec::new()).sparing_reserve(true))
-            }));
+        for path in [self.paths.run_beat(&beat.run), self.paths.heartbeat()] {
+            let (path, bytes) = (paths::text(&path), record::print(&beat));
+            let save = Replace::fleeting(path, bytes, (self.nonces)(), self.writer.pid);
+            self.begin(Work::Piece(Piece::new(save, Vec::new()).sparing_reserve(true)));
         }
     }
 
     /// Takes this run's own beat away: it ended in order.
     pub fn end_beat(&self, run: &RunId) {
-        let path = paths::text(&self.paths.run_beat(run));
-        self.begin(Box::new(move || Some(Piece::new(Remove::new(path), Vec::new()))));
+        let removal = Remove::new(paths::text(&self.paths.run_beat(run)));
+        self.begin(Work::Piece(Piece::new(removal, Vec::new())));
     }
 
     /// Takes no more work: what was asked for is written, and then the writers end.
     pub fn finish(&self) {
-        whole(self.jobs.lock()).take();
+        whole(self.queue.lock()).take();
         self.states.saver.stop();
         self.states.rung.notify_one();
     }
@@ -248,23 +266,17 @@ impl Durable {
         }
     }
 
-    async fn job<P>(&self, spares_reserve: bool, work: impl FnOnce() -> P + Send + 'static) -> Outcome
-    where
-        P: Protocol<Output = Result<(), SaveError>> + Send + 'static,
-    {
+    async fn have(&self, work: impl FnOnce(Answer) -> Work) -> Outcome {
         let (answer, wait) = oneshot::channel();
-        self.begin(Box::new(move || Some(Piece::new(work(), vec![answer]).sparing_reserve(spares_reserve))));
+        self.begin(work(answer));
         wait.await.unwrap_or_else(|_| Err("ccells is ending".to_string()))
     }
 
-    fn begin(&self, job: Job) {
-        match &*whole(self.jobs.lock()) {
-            Some(jobs) => {
-                // The writer lives as long as this sender does.
-                let _ended = jobs.send(job);
-            }
-            // Whoever waits for a change is told by the end of its answer's sender.
-            None => whole(self.changes.lock()).clear(),
+    /// Whoever waits for what comes too late is told by the end of its answer's sender.
+    fn begin(&self, work: Work) {
+        if let Some(queue) = &*whole(self.queue.lock()) {
+            // The writer lives as long as this sender does.
+            let _ended = queue.send(work);
         }
     }
 }
