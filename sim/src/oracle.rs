@@ -251,6 +251,7 @@ impl World {
     pub fn acknowledged(&mut self, process: usize, event: &Event) {
         durable::acknowledged(self, process, event);
         files::failed(self, process, event);
+        pace::saved(self, process, event);
     }
 
     /// A run found this.
