@@ -202,4 +202,59 @@ mod tests {
             assert_eq!(AgentExit::from_json(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn a_status_is_told_in_words_and_some_call_for_the_user() {
+        let blocked = |message: &str| AgentStatus::Blocked {
+            kind: BlockedKind::Permission,
+            message: message.to_owned(),
+        };
+        let error = |message: &str| AgentStatus::Error { message: message.to_owned() };
+        for (status, words, needs_user) in [
+            (AgentStatus::Unknown, "unknown", false),
+            (AgentStatus::Idle, "idle", false),
+            (AgentStatus::Working, "working", false),
+            (AgentStatus::Done, "done", false),
+            (blocked(""), "blocked (permission)", true),
+            (blocked("run make?"), "blocked (permission): run make?", true),
+            (error(""), "error", true),
+            (error("no credit"), "error: no credit", true),
+        ] {
+            assert_eq!((status.to_string().as_str(), status.needs_user()), (words, needs_user));
+        }
+    }
+
+    #[test]
+    fn what_blocks_is_one_of_the_words_of_the_protocol() {
+        for (word, kind) in [
+            ("permission", BlockedKind::Permission),
+            ("question", BlockedKind::Question),
+            ("auth", BlockedKind::Auth),
+            ("other", BlockedKind::Other),
+        ] {
+            assert_eq!((BlockedKind::parse(word), kind.as_str()), (kind, word));
+            assert_eq!(kind.to_string(), word);
+        }
+        assert_eq!(BlockedKind::parse("lunch"), BlockedKind::Other);
+    }
+
+    #[test]
+    fn only_leaving_with_zero_is_success() {
+        for (exit, is_success, words) in [
+            (AgentExit::Code(0), true, "exited with code 0"),
+            (AgentExit::Code(1), false, "exited with code 1"),
+            (AgentExit::Signal(9), false, "ended by signal 9"),
+            (AgentExit::NotStarted("no such file".to_owned()), false, "could not be started: no such file"),
+        ] {
+            assert_eq!((exit.is_success(), exit.to_string().as_str()), (is_success, words));
+            let report = AgentReport {
+                life: AgentLife::Exited(exit),
+                starts: 2,
+                status: AgentStatus::Idle,
+                title: "t".to_owned(),
+                bells: 3,
+            };
+            assert_eq!(report.to_string(), std::format!("{words}, start 2, 3 bells, title \"t\""));
+        }
+    }
 }

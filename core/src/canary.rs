@@ -34,6 +34,8 @@ pub enum Canary {
     NoRelist,
     /// A state that could not be saved counts as saved.
     IgnoreSaveError,
+    /// A change of a container is acknowledged before the state durably says so.
+    ChangeBeforeDurable,
     /// A run beats once and never again.
     BeatOnce,
     /// A state that could not be saved is not tried again.
@@ -92,7 +94,7 @@ pub enum Canary {
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -108,6 +110,7 @@ impl Canary {
         Self::QuitWithoutDeadline,
         Self::NoRelist,
         Self::IgnoreSaveError,
+        Self::ChangeBeforeDurable,
         Self::BeatOnce,
         Self::NoResave,
         Self::SilenceIsEmpty,

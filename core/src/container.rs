@@ -256,3 +256,107 @@ pub struct ContainerExit {
     /// Whether the kernel ended it for want of memory.
     pub was_out_of_memory: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Labels {
+        Labels {
+            home: HomeId::parse("0123456789abcdef").unwrap(),
+            repo: RepoId::parse("project-0123456789ab").unwrap(),
+            workstream: WorkstreamId::parse("01jzzzzzzzzzzzzzzzzzzzzzzz").unwrap(),
+            run: RunId::parse("01jyyyyyyyyyyyyyyyyyyyyyyy").unwrap(),
+            branch: "ccells/fix-it".to_string(),
+            config_hash: "feedfeedfeedfeed".to_string(),
+        }
+    }
+
+    fn spec() -> ContainerSpec {
+        ContainerSpec {
+            name: "ccells-project-1".to_string(),
+            image: "agent:1".to_string(),
+            labels: labels(),
+            owner: (1_000, 1_000),
+            argv: vec!["agent".to_string(), "do it".to_string()],
+            resume_argv: vec!["agent".to_string(), "--continue".to_string()],
+            env: BTreeMap::from([("TERM".to_string(), "xterm".to_string())]),
+            mounts: vec![Mount { source: "/a".into(), target: "/b".to_string(), is_read_only: true }],
+            limits: ContainerLimits::default(),
+        }
+    }
+
+    #[test]
+    fn labels_are_read_back_only_when_all_of_them_are_there() {
+        let pairs = labels().to_pairs();
+        let parse =
+            |pairs: &BTreeMap<String, String>| Labels::parse(|name| pairs.get(name).map(String::as_str));
+        assert_eq!(parse(&pairs), Some(labels()));
+        for name in pairs.keys().filter(|name| name.as_str() != "dev.ccells.schema") {
+            let mut fewer = pairs.clone();
+            fewer.remove(name);
+            assert_eq!(parse(&fewer), None, "without {name}");
+        }
+        let mut denied = pairs;
+        denied.insert(LABEL.to_string(), "false".to_string());
+        assert_eq!(parse(&denied), None);
+    }
+
+    #[test]
+    fn the_holder_is_told_what_to_run_and_how_to_go_on() {
+        assert_eq!(
+            spec().command().join(" "),
+            "/ccells/bin/ccells-holder serve --socket /ccells/run/holder.sock --resume=agent --resume=--continue \
+             -- agent do it"
+        );
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_everything_but_the_labels() {
+        let plain = spec().config_hash();
+        assert_eq!(plain.len(), 16);
+        let with = |change: fn(&mut ContainerSpec)| {
+            let mut spec = spec();
+            change(&mut spec);
+            spec.config_hash()
+        };
+        assert_eq!(with(|spec| spec.labels.branch.push('x')), plain);
+        let changes: [fn(&mut ContainerSpec); 8] = [
+            |spec| spec.name.push('x'),
+            |spec| spec.image.push('x'),
+            |spec| spec.owner.0 = 0,
+            |spec| spec.argv.push("x".to_string()),
+            |spec| spec.resume_argv.clear(),
+            |spec| spec.env.clear(),
+            |spec| spec.mounts[0].is_read_only = false,
+            |spec| spec.limits.pids += 1,
+        ];
+        let mut all: Vec<_> = changes.into_iter().map(with).chain([plain]).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 9);
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_published_one_of_its_text() {
+        // A container made by an older ccells keeps its fingerprint only while the function stays what it is.
+        assert_eq!(spec().config_hash(), "3d94d023f5f17450");
+    }
+
+    #[test]
+    fn states_are_the_engines_words_and_some_have_processes() {
+        for (word, has_processes) in [
+            ("created", false),
+            ("running", true),
+            ("paused", true),
+            ("restarting", true),
+            ("removing", false),
+            ("exited", false),
+            ("dead", false),
+        ] {
+            let state = ContainerState::parse(word).unwrap();
+            assert_eq!((state.to_string().as_str(), state.has_processes()), (word, has_processes));
+        }
+        assert_eq!(ContainerState::parse("asleep"), None);
+    }
+}

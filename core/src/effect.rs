@@ -105,7 +105,7 @@ pub enum Effect {
         /// Where.
         plan: Box<WorktreePlan>,
     },
-    /// Keep uncommitted work. Answered by [`WorkSnapshotted`](crate::event::Event::WorkSnapshotted).
+    /// Keep what of the worktree differs from the base. Answered by [`WorkSnapshotted`](crate::event::Event::WorkSnapshotted).
     SnapshotWork {
         /// Whose.
         workstream: WorkstreamId,

@@ -172,10 +172,10 @@ pub struct Attempt(pub u64);
 pub struct Generation(pub u64);
 
 impl Generation {
-    /// The version after this one.
+    /// The version after this one. A file may claim to be the last there can be; then it stays so.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

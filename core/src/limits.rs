@@ -46,6 +46,8 @@ pub const REMOVE_MS: u64 = 15_000;
 pub const UPLOAD_MS: u64 = 15_000;
 /// Deadline of the holder's first answer.
 pub const ATTACH_MS: u64 = 5_000;
+/// A holder that is only asked how its agent fares answers within this, or is left out.
+pub const REPORT_MS: u64 = 1_000;
 /// Deadline of one git operation on the user's repository.
 pub const GIT_MS: u64 = 120_000;
 /// How long a writer waits for a file's lock.
@@ -148,6 +150,8 @@ pub const DIRECTORY_NAMES: usize = 100_000;
 pub const SAVE_TRIES: u32 = 2;
 /// Disk space kept back for the moment when the disk is full.
 pub const RESERVE_BYTES: usize = 256 * 1_024;
+/// How much of it is given up at a time.
+pub const RESERVE_SLICE_BYTES: usize = 32 * 1_024;
 /// Deepest nesting in a request on the control socket.
 pub const REQUEST_BYTES: usize = 256 * 1_024;
 

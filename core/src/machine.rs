@@ -10,9 +10,9 @@ use crate::canary::{Canary, Planted};
 use crate::container::Observed;
 use crate::deadlines::{Deadline, Reason, Soonest};
 use crate::effect::{Effect, Effects, Level};
-use crate::event::{Access, Ask, Event, Found, Purpose};
+use crate::event::{Access, Ask, Event, Found, Purpose, StateFound};
 use crate::heartbeat;
-use crate::ids::{Attempt, Generation, RequestId, WorkstreamId};
+use crate::ids::{Attempt, ContainerId, Generation, RequestId, WorkstreamId};
 use crate::limits::{DOUBT_MS, DOUBT_STEP_MS, RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::ports::{EngineError, GitError};
 use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
@@ -196,6 +196,7 @@ impl Machine {
             }
 
             Event::ContainerCreated { workstream, attempt, outcome } => {
+                let outcome = outcome.and_then(|container| self.check_container(&workstream, container));
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Container, engine_trouble))
             }
             Event::HolderUploaded { workstream, attempt, outcome }
@@ -277,9 +278,13 @@ impl Machine {
     }
 
     fn answer(&mut self, now: Now, workstream: &WorkstreamId, attempt: Attempt, answer: Answer) -> Effects {
-        let effects =
+        let was_mending = self.workstreams.get(workstream).is_some_and(Workstream::is_mending);
+        let mut effects =
             self.with(now, workstream, |workstream, around| workstream.answer(attempt, answer, around));
         self.note_pause(workstream);
+        if was_mending && self.engine.was_heard {
+            effects.extend(self.release_held_back(now));
+        }
         effects
     }
 
@@ -290,6 +295,20 @@ impl Machine {
         match self.workstreams.values().find(has_it) {
             Some(_) => Err(GitError::BranchExists { branch: branch.clone() }),
             None => Ok(()),
+        }
+    }
+
+    /// Two workstreams never share a container. An engine that names another's says nothing about ours: it may be there.
+    fn check_container(&self, id: &WorkstreamId, named: ContainerId) -> Result<ContainerId, EngineError> {
+        let has_it = |it: &&Workstream| {
+            it.facts.id != *id && [&it.container, &it.tracked].contains(&&Some(named.clone()))
+        };
+        match self.workstreams.values().find(has_it) {
+            Some(other) => {
+                let reason = format!("it named the container of `{}`", other.facts.name);
+                Err(EngineError::Unknown { reason })
+            }
+            None => Ok(named),
         }
     }
 
@@ -362,6 +381,18 @@ impl Machine {
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));
         effects.extend(self.release_held_back(now));
+        effects.extend(self.mend_index(now));
+        effects
+    }
+
+    /// Puts the index right for every workstream that nothing else is done to.
+    fn mend_index(&mut self, now: Now) -> Effects {
+        let mut effects = Effects::none();
+        if self.is_writer() && self.purpose() != Purpose::Verb {
+            for id in self.ids() {
+                effects.extend(self.with(now, &id, Workstream::mend_index));
+            }
+        }
         effects
     }
 
@@ -378,7 +409,6 @@ impl Machine {
             .collect();
         let mut effects = Effects::none();
         let may_settle = self.is_writer();
-        let is_writer = may_settle && self.purpose() != Purpose::Verb;
         for id in self.ids() {
             let seen = ours.get(&id);
             effects.extend(self.with(now, &id, |workstream, around| {
@@ -390,13 +420,11 @@ impl Machine {
                     workstream.phase = Phase::Gone;
                     *around.wants_save = true;
                 }
-                let mut effects = if may_settle {
+                if may_settle {
                     workstream.settle(seen.is_some(), requested_at, around)
                 } else {
                     Effects::none()
-                };
-                effects.extend(workstream.mend_index(is_writer, around));
-                effects
+                }
             }));
         }
         for (id, seen) in ours {
@@ -529,13 +557,16 @@ impl Machine {
         Effects::from(Effect::SaveState { generation, state })
     }
 
+    /// Whether the disk durably says what we know.
+    fn is_saved(&self) -> bool {
+        self.saving.durable == self.saving.issued && !self.saving.is_wanted
+    }
+
     fn state_record(&self, now: Now, generation: Generation) -> StateRecord {
         let found = self.found.as_ref().expect("a state is saved only after the boot");
         let extra = match &found.state {
-            crate::event::StateFound::Read(state) => state.extra.clone(),
-            crate::event::StateFound::Fresh | crate::event::StateFound::Recovered { .. } => {
-                serde_json::Map::new()
-            }
+            StateFound::Read(state) | StateFound::Recovered { state: Some(state), .. } => state.extra.clone(),
+            StateFound::Fresh | StateFound::Recovered { state: None, .. } => serde_json::Map::new(),
         };
         StateRecord {
             version: VERSION,
@@ -553,6 +584,10 @@ impl Machine {
     fn state_saved(&mut self, now: Now, generation: Generation, outcome: Result<(), String>) -> Effects {
         let outcome = if self.planted.is(Canary::IgnoreSaveError) { Ok(()) } else { outcome };
         let mut effects = Effects::none();
+        if generation > self.saving.issued {
+            // An answer to nothing we asked for says nothing about what we asked for.
+            return effects;
+        }
         match outcome {
             Ok(()) => {
                 if self.saving.trouble.take().is_some() {
@@ -573,6 +608,11 @@ impl Machine {
                     let text =
                         format!("the state cannot be saved: {reason}. Free some space; ccells tries again.");
                     effects.push(Effect::Notify { level: Level::Error, text });
+                }
+                for id in self.ids() {
+                    effects.extend(self.with(now, &id, |workstream, around| {
+                        workstream.not_saved(generation, &reason, around)
+                    }));
                 }
                 self.saving.trouble = Some(reason);
                 self.saving.retry_at =

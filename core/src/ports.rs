@@ -283,7 +283,9 @@ pub trait Git: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), GitError>> + Send;
     /// What would be lost. Reads only; runs nothing that the agent wrote.
     fn inspect_work(&self, plan: &WorktreePlan) -> impl Future<Output = Result<WorkReport, GitError>> + Send;
-    /// Keeps uncommitted work as a commit at `refs/ccells/trash/<id>`; `None` when there is none.
+    /// Keeps all of the worktree that differs from the base, but for what git ignores, as a commit at
+    /// `refs/ccells/trash/<id>`: what is not committed, and also what is committed on the agent's branch alone. What an
+    /// earlier try kept stays reachable from it. `None` when nothing differs and nothing was kept before.
     fn snapshot_work(
         &self,
         plan: &WorktreePlan,

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::container::{AGENT_HOME, BASE_OBJECTS, ContainerLimits, GIT_DIR, Mount, RUN_DIR, WORKSPACE};
 use crate::container::{ContainerSpec, Labels};
 use crate::ids::{Commit, ContainerId, Generation, HomeId, PathText, RepoId, RunId, WorkstreamId};
+use crate::naming;
 use crate::ports::WorktreePlan;
 use crate::time::Wall;
 
@@ -38,7 +39,8 @@ pub enum Flaw {
 
 /// Parses any of our records, telling a damaged file from a newer one.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Flaw> {
-    let corrupt = |error: serde_json::Error| Flaw::Corrupt { why: error.to_string() };
+    // The parser quotes what it did not like, which may be anything.
+    let corrupt = |error: serde_json::Error| Flaw::Corrupt { why: naming::sanitise(&error.to_string()) };
     let value: Value = serde_json::from_slice(bytes).map_err(corrupt)?;
     match value.get("version").and_then(Value::as_u64) {
         None => Err(Flaw::Corrupt { why: "it names no version".to_string() }),

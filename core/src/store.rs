@@ -32,6 +32,14 @@ pub trait Protocol {
     fn step(&mut self, last: Option<Result<FileOk, FileError>>) -> Step<Self::Output>;
 }
 
+impl<P: Protocol + ?Sized> Protocol for &mut P {
+    type Output = P::Output;
+
+    fn step(&mut self, last: Option<Result<FileOk, FileError>>) -> Step<Self::Output> {
+        (**self).step(last)
+    }
+}
+
 /// Drives a protocol to its end. A lock of another process is not waited for.
 pub fn run<P: Protocol>(files: &mut impl Files, protocol: P) -> P::Output {
     run_patiently(files, protocol, || false)

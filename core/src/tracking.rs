@@ -56,6 +56,8 @@ pub fn differences(index: &TrackingRecord, engine: &[Observed]) -> (Vec<String>,
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
     use crate::ids::{RunId, WorkstreamId};
 
@@ -77,6 +79,38 @@ mod tests {
         assert!(text.contains("keep me") && text.contains("\"colour\": \"red\""), "{text}");
         let index: TrackingRecord = record::parse(&bytes).unwrap();
         assert_eq!((index.generation, index.containers.len(), index.written_at), (Generation(5), 1, Wall(9)));
+    }
+
+    #[test]
+    fn an_index_that_claims_to_be_the_last_one_stays_so() {
+        let last = br#"{"version":1,"generation":18446744073709551615,"writer":null,"written_at":0,"containers":[]}"#;
+        let delta = Delta::Untrack(WorkstreamId::parse(ID).unwrap());
+        let index: TrackingRecord =
+            record::parse(&apply(Some(last), &delta, &writer(), Wall(9)).unwrap()).unwrap();
+        assert_eq!(index.generation, Generation(u64::MAX));
+    }
+
+    #[test]
+    fn numbers_we_do_not_know_are_kept_to_the_last_digit() {
+        let theirs = br#"{"version":1,"generation":4,"writer":null,"written_at":0,"containers":[],
+            "share":0.30000000000000004,"small":5e-324,"odd":31.245270191439438}"#;
+        let delta = Delta::Untrack(WorkstreamId::parse(ID).unwrap());
+        let bytes = apply(Some(theirs), &delta, &writer(), Wall(9)).unwrap();
+        let again = apply(Some(&bytes), &delta, &writer(), Wall(9)).unwrap();
+        for bytes in [bytes, again] {
+            let text = String::from_utf8(bytes).unwrap();
+            for number in ["0.30000000000000004", "5e-324", "31.245270191439438"] {
+                assert!(text.contains(number), "{number} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_of_a_damaged_index_is_safe_to_show() {
+        let long = ["\\u001b[2J", "x".repeat(10_000).as_str()].concat();
+        let damaged = ["{\"version\":1,\"generation\":\"", &long, "\"}"].concat();
+        let flaw = record::parse::<TrackingRecord>(damaged.as_bytes()).unwrap_err().to_string();
+        assert!(!flaw.chars().any(char::is_control) && flaw.len() < 1_000, "{flaw}");
     }
 
     #[test]

@@ -12,29 +12,16 @@ use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
 use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
 use crate::ports::{WorkReport, WorktreePlan};
-use crate::record::{Delta, Facts, Intent, Operation, StateEntry, VERSION};
+use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now, Wall};
 
+mod change;
 mod create;
 mod destroy;
 
+pub use change::LifeOp;
 pub use create::CreateStep;
 pub use destroy::DestroyStep;
-
-/// What is done to a container that exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LifeOp {
-    /// Freeze it.
-    Pause,
-    /// Let it go on.
-    Unpause,
-    /// Start it.
-    Start,
-    /// Stop it.
-    Stop,
-    /// Start its agent again.
-    RestartAgent,
-}
 
 /// Where a workstream is in its life.
 #[derive(Clone, Debug, PartialEq)]
@@ -200,6 +187,8 @@ pub struct Workstream {
     pub container: Option<ContainerId>,
     /// The container that the index names for it, as far as we know.
     pub tracked: Option<ContainerId>,
+    /// Whether a change of the index is not answered, or failed: then what it names is not known.
+    pub is_index_doubtful: bool,
     /// Its container's state as last seen, and the time that was asked for.
     pub observed: Option<(ContainerState, Mono)>,
     /// How its container ended.
@@ -245,6 +234,7 @@ impl Workstream {
             since: now,
             container: None,
             tracked: None,
+            is_index_doubtful: false,
             observed: None,
             exit: None,
             agent: None,
@@ -301,6 +291,11 @@ impl Workstream {
         self.waiting.is_some() || self.waiting_save.is_some()
     }
 
+    /// Whether its entry in the index is being put right, and nothing else is done to it.
+    pub fn is_mending(&self) -> bool {
+        self.waiting.is_some() && matches!(self.phase, Phase::Live | Phase::Lost)
+    }
+
     /// Whether its container runs, as far as we know.
     pub fn is_running(&self) -> bool {
         matches!(self.observed, Some((ContainerState::Running, _)))
@@ -326,22 +321,6 @@ impl Workstream {
         self.issue_destroy(step, around)
     }
 
-    /// Begins a change of its container.
-    pub fn change(&mut self, op: LifeOp, around: &mut Surroundings<'_>) -> Effects {
-        let Some(container) = self.container.clone() else { return Effects::none() };
-        self.phase = Phase::Changing { op, is_recording: false };
-        self.last_trouble = None;
-        let (workstream, attempt) = (self.facts.id.clone(), self.wait(around));
-        let directory = self.facts.home.clone();
-        Effects::from(match op {
-            LifeOp::Pause => Effect::PauseContainer { workstream, attempt, container },
-            LifeOp::Unpause => Effect::UnpauseContainer { workstream, attempt, container },
-            LifeOp::Start => Effect::StartContainer { workstream, attempt, container },
-            LifeOp::Stop => Effect::StopContainer { workstream, attempt, container },
-            LifeOp::RestartAgent => Effect::RestartAgent { workstream, attempt, container, directory },
-        })
-    }
-
     /// Takes an answer. One that is not waited for is late and changes nothing.
     pub fn answer(&mut self, attempt: Attempt, answer: Answer, around: &mut Surroundings<'_>) -> Effects {
         if self.waiting != Some(attempt) && !around.planted.is(Canary::LateAnswerTrusted) {
@@ -356,7 +335,11 @@ impl Workstream {
             Phase::Destroying { step, keep_branch, .. } => {
                 self.answer_destroy(step, keep_branch, answer, around)
             }
-            Phase::Broken { .. } | Phase::Live | Phase::Lost | Phase::Gone => Effects::none(),
+            Phase::Live | Phase::Lost => {
+                self.is_index_doubtful &= answer != Answer::Done;
+                Effects::none()
+            }
+            Phase::Broken { .. } | Phase::Gone => Effects::none(),
         }
     }
 
@@ -373,11 +356,12 @@ impl Workstream {
             Phase::Destroying { step: DestroyStep::SavingState, keep_branch, .. } => {
                 self.destroy_next(DestroyStep::SavingState, keep_branch, around)
             }
+            Phase::Changing { op, is_recording: true } => self.after_recording(op, around),
             Phase::Creating { .. }
             | Phase::Destroying { .. }
             | Phase::Broken { .. }
             | Phase::Live
-            | Phase::Changing { .. }
+            | Phase::Changing { is_recording: false, .. }
             | Phase::Lost
             | Phase::Gone => Effects::none(),
         }
@@ -419,57 +403,6 @@ impl Workstream {
     }
 }
 
-/// Changing.
-impl Workstream {
-    fn answer_change(
-        &mut self,
-        op: LifeOp,
-        is_recording: bool,
-        answer: Answer,
-        around: &mut Surroundings<'_>,
-    ) -> Effects {
-        if let Answer::Trouble(trouble) = answer
-            && !around.planted.is(Canary::UnknownIsDone)
-        {
-            self.phase = Phase::Live;
-            self.settled_at = around.settled_at();
-            self.last_trouble = Some(trouble.reason().to_string());
-            return self.reply_all(&Err(trouble.refusal()));
-        }
-        let (state, note) = match op {
-            LifeOp::Pause => (Some(ContainerState::Paused), "paused"),
-            LifeOp::Unpause | LifeOp::Start => (Some(ContainerState::Running), "running"),
-            LifeOp::Stop => (Some(ContainerState::Exited), "stopped"),
-            LifeOp::RestartAgent => (None, "agent restarted"),
-        };
-        if let (Some(state), false, Some(container)) = (state, is_recording, self.container.clone()) {
-            self.observe(state, None, around.now.mono);
-            self.was_stopped_by_user = op == LifeOp::Stop;
-            self.was_paused_by_quit = around.is_ending && op == LifeOp::Pause;
-            *around.wants_save = true;
-            self.phase = Phase::Changing { op, is_recording: true };
-            let attempt = self.wait(around);
-            return Effects::from(self.track(attempt, &container, state));
-        }
-        self.phase = Phase::Live;
-        self.settled_at = around.settled_at();
-        self.reply_all(&Ok(note.to_string()))
-    }
-}
-
-impl LifeOp {
-    /// For people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pause => "pausing",
-            Self::Unpause => "resuming",
-            Self::Start => "starting",
-            Self::Stop => "stopping",
-            Self::RestartAgent => "restarting the agent",
-        }
-    }
-}
-
 /// Observing.
 impl Workstream {
     /// Takes note of its container's state, as asked for at `at`.
@@ -491,7 +424,7 @@ impl Workstream {
 
     /// A listing that was asked for at `requested_at` shows its container.
     pub fn seen(&mut self, seen: &Observed, requested_at: Mono) {
-        if requested_at < self.settled_at || self.is_busy() {
+        if requested_at < self.settled_at || (self.is_busy() && !self.is_mending()) {
             return;
         }
         self.container = Some(seen.id.clone());
@@ -503,7 +436,7 @@ impl Workstream {
 
     /// A listing that was asked for at `requested_at` does not show its container.
     pub fn missed(&mut self, requested_at: Mono) {
-        if requested_at < self.settled_at || self.is_busy() {
+        if requested_at < self.settled_at || (self.is_busy() && !self.is_mending()) {
             return;
         }
         match self.phase {
@@ -524,28 +457,6 @@ impl Workstream {
         self.observed = None;
         self.agent = None;
         self.exit = None;
-    }
-
-    /// Brings the index in line with what the engine showed, where they differ. Not waited for: the next listing mends
-    /// what went wrong.
-    pub fn mend_index(&mut self, may_write: bool, around: &mut Surroundings<'_>) -> Effects {
-        if !may_write || self.tracked == self.container || self.is_busy() {
-            return Effects::none();
-        }
-        let workstream = self.facts.id.clone();
-        match (&self.phase, self.container.clone(), self.observed) {
-            (Phase::Live, Some(container), Some((state, _))) => {
-                self.tracked = Some(container.clone());
-                let attempt = around.attempt();
-                Effects::from(self.track(attempt, &container, state))
-            }
-            (Phase::Lost, None, _) => {
-                self.tracked = None;
-                let delta = Box::new(Delta::Untrack(workstream.clone()));
-                Effects::from(Effect::UntrackContainer { workstream, attempt: around.attempt(), delta })
-            }
-            _ => Effects::none(),
-        }
     }
 
     /// Opens a session where there should be one and is none.

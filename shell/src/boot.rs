@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ccells_core::event::{Access, Found, Previous, Purpose, Repo, StateFound};
 use ccells_core::ids::{ContainerId, HomeId, RepoId, RunId, WorkstreamId};
 use ccells_core::ports::{Clock, FileError, FileOk, FileOp, Files, Process};
-use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, Intent, StateRecord, TrackingRecord};
+use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, Flaw, Intent, StateRecord, TrackingRecord};
 use ccells_core::store::{self, Keep, Load, Loaded};
 use ccells_core::time::Wall;
 use ccells_core::{limits, naming};
@@ -281,9 +281,13 @@ fn read_previous(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId, may_wr
     let mut latest: Option<BeatRecord> = None;
     for name in list(files, &paths.runs()).iter().filter(|name| name.ends_with(".hb")) {
         let path = paths.runs().join(name);
-        let Some(beat) = read(files, &path).ok().and_then(|bytes| record::parse::<BeatRecord>(&bytes).ok())
-        else {
-            continue;
+        let beat = match read(files, &path).map(|bytes| record::parse::<BeatRecord>(&bytes)) {
+            Ok(Ok(beat)) => beat,
+            Ok(Err(Flaw::Corrupt { .. })) if may_write => {
+                forget_empty_beat(files, paths, name);
+                continue;
+            }
+            Ok(Err(_)) | Err(_) => continue,
         };
         let lock = paths::text(&paths.run_lock(&beat.run));
         if beat.repo_id != *repo || files.apply(&FileOp::TryLock(lock.clone())).is_err() {
@@ -300,6 +304,18 @@ fn read_previous(files: &mut RealFiles, paths: &HomePaths, repo: &RepoId, may_wr
         }
     }
     latest.map_or(Previous::Clean, Previous::Crashed)
+}
+
+/// Beats are not synced: a power cut may leave one without what it said. It tells nothing any more, and when its run is
+/// dead it goes.
+fn forget_empty_beat(files: &mut RealFiles, paths: &HomePaths, name: &str) {
+    let Some(run) = name.strip_suffix(".hb").and_then(|run| RunId::parse(run).ok()) else { return };
+    let lock = paths::text(&paths.run_lock(&run));
+    if files.apply(&FileOp::TryLock(lock.clone())).is_ok() {
+        let _kept = files.apply(&FileOp::Unlink(paths::text(&paths.run_beat(&run))));
+        let _kept = files.apply(&FileOp::Unlink(lock.clone()));
+        let _held = files.apply(&FileOp::Unlock(lock));
+    }
 }
 
 fn read_intents(

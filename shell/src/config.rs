@@ -2,10 +2,13 @@
 //! own files are read, never one of a repository.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ccells_core::container::ContainerLimits;
 use ccells_core::event::{OnQuit, Settings};
+use ccells_core::limits;
+use ccells_core::naming;
 use ccells_core::record::AgentCommand;
 use toml::{Table, Value};
 
@@ -49,6 +52,14 @@ pub enum ConfigError {
         /// The nearest key there is.
         hint: Option<&'static str>,
     },
+    /// There is no such variable.
+    #[error("there is no setting `{name}` for the environment to set{}", hint.as_ref().map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default())]
+    UnknownVariable {
+        /// Its name.
+        name: String,
+        /// The nearest there is.
+        hint: Option<String>,
+    },
     /// The key does not take that.
     #[error("{origin}: `{key}` must be {wanted}, not {got}")]
     BadValue {
@@ -76,6 +87,13 @@ pub const KEYS: [(&str, &str); 10] = [
     ("limits.memory_mb", "a whole number above 0"),
     ("limits.cpus", "a number above 0"),
 ];
+
+/// Variables of ours that set no key: where the home is, and what a container of ours tells those inside of it.
+pub const OTHER_VARIABLES: [&str; 4] =
+    ["CCELLS_HOME", "CCELLS_WORKSTREAM", "CCELLS_WORKSTREAM_ID", "CCELLS_WORKSTREAM_NAME"];
+
+/// The longest key for which the nearest right one is looked for.
+const LONGEST_MISTAKE: usize = 64;
 
 /// The image that new workstreams run when none is set.
 pub const DEFAULT_IMAGE: &str = "ccells-agent:latest";
@@ -106,13 +124,23 @@ impl Config {
     /// Reads `config.toml` in `home` (none is fine) and then the environment, in which `variable` looks.
     pub fn read(home: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let path = home.join("config.toml");
-        let mut config = Self::default();
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_text(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(why) => return Err(ConfigError::Unreadable { path, why }),
         };
-        let table: Table = text.parse().map_err(|why| ConfigError::Syntax { path: path.clone(), why })?;
+        Self::parse(&path, &text, variable)
+    }
+
+    /// Takes `text` for the file at `path`, and then the environment, in which `variable` looks.
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        let table: Table =
+            text.parse().map_err(|why| ConfigError::Syntax { path: path.to_path_buf(), why })?;
         let origin = path.display().to_string();
         for (key, value) in flatten(table) {
             config.set(&origin, &key, value)?;
@@ -128,15 +156,14 @@ impl Config {
 
     fn set(&mut self, origin: &str, key: &str, value: Value) -> Result<(), ConfigError> {
         let Some((_, wanted)) = KEYS.iter().find(|(known, _)| *known == key) else {
-            let (origin, key) = (origin.to_string(), key.to_string());
-            let hint = nearest(&key);
-            return Err(ConfigError::UnknownKey { origin, key, hint });
+            let (origin, hint) = (origin.to_string(), nearest(key));
+            return Err(ConfigError::UnknownKey { origin, key: naming::sanitise(key), hint });
         };
         let bad = |value: &Value| ConfigError::BadValue {
             origin: origin.to_string(),
             key: key.to_string(),
             wanted,
-            got: value.to_string(),
+            got: naming::sanitise(&value.to_string()),
         };
         let settings = &mut self.settings;
         match (key, &value) {
@@ -163,7 +190,8 @@ impl Config {
             ("limits.cpus", Value::Integer(count)) if (1..10_000).contains(count) => {
                 settings.limits.nano_cpus = count * 1_000_000_000;
             }
-            ("limits.cpus", Value::Float(count)) if *count > 0.0 && *count < 10_000.0 => {
+            // None at all would be no limit to the engine.
+            ("limits.cpus", Value::Float(count)) if *count < 10_000.0 && nano(*count) > 0 => {
                 settings.limits.nano_cpus = nano(*count);
             }
             _ => return Err(bad(&value)),
@@ -198,6 +226,20 @@ pub fn variable_name(key: &str) -> String {
     format!("CCELLS_{}", key.replace('.', "_").to_uppercase())
 }
 
+/// Refuses the first of these variables that looks like one of ours and is none: a setting with a slip in its name would
+/// be without effect, and without a word.
+pub fn check_variables(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
+    let settings = KEYS.iter().map(|(key, _)| variable_name(key));
+    let ours = || settings.clone().chain(OTHER_VARIABLES.iter().map(ToString::to_string));
+    let mut strange: Vec<String> =
+        names.filter(|name| name.starts_with("CCELLS_") && ours().all(|known| known != *name)).collect();
+    strange.sort();
+    let Some(name) = strange.into_iter().next() else { return Ok(()) };
+    let near = |known: &String| strsim::damerau_levenshtein(&name, known);
+    let hint = ours().min_by_key(near).filter(|known| near(known) <= 4);
+    Err(ConfigError::UnknownVariable { name, hint })
+}
+
 /// A variable holds TOML where that is what the key takes, and plain text or words otherwise.
 fn from_variable(key: &str, text: &str) -> Value {
     let as_toml = || format!("it = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("it"));
@@ -212,7 +254,19 @@ fn from_variable(key: &str, text: &str) -> Value {
     }
 }
 
+/// The file's text, whose length is bounded like that of every file of ours.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let longest = limits::RECORD_BYTES as u64;
+    let count = std::fs::File::open(path)?.take(longest + 1).read_to_string(&mut text)?;
+    if count as u64 > longest { Err(io::Error::other("it is larger than any of ours")) } else { Ok(text) }
+}
+
 fn nearest(key: &str) -> Option<&'static str> {
+    // The distance takes time and memory by the length, and a long one is near to nothing.
+    if key.len() > LONGEST_MISTAKE {
+        return None;
+    }
     let near = |known: &str| strsim::damerau_levenshtein(key, known);
     KEYS.iter().map(|(known, _)| *known).min_by_key(|known| near(known)).filter(|known| near(known) <= 4)
 }
@@ -280,10 +334,36 @@ mod tests {
             refused("image = 3"),
             "HOME/config.toml: `image` must be a text: the image of new workstreams, not 3"
         );
-        assert!(refused("limits.cpus = -1").contains("above 0"));
+        // A billionth of a billionth of a processor would be none, and none is no limit.
+        for cpus in ["-1", "0.0", "1e-18", "nan"] {
+            assert!(refused(&format!("limits.cpus = {cpus}")).contains("above 0"), "{cpus}");
+        }
+        let long = refused(&format!("\"\\u001b[2J{}\" = 1", "x".repeat(100_000)));
+        assert!(long.len() < 1_000 && !long.chars().any(char::is_control), "{long}");
         assert!(refused("image = ").contains("not valid TOML"));
         let error = read("", &[("CCELLS_ON_QUIT", "die")]).unwrap_err();
         assert_eq!(error, "CCELLS_ON_QUIT: `on_quit` must be `pause` or `keep`, not \"die\"");
+    }
+
+    #[test]
+    fn a_variable_that_sets_nothing_is_refused_with_the_nearest_that_does() {
+        let check = |names: &[&str]| {
+            check_variables(names.iter().map(ToString::to_string)).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            check(&["PATH", "CCELLS_IMGAE"]).unwrap_err(),
+            "there is no setting `CCELLS_IMGAE` for the environment to set; did you mean `CCELLS_IMAGE`?"
+        );
+        assert!(check(&["CCELLS_HOEM"]).unwrap_err().ends_with("did you mean `CCELLS_HOME`?"));
+        assert_eq!(
+            check(&["CCELLS_ALLOW_EVERYTHING"]).unwrap_err(),
+            "there is no setting `CCELLS_ALLOW_EVERYTHING` for the environment to set"
+        );
+        assert!(check(&["CCELLS_image"]).is_err(), "names of variables are of capitals");
+        let settings: Vec<String> = KEYS.iter().map(|(key, _)| variable_name(key)).collect();
+        assert_eq!(check_variables(settings.into_iter()).map_err(|error| error.to_string()), Ok(()));
+        assert_eq!(check(&OTHER_VARIABLES), Ok(()));
+        assert_eq!(check(&["MY_CCELLS_IMAGE", "CCELLSX", "HOME"]), Ok(()));
     }
 
     #[test]

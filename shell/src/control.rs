@@ -11,6 +11,7 @@ use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
+use ccells_core::naming;
 use ccells_core::snapshot::{Card, EngineState, Snapshot};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -210,7 +211,8 @@ fn card_json(snapshot: &Snapshot, card: &Card) -> Value {
     })
 }
 
-fn agent(report: &AgentReport) -> Value {
+/// How an agent fares, as every picture tells it.
+pub fn agent(report: &AgentReport) -> Value {
     let exit = match &report.life {
         AgentLife::Running => None,
         AgentLife::Exited(exit) => Some(exit.to_string()),
@@ -278,13 +280,14 @@ fn short(path: &Path) -> io::Result<(std::os::fd::OwnedFd, String)> {
 }
 
 async fn connect(path: &Path) -> io::Result<Option<UnixStream>> {
-    let (_directory, short) = short(path)?;
+    let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let (_directory, short) = short(path).map_err(told)?;
     match UnixStream::connect(short).await {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             Ok(None)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(told(error)),
     }
 }
 
@@ -331,20 +334,23 @@ async fn answer(stream: UnixStream, mut desk: Desk) -> io::Result<()> {
     let read =
         tokio::time::timeout(Duration::from_millis(limits::LIST_MS), reader.read_until(b'\n', &mut line));
     read.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    let outcome = match serde_json::from_slice::<Request>(&line) {
-        Ok(request) => match request.ask() {
-            Some(ask) => desk.ask(ask).await,
-            None => Ok(ccells_core::effect::Done { workstream: None, note: String::new() }),
-        },
-        Err(error) => Err(Refusal {
-            kind: RefusalKind::Usage,
-            text: format!("not a request this ccells knows: {error}"),
-            work: None,
-        }),
+    let outcome = match parse_request(&line).map(Request::ask) {
+        Ok(Some(ask)) => desk.ask(ask).await,
+        Ok(None) => Ok(ccells_core::effect::Done { workstream: None, note: String::new() }),
+        Err(refusal) => Err(refusal),
     };
     let answer = into_answer(outcome, &mut desk);
     writer.write_all(&serde_json::to_vec(&answer)?).await?;
     writer.shutdown().await
+}
+
+/// Reads one line of the socket. What it is not is said in words that are safe to show.
+pub fn parse_request(line: &[u8]) -> Result<Request, Refusal> {
+    serde_json::from_slice(line).map_err(|error| Refusal {
+        kind: RefusalKind::Usage,
+        text: format!("not a request this ccells knows: {}", naming::sanitise(&error.to_string())),
+        work: None,
+    })
 }
 
 /// An outcome with the picture after it.

@@ -10,6 +10,7 @@ use ccells_core::ids::RequestId;
 use ccells_core::machine::Machine;
 use ccells_core::ports::{Clock, Git};
 use ccells_core::snapshot::Snapshot;
+use ccells_core::time::Now;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::adapters::clock::RealClock;
@@ -88,7 +89,11 @@ pub struct Driver<E, G> {
     requests: u64,
     notices: mpsc::UnboundedSender<Notice>,
     snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    witness: Option<Witness>,
 }
+
+/// Sees every event before the machine does, for a trace.
+pub type Witness = Box<dyn FnMut(Now, &Event) + Send>;
 
 /// How many wishes may wait for the driver.
 const WISHES: usize = 64;
@@ -113,8 +118,15 @@ impl<E: Watch, G: Git> Driver<E, G> {
             requests: 0,
             notices,
             snapshots,
+            witness: None,
         };
         (driver, Desk { wishes: wish_sender, snapshots: looked_at }, told)
+    }
+
+    /// The same driver, seen by `witness`.
+    #[must_use]
+    pub fn seen_by(self, witness: Witness) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 
     /// Runs until the core says that it is over.
@@ -153,7 +165,11 @@ impl<E: Watch, G: Git> Driver<E, G> {
     /// One event and its effects; the answer is there when the run is over.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others are the performer's")]
     fn step(&mut self, event: Event) -> Option<bool> {
-        let effects = self.machine.handle(self.clock.now(), event);
+        let now = self.clock.now();
+        if let Some(witness) = &mut self.witness {
+            witness(now, &event);
+        }
+        let effects = self.machine.handle(now, event);
         // Whoever gets an answer finds the picture after it.
         self.show();
         let mut end = None;

@@ -8,14 +8,13 @@ use std::time::Duration;
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
 use ccells_core::ids::{HomeId, RepoId, RunId};
-use ccells_core::ports::{Clock, Engine, Git, Process};
+use ccells_core::ports::{Clock, Engine, Git, ProcessId};
 use ccells_core::record::{self, BeatRecord, FactsRecord, VERSION};
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::clock::RealClock;
 use crate::adapters::docker::{DockerEngine, EngineNotice};
 use crate::adapters::durable::Durable;
-use crate::adapters::process::RealProcess;
 use crate::mailbox::Mailbox;
 use crate::sessions::Sessions;
 
@@ -35,6 +34,8 @@ pub struct Identity {
     pub run: RunId,
     /// The repository.
     pub repo: RepoId,
+    /// The process.
+    pub process: ProcessId,
 }
 
 /// The adapters of one run, and the tasks that use them.
@@ -104,7 +105,7 @@ impl<E: Watch, G: Git> Performer<E, G> {
 
     fn beat(&self, sequence: u64) {
         let Some(durable) = &self.durable else { return };
-        let me = RealProcess::new().me();
+        let me = self.identity.process.clone();
         durable.beat(BeatRecord {
             version: VERSION,
             pid: me.pid,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ccells_core::event::{Access, Ask, Event, OnQuit, Purpose};
 use ccells_core::ids::RepoId;
+use ccells_core::ports::Process;
 use ccells_core::record::Writer;
 use ccells_core::snapshot::EngineState;
 use tokio::sync::{Notify, mpsc};
@@ -16,6 +17,7 @@ use crate::adapters::docker::DockerEngine;
 use crate::adapters::durable::Durable;
 use crate::adapters::git::{RealGit, RepoFacts};
 use crate::adapters::locks::HeldLock;
+use crate::adapters::process::RealProcess;
 use crate::boot::{self, Boot, BootError, Wanted};
 use crate::config::Config;
 use crate::control;
@@ -84,7 +86,11 @@ impl Run {
             durable: durable.clone(),
             sessions: Arc::clone(&sessions),
             clock,
-            identity: Identity { run: found.run.clone(), repo: repo.clone() },
+            identity: Identity {
+                run: found.run.clone(),
+                repo: repo.clone(),
+                process: RealProcess::new().me(),
+            },
             mailbox,
             tasks: TaskTracker::new(),
         };

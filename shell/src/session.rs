@@ -273,7 +273,8 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
                 return Err(io::Error::other("output is missing; the session begins again"));
             }
             screen.emulator.feed(&bytes);
-            screen.next_sequence = Some(sequence + bytes.len() as u64);
+            // A holder that counts past the end is a broken one; the next piece will not fit, and that is told.
+            screen.next_sequence = sequence.checked_add(bytes.len() as u64);
             Ok(Some(Told::Damage))
         }
         FromHolder::Resized { columns, rows } => {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ccells_sim::campaign::{self, Report, Tally};
 use ccells_sim::canary::{self, Planted};
 use ccells_sim::choice::{Choices, Record};
+use ccells_sim::cluster::campaign::{Shown, Wanted};
 use ccells_sim::exhaustive::{self, Path as Crashes, Story};
 use ccells_sim::{coverage, shrink, trace};
 
@@ -25,10 +26,14 @@ usage: sim [--seeds N] [--from SEED] [--minutes M]   many worlds (1,000 from a f
        sim --canaries [--only NAME]                  every planted fault must be found within its limit
        sim --determinism                             every world twice here and once more elsewhere
        sim --exhaustive [--deep] [--only STORY]      a crash at every point of a list of short stories, and, two deep,
-                                                     another one at every point of the recovery that follows";
+                                                     another one at every point of the recovery that follows
+       sim --turmoil [--scenario NAME] [--trace] [--determinism]
+                                                     the production shell in a simulated network";
 
 /// Worlds, unless told.
 const SEEDS: u64 = 1_000;
+/// Seeds of each scenario of the cluster, unless told.
+const CLUSTER_SEEDS: u64 = 10;
 /// Runs spent on making a failure small.
 const SHRINKING: u32 = 1_500;
 /// Hits after which a planted fault is measured well enough.
@@ -51,6 +56,8 @@ struct Options {
     exhaustive: bool,
     is_deep: bool,
     fingerprints: bool,
+    turmoil: bool,
+    scenario: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -65,6 +72,8 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let is_good = if let Some(what) = &options.replay {
         replay(what, &options)
+    } else if options.turmoil {
+        cluster(&options)
     } else if options.canaries {
         canaries(&options)
     } else if options.determinism {
@@ -99,6 +108,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--exhaustive" => options.exhaustive = true,
             "--deep" => options.is_deep = true,
             "--fingerprints" => options.fingerprints = true,
+            "--turmoil" => options.turmoil = true,
+            "--scenario" => options.scenario = Some(value()?),
             other => return Err(format!("{other} is not known")),
         }
     }
@@ -353,6 +364,23 @@ fn fingerprints(options: &Options) {
     for seed in from..from + options.seeds.unwrap_or(SEEDS) {
         print!("{}", line_of(seed, &campaign::run(Choices::seeded(seed), Planted::Nothing, false)));
     }
+}
+
+fn cluster(options: &Options) -> bool {
+    let wanted = Wanted {
+        scenario: options.scenario.clone(),
+        from: options.from.unwrap_or(1),
+        seeds: options.seeds.unwrap_or(CLUSTER_SEEDS),
+        shown: if options.fingerprints {
+            Shown::Trace
+        } else if options.is_traced {
+            Shown::TraceAndTally
+        } else {
+            Shown::Tally
+        },
+    };
+    let mut say = |line: &str| println!("{line}");
+    if options.determinism { wanted.compare(&mut say) } else { wanted.play(&mut say) }
 }
 
 fn tell_stories(options: &Options) -> bool {

@@ -10,7 +10,8 @@ use ccells_core::ports::{EngineError, FileOp};
 
 use crate::canary::Planted;
 use crate::checkers::{
-    careful, durable, exit, files, known, locks, pace, promises, quit, single, strangers, truth, wishes, work,
+    careful, durable, exit, files, index, known, locks, pace, promises, quit, single, strangers, truth,
+    wishes, work,
 };
 use crate::ports::engine::{EngineOk, EngineOp, Meddling};
 use crate::ports::git::GitOp;
@@ -44,6 +45,8 @@ pub struct Promise {
     pub is_gone: bool,
     /// Whether people did something to its container behind our back.
     pub was_meddled_with: bool,
+    /// Whether the user froze it, as acknowledged, and nothing let it go on since.
+    pub is_to_rest: bool,
     /// Whether anybody agreed to lose what its worktree holds, or asked to take it away while it held nothing.
     pub may_lose: bool,
     /// Whether every removal that was asked for was to leave its branch.
@@ -99,6 +102,7 @@ impl World {
                     may_go: false,
                     is_gone: false,
                     was_meddled_with: false,
+                    is_to_rest: false,
                     may_lose: false,
                     keeps_branch: true,
                 };
@@ -154,6 +158,7 @@ impl World {
         wishes::before_effect(self, process, effect);
         pace::before_effect(self, process, effect);
         careful::before_effect(self, process, effect);
+        promises::before_effect(self, process, effect);
         durable::before_effect(self, process, effect);
         if let Effect::ClearIntent { workstream, .. } = effect {
             self.note_clearing(process, workstream);
@@ -174,6 +179,7 @@ impl World {
     /// A file operation is about to be done.
     pub fn before_file_op(&mut self, process: usize, op: &FileOp) {
         files::before_op(self, process, op);
+        index::before_op(self, process, op);
         if self.processes[process].watch.is_leaving {
             exit::before_op(self, process, op);
         }
@@ -219,6 +225,7 @@ impl World {
                 self.saw("adopted by name and labels");
             }
         }
+        promises::after_landing(self, op, outcome);
         strangers::after_landing(self, process, op, outcome);
     }
 
@@ -236,6 +243,7 @@ impl World {
         let Some(labels) = labels else { return };
         if let Some(promise) = self.oracle.promises.get_mut(&labels.workstream) {
             promise.was_meddled_with = true;
+            promise.is_to_rest = false;
         }
         match what {
             Meddling::Pause => self.saw("paused behind our back"),

@@ -279,7 +279,8 @@ impl World {
     }
 }
 
-fn settings() -> Settings {
+/// What the users configured.
+pub fn settings() -> Settings {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_string()).collect();
     Settings {
         image: "ccells/agent:1".to_string(),

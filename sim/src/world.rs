@@ -483,7 +483,7 @@ impl World {
 
 /// One seat, two or three: two homes share the first repository; the first home has another one beside it.
 fn drawn_seats(choices: &Choices) -> Vec<Seat> {
-    let mut seats = all_seats();
+    let mut seats = seats();
     match choices.below("seats", 10) {
         0..=4 => seats.truncate(1),
         5 | 6 => seats.truncate(2),
@@ -493,7 +493,8 @@ fn drawn_seats(choices: &Choices) -> Vec<Seat> {
     seats
 }
 
-fn all_seats() -> Vec<Seat> {
+/// Two homes share the first repository; the first home has another one beside it.
+pub fn seats() -> Vec<Seat> {
     let seat = |home: &str, repo: &str| {
         let path = PathText(format!("/src/{repo}"));
         let repo = Repo {

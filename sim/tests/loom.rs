@@ -370,6 +370,39 @@ fn failed_save() {
     });
 }
 
+/// A writer that must not block asks by turns for what the blocking one waits for.
+#[test]
+fn stepwise_save() {
+    explore("stepwise_save", || {
+        let saver = Arc::new(saver::Saver::<u64, Full>::new());
+        let disk = Arc::new(Disk::default());
+        let saving = {
+            let saver = saver.clone();
+            thread::spawn(move || {
+                let ticket = saver.save(0).expect("not stopped");
+                saver.stop();
+                ticket
+            })
+        };
+        let writing = saver.begin();
+        loop {
+            let is_last = saver.is_stopping();
+            match saver.take() {
+                Some((ticket, value)) => {
+                    disk.replace(1, ticket);
+                    saver.written(ticket, value, Ok(()));
+                }
+                None if is_last => break,
+                None => thread::yield_now(),
+            }
+        }
+        drop(writing);
+        let ticket = saving.join().expect("no panic");
+        assert_eq!(disk.on_disk(), ticket, "an accepted save was dropped");
+        assert_eq!(saver.wait(ticket), Ok(()));
+    });
+}
+
 // --- The models find bugs
 // ----------------------------------------------------------------------------------------------
 

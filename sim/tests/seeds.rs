@@ -6,6 +6,14 @@ use ccells_sim::choice::Choices;
 
 /// Worlds that must go well. `cargo sim` visits many more, and fresh ones.
 const WORLDS: u64 = 60;
+/// Worlds that once went wrong, and with what.
+const FOUND: [(u64, &str); 5] = [
+    (28, "R2: made again, it was still written down as stopped by the user"),
+    (315, "R2: stopped already, and the disk did not say so"),
+    (1_795_412_341_000_133, "R25: stopped, and written down as exited though it never ran"),
+    (1_795_412_341_000_335, "R25: the same"),
+    (1_795_412_341_000_714, "R25: the same"),
+];
 /// Worlds that are visited a second time, from their recorded choices.
 const TWICE: u64 = 12;
 
@@ -21,6 +29,14 @@ fn nothing_is_lost_in_any_of_some_worlds() {
         steps += report.fingerprint.1;
     }
     assert!(steps > WORLDS * 1_000, "{steps} steps in {WORLDS} worlds are no weather");
+}
+
+#[test]
+fn what_went_wrong_once_goes_well() {
+    for (seed, what) in FOUND {
+        let report = campaign::run(Choices::seeded(seed), Planted::Nothing, false);
+        assert_eq!(report.violation, None, "seed {seed}, which once was {what}");
+    }
 }
 
 #[test]

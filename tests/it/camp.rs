@@ -124,17 +124,29 @@ fn unique() -> u64 {
 impl Camp {
     /// On the engine, over a stream that `wrap` may tamper with. `None` when there is no engine.
     pub(crate) fn pitch_with(wrap: impl FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial>) -> Option<Self> {
+        Self::pitch_holding(wrap, HOLDER)
+    }
+
+    fn pitch_holding(
+        wrap: impl FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial>,
+        holder: &'static [u8],
+    ) -> Option<Self> {
         let plain = plain()?;
         let socket = plain.socket.clone();
         let serial = unique();
         let home = |suffix: &str| HomeId::parse(&format!("test-{serial}{suffix}")).unwrap();
-        let engine = DockerEngine::new(wrap(Endpoint::Unix(socket).into_dial()), HOLDER);
+        let engine = DockerEngine::new(wrap(Endpoint::Unix(socket).into_dial()), holder);
         Some(Self { engine, plain, home: home(""), other: home("-other"), serial })
     }
 
     /// On the engine. `None` when there is none.
     pub(crate) fn pitch() -> Option<Self> {
         Self::pitch_with(|dial| dial)
+    }
+
+    /// On the engine, with the real holder for its containers. `None` when there is none.
+    pub(crate) fn pitch_held() -> Option<Self> {
+        Self::pitch_holding(|dial| dial, ccells_shell::holder_binary::HOLDER)
     }
 
     /// Names of the volumes that carry `home`'s label.

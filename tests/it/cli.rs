@@ -72,6 +72,28 @@ fn what_would_be_lost_is_named_kept_and_gone_only_by_force() {
 }
 
 #[test]
+fn a_list_tells_how_agents_fare_without_a_screen() {
+    let Some(stage) = Stage::set() else { return };
+    stage.new_workstream("busy");
+    stage.new_workstream("frozen");
+    stage.run(&["pause", "frozen"]).expect(0);
+    let began = std::time::Instant::now();
+    let listed = stage.json(&["ls"]);
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "a frozen holder is not waited for");
+    let agent = |name: &str| {
+        let cards = listed.as_array().unwrap();
+        cards.iter().find(|card| card["name"] == name).expect("it is listed")["agent"].clone()
+    };
+    assert_eq!(agent("busy")["running"], true, "{listed:#}");
+    assert!(agent("busy")["status"].as_str().is_some_and(|status| !status.is_empty()), "{listed:#}");
+    assert_eq!(agent("frozen"), serde_json::Value::Null, "nobody can say");
+    let table = stage.run(&["ls"]).expect(0).out;
+    let status = agent("busy")["status"].as_str().unwrap().to_string();
+    let row = table.lines().find(|line| line.contains("busy")).expect("it is in the table");
+    assert!(row.contains(&status), "{table}");
+}
+
+#[test]
 fn nothing_to_lose_needs_no_force_and_the_branch_can_stay() {
     let Some(stage) = Stage::set() else { return };
     let branch = |name: &str| stage.new_workstream(name)["branch"].as_str().unwrap().to_string();

@@ -1,256 +1,17 @@
 //! SIGKILL at any moment: no container leaked, no workstream lost, no agent interrupted, and the doctor content.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    SOON, Said, Stage, announce, assert_whole, collect, count, eventually, finish, git, kill, wait_for_ticks,
+use crate::blows::{
+    Blow, EVERY, Tally, branches, changes, judge, judge_but, moments, points, remove_all_but, thin, worktrees,
 };
+use crate::harness::{SOON, Stage, assert_whole, collect, eventually, kill, wait_for_ticks};
 use crate::terminal::Terminal;
-
-/// Points each part is killed at. The whole sweep (`CCELLS_SWEEP=full`) takes its time.
-fn points(few: usize, many: usize) -> usize {
-    if is_full() { many } else { few }
-}
-
-fn is_full() -> bool {
-    std::env::var("CCELLS_SWEEP").is_ok_and(|value| value == "full")
-}
-
-/// What the sweep counts.
-#[derive(Debug, Default)]
-struct Tally {
-    rows: BTreeMap<String, Row>,
-}
-
-/// What became of the kills of one operation.
-#[derive(Debug, Default)]
-struct Row {
-    points: usize,
-    killed: usize,
-    leaked: usize,
-    lost: usize,
-    interrupted: usize,
-    doctored: usize,
-}
-
-impl Tally {
-    fn row(&mut self, part: &str) -> &mut Row {
-        self.rows.entry(part.to_string()).or_default()
-    }
-
-    fn tell(&self) {
-        announce(
-            "SIGKILL sweep     points killed containers-leaked workstreams-lost agents-interrupted doctor-findings",
-        );
-        for (part, row) in &self.rows {
-            announce(&format!(
-                "{part:<17} {:>6} {:>6} {:>17} {:>16} {:>18} {:>15}",
-                row.points, row.killed, row.leaked, row.lost, row.interrupted, row.doctored
-            ));
-        }
-    }
-
-    #[track_caller]
-    fn assert_clean(&self) {
-        self.tell();
-        for (part, row) in &self.rows {
-            let bad = row.leaked + row.lost + row.interrupted + row.doctored;
-            assert_eq!(bad, 0, "{part}: {row:?}");
-            // How many of a few blows come in time is the machine's mood; of many, a third must.
-            let enough = if is_full() { row.points.div_ceil(3) } else { 1 };
-            assert!(row.killed >= enough, "{part}: too few were killed in the middle: {row:?}");
-        }
-    }
-}
-
-/// How a program is killed.
-#[derive(Clone, Debug)]
-enum Blow {
-    /// After a time.
-    After(Duration),
-    /// At the entry of a thread's so-many-th system call of that name.
-    AtCall(String, usize),
-}
-
-impl Blow {
-    /// Starts `command`, strikes, and tells how it ended.
-    fn strike(&self, stage: &Stage, words: &[&str]) -> Said {
-        let command = stage.command(words);
-        match self {
-            Self::After(delay) => {
-                let mut command = command;
-                let began = Instant::now();
-                let child = command.spawn().unwrap();
-                let pid = child.id();
-                // The delay is what is tried, not a wait for something.
-                std::thread::sleep(*delay);
-                kill(pid, Signal::KILL);
-                collect(child, began, SOON).expect("what is killed ends")
-            }
-            Self::AtCall(call, number) => {
-                let inject = format!("inject={call}:signal=SIGKILL:when={number}");
-                finish(traced(&command, &["-f", "-qq", "-e", "trace=none", "-e", &inject, "-o", "/dev/null"]))
-            }
-        }
-    }
-}
-
-/// The same command under strace.
-fn traced(command: &Command, words: &[&str]) -> Command {
-    let mut traced = Command::new("strace");
-    traced.args(words).arg("--").arg(command.get_program()).args(command.get_args());
-    traced.current_dir(command.get_current_dir().unwrap());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => traced.env(name, value),
-            None => traced.env_remove(name),
-        };
-    }
-    traced.stdin(std::process::Stdio::null());
-    traced.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    traced
-}
-
-/// Whether system calls can be struck at; if not, that is said loudly, or refused with `CCELLS_STRACE=require`.
-fn can_trace() -> bool {
-    let can =
-        Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).status().is_ok_and(|it| it.success());
-    let is_required = std::env::var("CCELLS_STRACE").is_ok_and(|value| value == "require");
-    assert!(can || !is_required, "CCELLS_STRACE=require, and strace cannot trace");
-    if !can {
-        announce("SKIPPED: no strace for the kills at system calls");
-    }
-    can
-}
-
-/// The calls by which a program changes the world or asks others to.
-const CALLS: &str = "fsync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,sendto,sendmsg,write,writev,connect,clone3,flock";
-
-/// Every point at which one thread of `words` makes one of [`CALLS`], evenly thinned out to `wanted`.
-fn calls(stage: &Stage, words: &[&str], wanted: usize) -> Vec<Blow> {
-    if !can_trace() {
-        return Vec::new();
-    }
-    let log = stage.room().join("calls");
-    let trace = format!("trace={CALLS}");
-    let command = stage.command(words);
-    let said = finish(traced(&command, &["-f", "-qq", "-e", &trace, "-o", log.to_str().unwrap()]));
-    said.expect(0);
-    let mut most: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
-    for line in std::fs::read_to_string(&log).unwrap().lines() {
-        let mut words = line.split_whitespace();
-        let (Some(thread), Some(rest)) = (words.next(), words.next()) else { continue };
-        // A call that was interrupted is told of twice.
-        if let Some((call, _)) = rest.split_once('(') {
-            *most.entry(call.to_string()).or_default().entry(thread.to_string()).or_default() += 1;
-        }
-    }
-    let all: Vec<Blow> = most
-        .into_iter()
-        .flat_map(|(call, threads)| {
-            let most = threads.into_values().max().unwrap_or(0);
-            (1..=most).map(move |number| Blow::AtCall(call.clone(), number))
-        })
-        .collect();
-    thin(all, wanted)
-}
-
-fn thin(all: Vec<Blow>, wanted: usize) -> Vec<Blow> {
-    let have = all.len();
-    let is_taken = |place: usize| place * wanted / have != (place + 1) * wanted / have;
-    if have <= wanted {
-        all
-    } else {
-        all.into_iter().enumerate().filter(|(place, _)| is_taken(*place)).map(|(_, it)| it).collect()
-    }
-}
-
-/// Moments spread evenly over `whole` and a little beyond.
-fn moments(whole: Duration, wanted: usize) -> Vec<Blow> {
-    let step = whole.mul_f64(1.1 / f64::from(u32::try_from(wanted).unwrap()));
-    (0..u32::try_from(wanted).unwrap()).map(|place| Blow::After(step * place)).collect()
-}
-
-/// Reconciles, twice, and counts what is not as it was promised. `must` names what has to be there afterwards.
-fn judge(
-    stage: &Stage,
-    row: &mut Row,
-    witness: &Value,
-    must: Option<&Value>,
-    blow: &dyn std::fmt::Debug,
-) -> Value {
-    let say =
-        |what: &str, proof: &dyn std::fmt::Debug| announce(&format!("after {blow:?}: {what}: {proof:?}"));
-    let said: Vec<Said> = (0..2).map(|_| stage.run(&["reconcile", "--apply", "--json"]).expect(0)).collect();
-    let listed = stage.json(&["ls"]);
-    let cards = listed.as_array().unwrap();
-    let find = |card: &Value| cards.iter().find(|other| other["id"] == card["id"]);
-    let containers = stage.containers();
-    let known = |container: &&Value| {
-        let id = container["Id"].as_str().unwrap();
-        cards.iter().any(|card| card["container_id"] == id)
-    };
-    let leaked = containers.iter().filter(|container| !known(container)).count();
-    if leaked > 0 {
-        row.leaked += leaked;
-        say("leaked", &containers);
-    }
-    for card in std::iter::once(witness).chain(must) {
-        if find(card).is_none() {
-            row.lost += 1;
-            say("lost", card);
-        }
-    }
-    for card in cards.iter().filter(|card| card["state"] == "running") {
-        let before = count(card);
-        let goes_on = || Some(count(card)).filter(|now| now.starts <= 1 && now.ticks > before.ticks);
-        let until = Instant::now() + SOON;
-        let mut is_alive = goes_on().is_some();
-        while !is_alive && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(10));
-            is_alive = goes_on().is_some();
-        }
-        if !is_alive || count(card).starts != 1 {
-            row.interrupted += 1;
-            say("interrupted", &(card, count(card)));
-        }
-    }
-    if find(witness).is_some_and(|card| card["state"] != "running") {
-        row.interrupted += 1;
-        say("interrupted", &find(witness));
-    }
-    let findings = stage.doctor();
-    if !findings.is_empty() {
-        row.doctored += findings.len();
-        say("the doctor finds", &(&findings, said.iter().map(Said::json).collect::<Vec<_>>()));
-    }
-    listed
-}
-
-fn remove_all_but(stage: &Stage, witness: &Value) {
-    for card in stage.json(&["ls"]).as_array().unwrap() {
-        if card["id"] != witness["id"] {
-            stage.run(&["rm", "--force", card["id"].as_str().unwrap()]).expect(0);
-        }
-    }
-}
-
-fn worktrees(stage: &Stage) -> Vec<PathBuf> {
-    let repos = std::fs::read_dir(stage.home.join("worktrees")).unwrap();
-    let all = repos.flat_map(|repo| std::fs::read_dir(repo.unwrap().path()).unwrap());
-    all.map(|entry| entry.unwrap().path()).collect()
-}
-
-fn branches(stage: &Stage) -> Vec<String> {
-    let all = git(&stage.repo, &["branch", "--list", "--format=%(refname:short)"]);
-    all.lines().map(str::to_string).collect()
-}
+use crate::tracer::{self, Fate, Trace, Tracer, can_trace};
 
 #[test]
 fn creating_and_destroying_killed_at_many_points() {
@@ -261,7 +22,7 @@ fn creating_and_destroying_killed_at_many_points() {
 
     let took = stage.run(&["new", "-n", "measure", "--json"]).expect(0).took;
     let mut blows = moments(took, points(7, 110));
-    blows.extend(calls(&stage, &["new", "-n", "trace", "--json"], points(4, 90)));
+    blows.extend(changes(&stage, &["new", "-n", "trace", "--json"], points(4, EVERY)));
     remove_all_but(&stage, &witness);
     for (place, blow) in blows.iter().enumerate() {
         let row = tally.row("create");
@@ -282,7 +43,7 @@ fn creating_and_destroying_killed_at_many_points() {
     let took = stage.run(&["rm", "--force", "victim"]).expect(0).took;
     let mut blows = moments(took, points(5, 70));
     fresh();
-    blows.extend(calls(&stage, &["rm", "--force", "victim"], points(2, 40)));
+    blows.extend(changes(&stage, &["rm", "--force", "victim"], points(2, EVERY)));
     for blow in &blows {
         let row = tally.row("destroy");
         let victim = stage.card("victim").unwrap_or_else(fresh);
@@ -298,32 +59,113 @@ fn creating_and_destroying_killed_at_many_points() {
     tally.assert_clean();
 }
 
-#[test]
-fn pausing_killed_at_many_points() {
-    let Some(stage) = Stage::set() else { return };
+/// Kills `verb` on a victim that `before` has brought into another state: it is in the one or the other afterwards.
+fn changing_state(
+    stage: &Stage,
+    tally: &mut Tally,
+    verb: &str,
+    before: &[&str],
+    states: [&str; 2],
+    few: usize,
+) {
     let witness = stage.new_workstream("witness");
-    let victim = stage.new_workstream("victim");
-    wait_for_ticks(&victim, 1);
-    let mut tally = Tally::default();
-    let took = stage.run(&["pause", "victim"]).expect(0).took;
-    stage.run(&["resume", "victim"]).expect(0);
-    let mut blows = moments(took, points(4, 40));
-    blows.extend(calls(&stage, &["pause", "victim"], points(2, 20)));
-    stage.run(&["resume", "victim"]).expect(0);
-    for blow in &blows {
-        let row = tally.row("pause");
-        let said = blow.strike(&stage, &["pause", "victim"]);
+    let victim = |place: usize| {
+        let victim = stage.new_workstream(&format!("victim-{place}"));
+        wait_for_ticks(&victim, 1);
+        let id = victim["id"].as_str().unwrap().to_string();
+        for verb in before {
+            stage.run(&[verb, &id]).expect(0);
+        }
+        (victim, id)
+    };
+    let (_, id) = victim(0);
+    let mut blows = changes(stage, &[verb, &id], points(few, EVERY));
+    let (_, id) = victim(1);
+    let took = stage.run(&[verb, &id]).expect(0).took;
+    blows.extend(moments(took, points(few, 20)));
+    remove_all_but(stage, &witness);
+    for (place, blow) in blows.iter().enumerate() {
+        let row = tally.row(verb);
+        let (victim, id) = victim(place + 2);
+        let said = blow.strike(stage, &[verb, &id]);
         row.points += 1;
         row.killed += usize::from(said.code != 0);
-        judge(&stage, row, &witness, Some(&victim), blow);
-        let state = stage.card("victim").unwrap()["state"].clone();
-        assert!(state == "paused" || (state == "running" && said.code != 0), "after {blow:?} it is {state}");
-        if state == "paused" {
-            stage.run(&["resume", "victim"]).expect(0);
-        }
-        wait_for_ticks(&victim, 1);
+        let ending = if verb == "stop" { vec![id.clone()] } else { Vec::new() };
+        judge_but(stage, row, &witness, Some(&victim), &ending, blow);
+        let state = stage.card(&id).unwrap()["state"].clone();
+        let is_as_told = state == states[1] || (state == states[0] && said.code != 0);
+        assert!(is_as_told, "after {blow:?} of {verb} it is {state}");
+        remove_all_but(stage, &witness);
+    }
+}
+
+#[test]
+fn pausing_and_resuming_killed_at_many_points() {
+    let Some(stage) = Stage::set() else { return };
+    let mut tally = Tally::default();
+    changing_state(&stage, &mut tally, "pause", &[], ["running", "paused"], 3);
+    stage.run(&["rm", "--force", "witness"]).expect(0);
+    changing_state(&stage, &mut tally, "resume", &["pause"], ["paused", "running"], 2);
+    tally.assert_clean();
+}
+
+#[test]
+fn stopping_killed_at_many_points() {
+    let Some(stage) = Stage::set() else { return };
+    let mut tally = Tally::default();
+    changing_state(&stage, &mut tally, "stop", &[], ["running", "stopped"], 2);
+    tally.assert_clean();
+}
+
+#[test]
+fn reconciling_killed_at_many_points() {
+    let Some(stage) = Stage::set() else { return };
+    let witness = stage.new_workstream("witness");
+    let mut tally = Tally::default();
+    if !can_trace() {
+        return;
+    }
+    let (said, trace) = tracer::run(&stage.command(["new", "-n", "measure"]), Fate::Watched);
+    said.expect(0);
+    // Somewhere in the middle its container is there, and what it is to become is not yet recorded.
+    let half_way = |place: usize| {
+        let number = trace.changes.len() * (3 + place % 6) / 10;
+        Blow::AtChange(number).strike(&stage, &["new", "-n", &format!("half-{place}")]);
+    };
+    half_way(0);
+    let blows = changes(&stage, &["reconcile", "--apply"], points(4, EVERY));
+    remove_all_but(&stage, &witness);
+    for (place, blow) in blows.iter().enumerate() {
+        let row = tally.row("reconcile");
+        half_way(place + 1);
+        let said = blow.strike(&stage, &["reconcile", "--apply"]);
+        row.points += 1;
+        row.killed += usize::from(said.code != 0);
+        judge(&stage, row, &witness, None, blow);
+        remove_all_but(&stage, &witness);
+        assert_eq!(worktrees(&stage).len(), 1, "after {blow:?} something is left of a worktree");
+        assert_eq!(branches(&stage), ["main", "witness"], "after {blow:?} a branch is left");
     }
     tally.assert_clean();
+}
+
+/// Quits a run with two agents, struck by `strike`; how it ended.
+fn quit(stage: &Stage, strike: impl FnOnce(&Terminal)) -> i32 {
+    let mut terminal = Terminal::open(stage, &[]);
+    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    strike(&terminal);
+    terminal.end(SOON).code
+}
+
+/// Quits under the tracer; what it saw.
+fn quit_traced(stage: &Stage, fate: Fate) -> (i32, Trace) {
+    let mut seen = None;
+    let code = quit(stage, |terminal| {
+        let tracer = Tracer::follow(terminal.pid(), fate);
+        terminal.signal(Signal::TERM);
+        seen = Some(tracer.finish());
+    });
+    (code, seen.expect("it was traced"))
 }
 
 #[test]
@@ -332,34 +174,39 @@ fn quitting_killed_at_many_points() {
     let witness = stage.new_workstream("witness");
     let other = stage.new_workstream("other");
     let mut tally = Tally::default();
-    let wanted = points(4, 45);
     let mut took = Duration::ZERO;
-    for place in 0..=wanted {
-        let mut terminal = Terminal::open(&stage, &[]);
-        terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    quit(&stage, |terminal| {
         let asked = Instant::now();
         terminal.signal(Signal::TERM);
-        if place == 0 {
-            terminal.end(SOON);
-            took = asked.elapsed();
-        } else {
-            // The first one was left to its end, and told how long the end takes.
-            let delay =
-                took.mul_f64(1.1) * u32::try_from(place - 1).unwrap() / u32::try_from(wanted).unwrap();
-            std::thread::sleep(delay);
-            terminal.signal(Signal::KILL);
-            let said = terminal.end(SOON);
-            let row = tally.row("quit");
-            row.points += 1;
-            row.killed += usize::from(said.code == -9);
-        }
+        eventually("it ends", SOON, || {
+            std::fs::read_link(format!("/proc/{}/exe", terminal.pid())).is_err().then_some(())
+        });
+        took = asked.elapsed();
+    });
+    let mut blows = moments(took, points(3, 45));
+    if can_trace() {
+        let seen = quit_traced(&stage, Fate::Watched).1.changes.len();
+        blows.extend(thin(seen, points(3, EVERY)).into_iter().map(|place| Blow::AtChange(place + 1)));
+    }
+    for blow in blows {
+        let code = match &blow {
+            Blow::AtChange(number) => quit_traced(&stage, Fate::KilledAt(*number)).0,
+            Blow::After(delay) => quit(&stage, |terminal| {
+                terminal.signal(Signal::TERM);
+                std::thread::sleep(*delay);
+                terminal.signal(Signal::KILL);
+            }),
+        };
         // The next start lets go on what the end has frozen, by itself.
         let mut next = Terminal::open(&stage, &[]);
         for card in [&witness, &other] {
             wait_for_ticks(card, 1);
         }
         next.crash();
-        judge(&stage, tally.row("quit"), &witness, Some(&other), &place);
+        let row = tally.row("quit");
+        row.points += 1;
+        row.killed += usize::from(code == -9);
+        judge(&stage, row, &witness, Some(&other), &blow);
     }
     tally.assert_clean();
 }

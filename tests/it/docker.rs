@@ -7,16 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ccells_core::container::{ContainerSpec, ContainerState, HOLDER, HOLDER_DIR, Mount};
-use ccells_core::ids::ContainerId;
+use ccells_core::container::{ContainerSpec, ContainerState, HOLDER, HOLDER_DIR, Mount, RUN_DIR};
+use ccells_core::ids::{ContainerId, HomeId};
 use ccells_core::ports::{Engine as _, EngineError};
 use ccells_shell::adapters::dial::{Dial, Dialing, Io};
-use ccells_shell::adapters::docker::{Captured, ContainerChange, EngineNotice, EngineWatch};
+use ccells_shell::adapters::docker::{Captured, ContainerChange, DockerEngine, EngineNotice, EngineWatch};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::camp::Camp;
 use crate::contract::engine::{self as contract, Behaviour, World as _, cases};
+use stream::{Doing, stream_cases};
+
+#[path = "contract/stream.rs"]
+mod stream;
+#[path = "contract/words.rs"]
+mod words;
 
 macro_rules! on_the_real_engine {
     ($case:ident) => {
@@ -31,6 +37,86 @@ macro_rules! on_the_real_engine {
 }
 
 cases!(on_the_real_engine);
+
+/// A camp whose containers get the real holder, and the directory that their holders put their sockets into.
+struct Held {
+    camp: Camp,
+    directory: tempfile::TempDir,
+}
+
+impl Held {
+    fn pitch() -> Option<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let camp = Camp::pitch_held()?;
+        let directory = tempfile::tempdir().unwrap();
+        // Whoever the containers run as puts a socket there.
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        Some(Self { camp, directory })
+    }
+}
+
+impl stream::Yard for Held {
+    fn engine(&self) -> &DockerEngine {
+        &self.camp.engine
+    }
+
+    fn home(&self) -> &HomeId {
+        self.camp.home()
+    }
+
+    fn spec(&self, tag: &str, doing: Doing) -> ContainerSpec {
+        let mut spec = self.camp.spec(tag, Behaviour::Stays);
+        spec.argv = match doing {
+            Doing::Echoes => vec!["cat".into()],
+            Doing::Exits(code) => vec!["sh".into(), "-c".into(), format!("exit {code}")],
+        };
+        spec.resume_argv = vec!["cat".into()];
+        let source = self.directory.path().to_str().unwrap().into();
+        spec.mounts = vec![Mount { source, target: RUN_DIR.into(), is_read_only: false }];
+        spec.labels.config_hash = spec.config_hash();
+        spec
+    }
+}
+
+macro_rules! with_the_real_holder {
+    ($case:ident) => {
+        #[tokio::test]
+        async fn $case() {
+            let Some(held) = Held::pitch() else { return };
+            stream::$case(&held).await;
+            held.camp.engine.close().await;
+            assert_eq!((held.camp.engine.open_streams(), held.camp.engine.live_tasks()), (0, 0));
+        }
+    };
+}
+
+stream_cases!(with_the_real_holder);
+
+impl words::Plainly for Camp {
+    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
+        self.plain.ask(method, path, "application/json", body.as_bytes()).unwrap()
+    }
+
+    fn image(&self) -> String {
+        self.spec("one", Behaviour::Stays).image
+    }
+
+    fn labels(&self) -> Value {
+        json!({ "dev.ccells.home": self.home().as_str() })
+    }
+
+    fn is_known(&self) -> bool {
+        self.plain.get("/version")["Version"].as_str().is_some_and(|version| version.starts_with("20.10."))
+    }
+}
+
+#[tokio::test]
+async fn an_engine_says_what_the_simulated_one_says() {
+    let Some(camp) = Camp::pitch() else { return };
+    let name = camp.spec("words", Behaviour::Stays).name;
+    words::an_engine_says_exactly_this(&camp, &name).await;
+}
 
 /// How long anything may take that should happen at once, on a busy machine.
 const SOON: Duration = Duration::from_secs(20);

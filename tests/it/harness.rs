@@ -30,6 +30,11 @@ pub(crate) const COUNTER: &str = "echo start >> /home/agent/starts
 while read -r line; do echo heard: $line; done
 wait";
 
+/// An agent that needs no disk: it says its numbers on its terminal only.
+const TALKER: &str = "(i=0; while :; do i=$((i+1)); echo tick $i end; sleep 0.05; done) &
+while read -r line; do echo heard: $line; done
+wait";
+
 /// The real program, built once.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -133,11 +138,24 @@ impl Stage {
         stage
     }
 
+    /// With the real engine, in a room that `prepare` has worked on; `None`, said loudly, when no engine answers.
+    pub(crate) fn set_in(prepare: impl FnOnce(&Path)) -> Option<Self> {
+        let engine = camp::plain()?;
+        let mut stage = Self::in_room(prepare);
+        stage.plain = Some(engine);
+        Some(stage)
+    }
+
     /// For what needs no engine.
     pub(crate) fn without_engine() -> Self {
+        Self::in_room(|_| ())
+    }
+
+    fn in_room(prepare: impl FnOnce(&Path)) -> Self {
         let turn = Turn::take();
         // Sockets have short names only.
         let room = tempfile::Builder::new().prefix("cc-").tempdir_in("/tmp").unwrap();
+        prepare(room.path());
         let (repo, home) = (room.path().join("repo"), room.path().join("home"));
         make_private(&home);
         make_repo(&repo);
@@ -161,6 +179,12 @@ impl Stage {
     pub(crate) fn variable(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.into(), value.into()));
+    }
+
+    /// Agents say their numbers on their terminals only.
+    pub(crate) fn let_agents_talk(&mut self) {
+        let words = serde_json::to_string(&["sh", "-c", TALKER]).unwrap();
+        self.variable("CCELLS_AGENT_COMMAND", &words);
     }
 
     /// The engine, asked by other means than ours.

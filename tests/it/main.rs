@@ -2,22 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod blows;
 mod camp;
 mod cli;
 mod contract;
 mod crash;
+mod disks;
 mod docker;
 mod engine_restart;
 mod engine_truth;
+mod errors;
+mod full_disk;
 mod harness;
 mod hostile;
 mod image;
+mod liar;
+mod lies;
 mod machine;
+mod power;
 mod readme;
 mod refusals;
+mod rounds;
 mod sessions;
 mod shutdown;
 mod tap;
 mod terminal;
 mod tidy;
+mod tracer;
 mod tui;

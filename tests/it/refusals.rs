@@ -112,6 +112,8 @@ fn bad_settings_are_named_with_the_nearest_right_one() {
     std::fs::remove_file(&config).unwrap();
     stage.variable("CCELLS_LIMITS_PIDS", "-4");
     assert_said(&stage.run(&["ls"]).expect(1), &["CCELLS_LIMITS_PIDS", "above 0"]);
+    stage.variable("CCELLS_IMGAE", "x");
+    assert_said(&stage.run(&["ls"]).expect(2), &["`CCELLS_IMGAE`", "did you mean `CCELLS_IMAGE`"]);
 }
 
 #[test]

@@ -130,3 +130,20 @@ fn the_top_level_stays_as_it_is() {
 fn the_project_speaks_of_itself_alone() {
     complain(&tree().iter().flat_map(rules::strangers).collect::<Vec<_>>());
 }
+
+#[test]
+fn every_variable_that_the_program_asks_for_is_one_that_it_takes() {
+    let mut asked: BTreeSet<String> = BTreeSet::new();
+    for source in tree().iter().filter(|source| source.path.starts_with("shell/src/")) {
+        for call in ["var", "var_os", "variable"] {
+            let beginning = format!("{call}(\"CCELLS_");
+            for (at, _) in source.text.match_indices(&beginning) {
+                let name = &source.text[at + call.len() + 2..];
+                asked.extend(name.split('"').next().map(str::to_owned));
+            }
+        }
+    }
+    assert!(asked.contains("CCELLS_HOME"), "the search finds what is there: {asked:?}");
+    let complaints = ccells_shell::config::check_variables(asked.into_iter());
+    assert!(complaints.is_ok(), "it is refused: {complaints:?}");
+}

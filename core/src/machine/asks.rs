@@ -52,7 +52,7 @@ impl Machine {
                 self.exit(now, false)
             }
             Ask::Cancel(id) if self.is_creating(&id) => self.cancel(now, request, &id),
-            ask if !self.engine.was_heard => {
+            ask if !self.engine.was_heard || self.waits_for_mending(&ask) => {
                 self.held_back.push((request, ask));
                 Effects::none()
             }
@@ -77,7 +77,21 @@ impl Machine {
         }
     }
 
-    /// The engine was heard for the first time, be it as a failure: wishes that waited for that are judged now.
+    /// Whether a wish is about a workstream whose entry in the index is being put right: that takes one write.
+    fn waits_for_mending(&self, ask: &Ask) -> bool {
+        let is_mending = |id| self.workstreams.get(id).is_some_and(Workstream::is_mending);
+        match ask {
+            Ask::Pause(id) | Ask::Resume(id) | Ask::Stop(id) | Ask::Restart(id) | Ask::Cancel(id) => {
+                is_mending(id)
+            }
+            Ask::Remove { workstream, .. } => is_mending(workstream),
+            Ask::Reconcile => self.workstreams.values().any(Workstream::is_mending),
+            Ask::New(_) | Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,
+        }
+    }
+
+    /// What held wishes back is over: the engine was heard for the first time, be it as a failure, or the index was
+    /// mended. They are judged now.
     pub(super) fn release_held_back(&mut self, now: Now) -> Effects {
         let mut effects = Effects::none();
         for (request, ask) in core::mem::take(&mut self.held_back) {
@@ -147,6 +161,7 @@ impl Machine {
         judge: fn(&Workstream, ContainerState) -> Result<LifeOp, Verdict>,
     ) -> Effects {
         let silence = self.silence();
+        let is_saved = self.is_saved();
         let it = match self.ready(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
@@ -158,15 +173,15 @@ impl Machine {
             let text = format!("`{}` has no container that we see; resume it first", it.facts.name);
             return refuse(request, RefusalKind::Conflict, &text);
         };
-        match judge(it, state) {
+        match judge(it, state).or_else(|verdict| verdict.again_unless(is_saved)) {
             Ok(op) => {
                 it.asked_by.push(request);
                 self.forget_finding(id);
                 self.with(now, id, |it, around| it.change(op, around))
             }
-            Err(Verdict::Already(note)) => {
+            Err(Verdict::Already(op)) => {
                 self.forget_finding(id);
-                done_with(request, id, note)
+                done_with(request, id, &format!("{} already", op.result()))
             }
             Err(Verdict::Cannot(why)) => refuse(request, RefusalKind::Conflict, &why),
         }
@@ -393,8 +408,18 @@ fn agent_command(
 
 /// Why a change is not begun.
 enum Verdict {
-    Already(&'static str),
+    Already(LifeOp),
     Cannot(String),
+}
+
+impl Verdict {
+    /// What is so already is done once more while the disk may not say so: it is answered when the disk does.
+    fn again_unless(self, is_saved: bool) -> Result<LifeOp, Self> {
+        match self {
+            Self::Already(op) if !is_saved => Ok(op),
+            Self::Already(_) | Self::Cannot(_) => Err(self),
+        }
+    }
 }
 
 fn cannot(it: &Workstream, state: ContainerState, what: &str) -> Verdict {
@@ -404,7 +429,9 @@ fn cannot(it: &Workstream, state: ContainerState, what: &str) -> Verdict {
 fn pause(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
     match state {
         ContainerState::Running => Ok(LifeOp::Pause),
-        ContainerState::Paused => Err(Verdict::Already("paused already")),
+        // Frozen by the last quit: the next start would let it go on, and the user wants it to stay.
+        ContainerState::Paused if it.was_paused_by_quit => Ok(LifeOp::Pause),
+        ContainerState::Paused => Err(Verdict::Already(LifeOp::Pause)),
         ContainerState::Created
         | ContainerState::Restarting
         | ContainerState::Removing
@@ -416,8 +443,14 @@ fn pause(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
 fn stop(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
     match state {
         ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => Ok(LifeOp::Stop),
+        // It ended by itself; that the user wants it so is still to be written down.
+        ContainerState::Created | ContainerState::Exited | ContainerState::Dead
+            if !it.was_stopped_by_user =>
+        {
+            Ok(LifeOp::Stop)
+        }
         ContainerState::Created | ContainerState::Exited | ContainerState::Dead => {
-            Err(Verdict::Already("stopped already"))
+            Err(Verdict::Already(LifeOp::Stop))
         }
         ContainerState::Removing => Err(cannot(it, state, "stopped")),
     }
@@ -437,7 +470,7 @@ fn resume(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
     match state {
         ContainerState::Paused => Ok(LifeOp::Unpause),
         ContainerState::Created | ContainerState::Exited | ContainerState::Dead => Ok(LifeOp::Start),
-        ContainerState::Running | ContainerState::Restarting => Err(Verdict::Already("running already")),
+        ContainerState::Running | ContainerState::Restarting => Err(Verdict::Already(LifeOp::Unpause)),
         ContainerState::Removing => Err(cannot(it, state, "resumed")),
     }
 }

@@ -18,8 +18,7 @@ impl Machine {
     pub(super) fn tend_shutdown(&mut self, now: Now) -> Effects {
         let is_over = self.shutdown.deadline().is_some_and(|until| until <= now.mono)
             && !self.planted.is(Canary::QuitWithoutDeadline);
-        let is_saved = (self.saving.durable == self.saving.issued && !self.saving.is_wanted)
-            || self.planted.is(Canary::QuitDoesNotSave);
+        let is_saved = self.is_saved() || self.planted.is(Canary::QuitDoesNotSave);
         match self.shutdown.phase() {
             Ending::Open | Ending::Done => Effects::none(),
             Ending::Draining { .. } => {

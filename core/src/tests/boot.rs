@@ -48,11 +48,10 @@ fn after_a_crash_it_is_told_what_was_found() {
             -> WatchEngine
             -> ListContainers
         ok ListContainers
+            -> UnpauseContainer frozen c2
             -> TrackContainer runs running
-            -> TrackContainer frozen paused
             -> TrackContainer halted paused
             -> TrackContainer ended exited
-            -> UnpauseContainer frozen c2
             -> OpenSession runs c1
         show
             = runs: running
@@ -95,7 +94,6 @@ fn what_our_own_quit_froze_goes_on() {
             -> WatchEngine
             -> ListContainers
         ok ListContainers
-            -> TrackContainer fix-login paused
             -> UnpauseContainer fix-login c1
         all ok
             -> TrackContainer fix-login running
@@ -250,7 +248,6 @@ fn nothing_is_done_before_the_engine_was_heard() {
             -> ListContainers
         ok ListContainers
             -> Notify info: the engine answers again
-            -> TrackContainer frozen paused
             -> PinBase broken
             -> PauseContainer leaving c2
             -> UnpauseContainer frozen c3
@@ -295,6 +292,7 @@ fn reconciling_finishes_and_undoes_what_was_interrupted() {
             -> ListContainers
         ok ListContainers
             -> TrackContainer frozen paused
+        ok TrackContainer
         show
             = frozen: paused
             = leaving: removing (pausing the container: interrupted by a crash)
@@ -392,7 +390,13 @@ fn a_verb_touches_only_what_it_names() {
         ask 1 pause frozen
         ok ListContainers
             -> Notify warning: found container ccells-web-00000000000000000000000004, which no file knows of; its workstream is back
-            -> Reply 1 ok paused already
+            -> PauseContainer frozen c3
+        ok PauseContainer
+            -> TrackContainer frozen paused
+            -> SaveState of leaving, frozen, stray
+        ok TrackContainer
+        ok SaveState
+            -> Reply 1 ok paused
         ask 2 remove leaving
             -> PauseContainer leaving c1
         all ok
@@ -401,7 +405,7 @@ fn a_verb_touches_only_what_it_names() {
             -> SnapshotWork leaving
             -> RemoveWorktree leaving
             -> RetireHome leaving
-            -> SaveState of frozen (paused by quit), stray
+            -> SaveState of frozen, stray
             -> ClearIntent leaving
             -> Reply 2 ok removed
         ",
@@ -534,8 +538,8 @@ fn each_purpose_does_its_part_of_the_table_and_no_more() {
             for line in givens.iter().copied().chain([boot]) {
                 play(&mut world, line);
             }
-            let mut told = play(&mut world, "ok ListContainers");
-            told.extend(wish.into_iter().flat_map(|wish| play(&mut world, wish)));
+            let mut told: Vec<String> = wish.into_iter().flat_map(|wish| play(&mut world, wish)).collect();
+            told.extend(play(&mut world, "ok ListContainers"));
             let quiet = ["-> Track", "-> Untrack", "-> OpenSession", "-> SaveState", "-> Reply", "-> Notify"];
             told.retain(|line| !quiet.iter().any(|quiet| line.starts_with(quiet)));
             assert_eq!(told, wanted.into_iter().collect::<Vec<_>>(), "{verdict}, {boot}, {wish:?}");

@@ -1,7 +1,13 @@
 //! What the engine does by itself, and what becomes of everything when it does not answer: nothing is lost.
 
-use super::conversation::{check, check_in};
-use super::world::World;
+use std::string::ToString;
+use std::vec::Vec;
+
+use super::conversation::{check, check_in, play, tell};
+use super::world::{Asked, World};
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::ids::ContainerId;
 
 fn made() -> World {
     check("quietly boot\nquietly all ok\nmade fix-login")
@@ -108,6 +114,7 @@ fn a_container_that_was_removed_by_others_can_be_made_again_around_its_work() {
         ok ListContainers
             -> UntrackContainer fix-login
             -> CloseSession fix-login
+        ok UntrackContainer
         show
             = fix-login: lost (its container is gone; its worktree and branch are kept)
         ask 1 pause fix-login
@@ -274,6 +281,89 @@ fn a_listing_that_was_asked_for_before_a_change_does_not_undo_it() {
 }
 
 #[test]
+fn what_changes_while_the_index_is_mended_is_seen() {
+    check(
+        "
+        given state fix-login
+        engine fix-login running
+        quietly boot
+        quietly ok ListContainers
+        engine fix-login exited
+        changed
+            -> ListContainers
+        ok ListContainers
+        ok TrackContainer
+        show
+            = fix-login: stopped
+        ",
+    );
+}
+
+#[test]
+fn an_engine_that_names_the_container_of_another_is_not_believed() {
+    let mut world = made();
+    let theirs = ContainerId::parse("c1").unwrap();
+    play(&mut world, "ask 1 new another");
+    for line in ["ok ResolveBase", "ok WriteIntent", "ok PinBase", "ok AddWorktree", "ok BuildHome"] {
+        play(&mut world, line);
+    }
+    let lie = |world: &mut World| {
+        let is_wanted = |asked: &Asked| matches!(asked.effect, Effect::CreateContainer { .. });
+        let place = world.pending.iter().position(is_wanted).expect("a container is asked for");
+        let asked = world.pending.remove(place);
+        let Effect::CreateContainer { workstream, attempt, .. } = asked.effect else { unreachable!() };
+        let outcome = Ok(theirs.clone());
+        let effects = world.send(Event::ContainerCreated { workstream, attempt, outcome });
+        effects.iter().map(|effect| tell(world, effect)).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        let told = lie(&mut world);
+        assert!(told[0].starts_with("-> CreateContainer another"), "it is asked again: {told:#?}");
+    }
+    let told = lie(&mut world);
+    let text = "-> Reply 1 failed: `another`: the engine did not answer in time: it named the container of `fix-login`";
+    assert!(told.contains(&text.to_string()), "{told:#?}");
+    let shown = play(&mut world, "show");
+    assert_eq!(shown[0], "= fix-login: running, attached", "the other is as it was: {shown:#?}");
+}
+
+#[test]
+fn a_mended_index_is_waited_for_and_mended_again_when_that_failed() {
+    let mut world = check(
+        "
+        given state fix-login
+        engine fix-login running
+        quietly boot
+        ok ListContainers
+            -> TrackContainer fix-login running
+            -> OpenSession fix-login c1
+        ask 1 pause fix-login
+        fail TrackContainer failed
+            -> PauseContainer fix-login c1
+        ok PauseContainer
+            -> TrackContainer fix-login paused
+            -> SaveState of fix-login
+        fail TrackContainer failed
+            -> Reply 1 failed: no space left
+        quietly ok SaveState
+        changed
+            -> ListContainers
+        ok ListContainers
+            -> TrackContainer fix-login paused
+        ",
+    );
+    check_in(
+        &mut world,
+        "
+        ask 2 quit keep-running
+        ok TrackContainer
+            -> Reply 2 ok ended
+            -> Exit complete
+        ",
+    );
+}
+
+#[test]
 fn a_container_of_ours_that_no_file_knows_of_is_adopted_and_one_of_others_is_not() {
     check(
         "
@@ -282,6 +372,7 @@ fn a_container_of_ours_that_no_file_knows_of_is_adopted_and_one_of_others_is_not
         engine foreign theirs running
         ok ListContainers
             -> Notify warning: found container ccells-web-00000000000000000000000001, which no file knows of; its workstream is back
+            -> TrackContainer stray running
             -> OpenSession stray c1
             -> SaveState of stray
         show

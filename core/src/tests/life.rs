@@ -1,7 +1,11 @@
 //! Pause, resume, stop, restart: each does what it says, says so when there is nothing to do, and is refused where it
 //! makes no sense.
 
-use super::conversation::{check, check_in};
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use super::conversation::{check, check_in, play};
 use super::world::World;
 
 fn made() -> World {
@@ -144,6 +148,169 @@ fn a_change_that_cannot_be_written_down_has_happened_all_the_same() {
             = fix-login: paused (no space left), attached
         ",
     );
+}
+
+#[test]
+fn a_change_is_answered_when_the_disk_says_so() {
+    for op in ["stop", "pause"] {
+        let mut world = made();
+        lines(&mut world, &[&format!("ask 1 {op} fix-login"), &format!("ok {}Container", capital(op))]);
+        let told = play(&mut world, "ok TrackContainer");
+        assert_eq!(told, Vec::<String>::new(), "{op}: the state is not durable yet");
+        let told = play(&mut world, "ok SaveState");
+        assert!(told.iter().any(|line| line.starts_with("-> Reply 1 ok")), "{op}: {told:#?}");
+    }
+    check_in(
+        &mut made(),
+        "
+        quietly ask 1 stop fix-login
+        quietly ok StopContainer
+        quietly ok TrackContainer
+        fail SaveState failed
+            -> Notify error: the state cannot be saved: no space left. Free some space; ccells tries again.
+            -> Reply 1 failed: stopped, but that could not be written down: no space left
+        ask 2 stop fix-login
+            -> StopContainer fix-login c1
+        ok StopContainer
+            -> TrackContainer fix-login exited
+            -> SaveState of fix-login (stopped by user)
+        ok TrackContainer
+        ok SaveState
+            -> Notify info: the disk takes writes again
+            -> Reply 2 ok stopped
+        ask 3 stop fix-login
+            -> Reply 3 ok stopped already
+        ",
+    );
+}
+
+#[test]
+fn what_the_user_paused_after_our_quit_had_frozen_it_stays_paused_after_a_power_cut() {
+    check(
+        "
+        given state fix-login paused-by-quit
+        engine fix-login paused
+        quietly boot verb
+        quietly ask 1 pause fix-login
+        quietly ok ListContainers
+        ok PauseContainer
+            -> TrackContainer fix-login paused
+            -> SaveState of fix-login
+        quietly ok TrackContainer
+        ok SaveState
+            -> Reply 1 ok paused
+        quietly boot crashed
+        quietly ok ListContainers
+        quietly all ok
+        show
+            = fix-login: paused
+            = found fix-login: its container does not run
+        ",
+    );
+}
+
+#[test]
+fn what_the_user_pauses_while_the_run_ends_was_not_paused_by_the_quit() {
+    check_in(
+        &mut made(),
+        "
+        ask 1 pause fix-login
+            -> PauseContainer fix-login c1
+        ask 2 quit
+        ok PauseContainer
+            -> TrackContainer fix-login paused
+            -> SaveState of fix-login
+        quietly ok TrackContainer
+        quietly ok SaveState
+        quietly all ok
+        quietly boot crashed
+        quietly ok ListContainers
+        quietly all ok
+        show
+            = fix-login: paused
+            = found fix-login: its container does not run
+        ",
+    );
+}
+
+#[test]
+fn one_that_ended_by_itself_can_be_stopped_for_good() {
+    check_in(
+        &mut made(),
+        "
+        engine fix-login exited
+        quietly changed
+        quietly all ok
+        ask 1 stop fix-login
+            -> StopContainer fix-login c1
+        quietly ok StopContainer
+        quietly ok TrackContainer
+        ok SaveState
+            -> Reply 1 ok stopped
+        ask 2 stop fix-login
+            -> Reply 2 ok stopped already
+        ",
+    );
+}
+
+#[test]
+fn one_that_never_ran_has_not_exited_when_it_is_stopped() {
+    check_in(
+        &mut made(),
+        "
+        engine fix-login created
+        quietly changed
+        quietly all ok
+        ask 1 stop fix-login
+            -> StopContainer fix-login c1
+        ok StopContainer
+            -> TrackContainer fix-login created
+            -> SaveState of fix-login (stopped by user)
+        quietly ok TrackContainer
+        ok SaveState
+            -> Reply 1 ok stopped
+        ",
+    );
+}
+
+#[test]
+fn a_container_that_is_made_again_was_stopped_by_nobody() {
+    check_in(
+        &mut made(),
+        "
+        quietly ask 1 stop fix-login
+        quietly all ok
+        engine fix-login gone
+        quietly changed
+        quietly all ok
+        ask 2 resume fix-login
+            -> WriteIntent fix-login create
+        all ok
+            -> PinBase fix-login
+            -> AddWorktree fix-login
+            -> BuildHome fix-login
+            -> CreateContainer fix-login ccells-web-00000000000000000000000001
+            -> TrackContainer fix-login created
+            -> UploadHolder fix-login c2
+            -> StartContainer fix-login c2
+            -> TrackContainer fix-login running
+            -> SaveState of fix-login
+            -> ClearIntent fix-login
+            -> Reply 2 ok running
+            -> OpenSession fix-login c2
+        ",
+    );
+}
+
+fn capital(op: &str) -> String {
+    let (first, rest) = op.split_at(1);
+    first.to_uppercase() + rest
+}
+
+fn lines(world: &mut World, lines: &[&str]) {
+    for line in lines {
+        play(world, line);
+    }
 }
 
 #[test]

@@ -34,8 +34,8 @@ fn the_state_is_durable_before_anything_is_paused() {
         ok TrackContainer tidy-up
             -> SaveState of fix-login (paused by quit), tidy-up (paused by quit)
         show
-            = fix-login: paused, attached
-            = tidy-up: paused, attached
+            = fix-login: paused, pausing, attached
+            = tidy-up: paused, pausing, attached
             = ending fix-login: paused
             = ending tidy-up: paused
         all ok
@@ -202,9 +202,9 @@ fn what_came_to_run_while_the_run_was_ending_is_durable_before_it_is_paused() {
             -> TrackContainer fix-login running
             -> SaveState of fix-login, tidy-up (stopped by user)
         ok TrackContainer
+        ok SaveState
             -> Reply 3 ok running
             -> SaveState of fix-login (paused by quit), tidy-up (stopped by user)
-        ok SaveState
         ok SaveState
             -> PauseContainer fix-login c1
         all ok
@@ -229,7 +229,6 @@ fn nothing_is_recovered_once_the_run_is_ending() {
         ask 1 quit
             -> SaveState of leaving, frozen (paused by quit)
         ok ListContainers
-            -> TrackContainer frozen paused
         ok SaveState
             -> Reply 1 ok ended
             -> Exit complete

@@ -41,6 +41,18 @@ fn a_state_that_cannot_be_saved_is_told_once_and_saved_later() {
 }
 
 #[test]
+fn a_save_that_nobody_asked_for_says_nothing() {
+    use crate::event::Event;
+    use crate::ids::Generation;
+
+    let mut world = made();
+    for outcome in [Ok(()), Err("no space left".into())] {
+        let effects = world.send(Event::StateSaved { generation: Generation(9_000), outcome });
+        assert!(effects.is_empty(), "{effects:?}");
+    }
+}
+
+#[test]
 fn a_making_waits_for_its_state_to_be_durable() {
     check_in(
         &mut super::create::creating_at(9),

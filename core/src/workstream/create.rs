@@ -118,7 +118,7 @@ impl Workstream {
         container: &ContainerId,
         state: ContainerState,
     ) -> Effect {
-        self.tracked = Some(container.clone());
+        (self.tracked, self.is_index_doubtful) = (Some(container.clone()), true);
         let entry = TrackedContainer::new(&self.facts, container, state.as_str());
         Effect::TrackContainer {
             workstream: self.facts.id.clone(),
@@ -156,15 +156,18 @@ impl Workstream {
                         self.has_intent = false;
                         self.is_made = true;
                     }
-                    CreateStep::Starting => self.observe(ContainerState::Running, None, around.now.mono),
+                    CreateStep::Starting => {
+                        self.observe(ContainerState::Running, None, around.now.mono);
+                        // How its last container came to rest says nothing about this one.
+                        (self.was_stopped_by_user, self.was_paused_by_quit) = (false, false);
+                    }
+                    CreateStep::Tracking | CreateStep::TrackingStart => self.is_index_doubtful = false,
                     CreateStep::ResolvingBase
                     | CreateStep::PinningBase
                     | CreateStep::AddingWorktree
                     | CreateStep::BuildingHome
                     | CreateStep::CreatingContainer
-                    | CreateStep::Tracking
                     | CreateStep::UploadingHolder
-                    | CreateStep::TrackingStart
                     | CreateStep::SavingState => {}
                 }
                 self.after_create_step(step, is_cancelled, around)

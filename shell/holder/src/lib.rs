@@ -7,9 +7,11 @@ pub mod emulator;
 
 mod agent;
 mod attach;
+mod desk;
 mod serve;
 mod session;
 
 pub use self::agent::is_executable;
 pub use self::attach::attach;
+pub use self::desk::{Desk, SessionId, Wish};
 pub use self::serve::{Serve, serve};

@@ -1,29 +1,26 @@
 //! The holder: one loop that owns the agent's terminal, drains it whatever its sessions do, and never waits for
 //! anyone. Touches sockets, signals, files and the clock.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ccells_core::agent::{AgentExit, AgentLife, AgentReport, AgentStatus};
+use ccells_core::agent::AgentExit;
 use ccells_core::limits;
-use ccells_core::ring::Ring;
 use ccells_core::time::Wall;
-use ccells_core::wire::{Resync, SIGNALS, ToHolder};
+use ccells_core::wire::SIGNALS;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::Mode;
 use rustix::process::{Signal, WaitOptions};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use crate::agent::Agent;
-use crate::emulator::Emulator;
-use crate::session::{Scene, Session};
+use crate::desk::{Desk, SessionId, Wish};
 
 /// Bytes read at once, from the terminal and from sessions.
 const READ_BYTES: usize = 64 * 1_024;
@@ -33,13 +30,6 @@ const READS: usize = 4;
 const LOOK_MS: u64 = 50;
 /// While ending: how long a killed process may take to go.
 const KILL_MS: u64 = 500;
-/// Brings a terminal that an agent left as it was back to what a new agent expects: out of a broken sequence, off
-/// the alternate screen, all modes and the status as at the start. The text stays.
-const CLEAN_SLATE: &[u8] = b"\x18\x1b[?2026l\x1b[?1049h\x1b[<99u\x1b[=0u\x1b[?1049l\x1b[<99u\x1b[=0u\
-    \x1b[?6l\x1b7\x1b[r\x1b8\x1b[?1l\x1b>\x1b[?7h\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\
-    \x1b[?1006l\x1b[?1007h\x1b[?2004l\x1b[4l\x1b[20l\x1b[0 q\x1b(B\x1b)B\x0f\x1b[0m\x1b]8;;\x1b\\\x1b]2;\x1b\\\
-    \x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b]7501;state=clear\x1b\\";
-
 /// What to hold, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Serve {
@@ -68,20 +58,18 @@ pub fn serve(config: Serve) -> io::Result<()> {
 struct Holder {
     config: Serve,
     agent: Option<Agent>,
-    exit: Option<AgentExit>,
-    starts: u32,
-    emulator: Emulator,
-    ring: Ring,
-    /// What the agent has not read: keys and answers.
-    input: VecDeque<u8>,
-    sessions: Vec<Session>,
-    report: AgentReport,
-    /// The byte of output at which the terminal got its size.
-    sized_at: u64,
+    desk: Desk,
+    lines: Vec<Line>,
     /// When patience with an agent that shall leave ends.
     leaving: Option<Instant>,
     was_killed: bool,
     buffer: Vec<u8>,
+}
+
+/// The connection of a session.
+struct Line {
+    session: SessionId,
+    stream: UnixStream,
 }
 
 /// What the wait found.
@@ -92,29 +80,9 @@ struct Ready {
 
 impl Holder {
     fn new(config: Serve) -> Self {
-        let (columns, rows) = config.size;
-        let first = first_sequence();
-        Self {
-            config,
-            agent: None,
-            exit: None,
-            starts: 0,
-            emulator: Emulator::resident(columns, rows, limits::SCROLLBACK_LINES),
-            ring: Ring::new(limits::RING_BYTES, first),
-            input: VecDeque::new(),
-            sessions: Vec::new(),
-            report: AgentReport {
-                life: AgentLife::Running,
-                starts: 0,
-                status: AgentStatus::Unknown,
-                title: String::new(),
-                bells: 0,
-            },
-            sized_at: first,
-            leaving: None,
-            was_killed: false,
-            buffer: vec![0; READ_BYTES],
-        }
+        let desk = Desk::new(config.size, first_sequence());
+        let (leaving, buffer) = (None, vec![0; READ_BYTES]);
+        Self { config, agent: None, desk, lines: Vec::new(), leaving, was_killed: false, buffer }
     }
 
     fn run(&mut self, listener: &UnixListener, signals: &mut Signals) -> io::Result<()> {
@@ -144,21 +112,20 @@ impl Holder {
     }
 
     /// Waits until there is something to do.
-    fn wait(&self, listener: &UnixListener, signals: &Signals) -> io::Result<Ready> {
-        let input_is_full = self.input.len() >= limits::INPUT_BYTES;
+    fn wait(&mut self, listener: &UnixListener, signals: &Signals) -> io::Result<Ready> {
+        let has_input = !self.desk.input().is_empty();
         let mut fds: Vec<PollFd<'_>> = [listener.as_fd(), signals.end.as_fd(), signals.child.as_fd()]
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .into();
-        for session in &self.sessions {
+        for line in &self.lines {
             let mut flags = PollFlags::empty();
-            // Whoever may not type must not be kept waiting by those who do.
-            flags.set(PollFlags::IN, session.may_speak() && !(input_is_full && session.is_typist()));
-            flags.set(PollFlags::OUT, session.has_output());
-            fds.push(PollFd::from_borrowed_fd(session.as_fd(), flags));
+            flags.set(PollFlags::IN, self.desk.may_speak(line.session));
+            flags.set(PollFlags::OUT, !self.desk.ready(line.session).is_empty());
+            fds.push(PollFd::from_borrowed_fd(line.stream.as_fd(), flags));
         }
         if let Some(master) = self.agent.as_ref().and_then(Agent::master) {
             let mut flags = PollFlags::IN;
-            flags.set(PollFlags::OUT, !self.input.is_empty());
+            flags.set(PollFlags::OUT, has_input);
             fds.push(PollFd::from_borrowed_fd(master, flags));
         }
         let timeout = self.leaving.map(|deadline| {
@@ -172,13 +139,14 @@ impl Holder {
         let mut is_ready = fds.iter().map(|fd| !fd.revents().is_empty());
         Ok(Ready {
             connection: is_ready.next().unwrap_or(false),
-            sessions: is_ready.skip(2).take(self.sessions.len()).collect(),
+            sessions: is_ready.skip(2).take(self.lines.len()).collect(),
         })
     }
 
     /// Tells the agent to leave, once.
     fn leave(&mut self) {
         if self.leaving.is_none() {
+            self.desk.close_down();
             self.leaving = Some(Instant::now() + Duration::from_millis(limits::AGENT_GRACE_MS));
             if let Some(agent) = &self.agent {
                 for signal in [Signal::HUP, Signal::CONT, Signal::TERM] {
@@ -207,17 +175,15 @@ impl Holder {
     /// Starts the agent, in its resume form when it ran before and there is one.
     fn start(&mut self) {
         let marker = self.beside("agent-started");
-        let ran_before = self.starts > 0 || marker.exists();
+        let ran_before = self.desk.starts() > 0 || marker.exists();
         let argv = if ran_before && !self.config.resume.is_empty() {
             &self.config.resume
         } else {
             &self.config.argv
         };
-        let (columns, rows) = self.emulator.size();
+        let (columns, rows) = self.desk.size();
         let _ = fs::remove_file(self.beside("agent-exit.json"));
-        self.input.clear();
-        self.starts += 1;
-        self.exit = None;
+        self.desk.begin();
         match Agent::start(argv, columns, rows) {
             Ok(agent) => {
                 self.agent = Some(agent);
@@ -225,7 +191,8 @@ impl Holder {
             }
             Err(reason) => {
                 self.agent = None;
-                self.show(format!("\r\nccells: the agent could not be started: {reason}\r\n").as_bytes());
+                let words = format!("\r\nccells: the agent could not be started: {reason}\r\n");
+                self.desk.show(words.as_bytes());
                 self.note_exit(AgentExit::NotStarted(reason));
             }
         }
@@ -237,17 +204,8 @@ impl Holder {
             agent.signal_all(Signal::HUP);
             agent.signal_all(Signal::KILL);
         }
-        self.show(CLEAN_SLATE);
-        if self.emulator.term().grid().cursor.point.column.0 > 0 {
-            self.show(b"\r\n");
-        }
+        self.desk.clean();
         self.start();
-    }
-
-    /// Takes output as the agent's.
-    fn show(&mut self, bytes: &[u8]) {
-        self.emulator.feed(bytes);
-        self.ring.push(bytes);
     }
 
     /// Reads what the agent wrote, and queues what its terminal answers.
@@ -255,13 +213,7 @@ impl Holder {
         for _ in 0..reads {
             let Some(agent) = &mut self.agent else { return };
             let Some(count) = agent.read(&mut self.buffer) else { return };
-            let buffer = std::mem::take(&mut self.buffer);
-            self.show(&buffer[..count]);
-            self.buffer = buffer;
-            let replies = self.emulator.take_replies();
-            if self.input.len() + replies.len() <= limits::INPUT_BYTES + limits::REPLY_BYTES {
-                self.input.extend(replies);
-            }
+            self.desk.take_output(&self.buffer[..count]);
         }
     }
 
@@ -273,7 +225,6 @@ impl Holder {
         let Some(agent) = self.agent.as_mut().filter(|agent| agent.is_running()) else { return };
         if let Some(exit) = agent.reap().cloned() {
             self.drain(limits::RING_BYTES / READ_BYTES);
-            self.input.clear();
             self.note_exit(exit);
         }
     }
@@ -289,10 +240,10 @@ impl Holder {
 
     fn note_exit(&mut self, exit: AgentExit) {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let text = exit.to_json(self.starts, Wall(u64::try_from(at.as_millis()).unwrap_or(u64::MAX)));
+        let text = exit.to_json(self.desk.starts(), Wall(u64::try_from(at.as_millis()).unwrap_or(u64::MAX)));
         // The report says it too: where the directory takes no file, it is known while the holder lives.
         let _ = replace(&self.beside("agent-exit.json"), &text);
-        self.exit = Some(exit);
+        self.desk.note_exit(exit);
     }
 
     fn beside(&self, name: &str) -> PathBuf {
@@ -304,94 +255,35 @@ impl Holder {
         if stream.set_nonblocking(true).is_err() {
             return;
         }
-        let mut session = Session::new(stream);
-        if self.sessions.len() >= limits::SESSIONS {
-            // One that never said hello makes room.
-            if let Some(silent) = self.sessions.iter().position(|session| !session.is_attached()) {
-                self.sessions.remove(silent);
+        match self.desk.arrive() {
+            Ok(session) => self.lines.push(Line { session, stream }),
+            Err(last_word) => {
+                let _ = (&stream).write(&last_word);
             }
         }
-        if self.sessions.len() >= limits::SESSIONS {
-            session.dismiss(format!("{} sessions are attached already; close one first", limits::SESSIONS));
-            session.write();
-            return;
-        }
-        self.sessions.push(session);
+        self.lines.retain(|line| self.desk.is_here(line.session));
     }
 
     /// Does what a session says.
     fn listen_to(&mut self, index: usize) {
-        let buffer = &mut self.buffer;
-        self.sessions[index].read(buffer);
-        while let Some(frame) = self.sessions[index].next_frame() {
-            self.obey(index, frame);
+        let Line { session, stream } = &mut self.lines[index];
+        let session = *session;
+        match stream.read(&mut self.buffer) {
+            Ok(0) => self.desk.hang_up(session),
+            Ok(count) => self.desk.hear(session, &self.buffer[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => self.desk.hang_up(session),
         }
-    }
-
-    fn obey(&mut self, index: usize, frame: ToHolder) {
-        let session = &mut self.sessions[index];
-        match (frame, session.is_attached(), session.is_observer()) {
-            (ToHolder::Hello { size, observe, from_sequence }, false, _) => {
-                self.greet(index, size.filter(|_| !observe), observe, from_sequence);
+        while let Some(wish) = self.desk.next_wish(session) {
+            match wish {
+                Wish::Resize { columns, rows } => {
+                    if let Some(agent) = &mut self.agent {
+                        agent.resize(columns, rows);
+                    }
+                }
+                Wish::Restart => self.restart(),
+                Wish::Signal(number) => self.signal(number),
             }
-            (ToHolder::Hello { .. }, true, _) => session.dismiss("hello was said before".to_owned()),
-            (ToHolder::Detach, _, _) => session.detach(),
-            (_, false, _) => session.dismiss("a session says hello first".to_owned()),
-            (ToHolder::Ping(number), true, _) => session.pong(number),
-            (
-                ToHolder::Input(_)
-                | ToHolder::Resize { .. }
-                | ToHolder::RestartAgent
-                | ToHolder::SignalAgent { .. },
-                true,
-                true,
-            ) => session.refuse("an observer only looks"),
-            (ToHolder::Resize { columns, rows }, true, false) => self.resize(columns, rows),
-            (ToHolder::RestartAgent, true, false) if self.exit.is_none() => session.refuse("the agent runs"),
-            (ToHolder::RestartAgent, true, false) if self.leaving.is_some() => {
-                session.refuse("the holder is ending");
-            }
-            (ToHolder::RestartAgent, true, false) => self.restart(),
-            (ToHolder::Input(_) | ToHolder::SignalAgent { .. }, true, false) if self.exit.is_some() => {
-                session.refuse("the agent has ended");
-            }
-            (ToHolder::Input(bytes), true, false) => self.input.extend(bytes),
-            (ToHolder::SignalAgent { signal }, true, false) => self.signal(signal),
-        }
-    }
-
-    /// Welcomes a session. Where it can go on from the byte it asks for it sees every change after it; where not, it
-    /// gets a picture of what is.
-    fn greet(&mut self, index: usize, size: Option<(u16, u16)>, is_observer: bool, from: Option<u64>) {
-        let is_first = !self.sessions.iter().any(Session::is_typist);
-        let size = size.filter(|_| is_first);
-        // Older output belongs to a terminal of another size.
-        let from = from.filter(|from| *from >= self.sized_at && self.ring.from(*from).is_some());
-        if let Some(from) = from {
-            self.sessions[index].welcome(is_observer, from, self.emulator.size(), Resync::Continues);
-        }
-        if let Some((columns, rows)) = size {
-            self.resize(columns, rows);
-        }
-        if from.is_none() {
-            let head = self.ring.head();
-            self.sessions[index].welcome(is_observer, head, self.emulator.size(), Resync::Snapshot);
-        }
-    }
-
-    fn resize(&mut self, columns: u16, rows: u16) {
-        let before = self.emulator.size();
-        self.emulator.resize(columns, rows);
-        let (columns, rows) = self.emulator.size();
-        if before == (columns, rows) {
-            return;
-        }
-        if let Some(agent) = &mut self.agent {
-            agent.resize(columns, rows);
-        }
-        self.sized_at = self.ring.head();
-        for session in &mut self.sessions {
-            session.note_size(self.sized_at, columns, rows);
         }
     }
 
@@ -406,35 +298,41 @@ impl Holder {
     /// Gives the agent what it will take of its input.
     fn feed_agent(&mut self) {
         let Some(agent) = &mut self.agent else { return };
-        while !self.input.is_empty() {
-            let count = agent.write(self.input.as_slices().0);
+        let input = self.desk.input();
+        while !input.is_empty() {
+            let count = agent.write(input.as_slices().0);
             if count == 0 {
                 return;
             }
-            self.input.drain(..count);
+            input.drain(..count);
         }
     }
 
     /// Brings every session as far as it can take, and lets go of those that are over.
     fn tell_sessions(&mut self) {
-        let report = AgentReport {
-            life: self.exit.clone().map_or(AgentLife::Running, AgentLife::Exited),
-            starts: self.starts,
-            status: self.emulator.status().clone(),
-            title: self.emulator.title().to_owned(),
-            bells: self.emulator.bells(),
-        };
-        let is_new = report != self.report;
-        self.report = report;
-        let mut scene = Scene { emulator: &mut self.emulator, ring: &self.ring, report: &self.report };
-        for session in &mut self.sessions {
-            if is_new {
-                session.note_report();
-            }
-            session.prepare(&mut scene);
-            session.write();
+        self.desk.prepare();
+        for line in &mut self.lines {
+            tell(&mut self.desk, line);
         }
-        self.sessions.retain(|session| !session.is_over());
+        self.desk.sweep();
+        self.lines.retain(|line| self.desk.is_here(line.session));
+    }
+}
+
+/// Sends what is ready for a session, as far as the connection takes it.
+fn tell(desk: &mut Desk, line: &mut Line) {
+    loop {
+        let ready = desk.ready(line.session);
+        if ready.is_empty() {
+            return;
+        }
+        match line.stream.write(ready) {
+            Ok(0) => return desk.hang_up(line.session),
+            Ok(count) => desk.sent(line.session, count),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return desk.hang_up(line.session),
+        }
     }
 }
 

@@ -1,9 +1,7 @@
-//! One session at a holder: what it still has to be told, in order and within bounds, and what it says.
+//! One session at a holder: what it still has to be told, in order and within bounds, and what it says. Bytes in, bytes
+//! out; the connection is another's.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 
 use ccells_core::agent::AgentReport;
 use ccells_core::limits;
@@ -52,7 +50,6 @@ struct Follower {
 
 /// One session. See the module.
 pub(crate) struct Session {
-    stream: UnixStream,
     decoder: Decoder<ToHolder>,
     out: Vec<u8>,
     sent: usize,
@@ -61,15 +58,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Takes a new connection, which must not block.
-    pub(crate) fn new(stream: UnixStream) -> Self {
+    /// One that has just connected.
+    pub(crate) fn new() -> Self {
         let (out, sent) = (Vec::new(), 0);
-        Self { stream, decoder: Decoder::new(), out, sent, stage: Stage::Arrived, is_broken: false }
-    }
-
-    /// For waiting on the connection.
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        Self { decoder: Decoder::new(), out, sent, stage: Stage::Arrived, is_broken: false }
     }
 
     /// Whether it is over.
@@ -92,11 +84,6 @@ impl Session {
         matches!(self.stage, Stage::Attached(_))
     }
 
-    /// Whether there are bytes to send.
-    pub(crate) fn has_output(&self) -> bool {
-        self.waiting() > 0
-    }
-
     /// Whether more of what it says may be read: one that does not listen to answers is not listened to.
     pub(crate) fn may_speak(&self) -> bool {
         !matches!(self.stage, Stage::Leaving) && self.waiting() < 2 * limits::SESSION_BYTES
@@ -106,14 +93,9 @@ impl Session {
         self.out.len() - self.sent
     }
 
-    /// Reads what came. The end of the connection ends the session.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) {
-        match self.stream.read(buffer) {
-            Ok(0) => self.is_broken = true,
-            Ok(count) => self.decoder.push(&buffer[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(_) => self.is_broken = true,
-        }
+    /// Takes what came.
+    pub(crate) fn hear(&mut self, bytes: &[u8]) {
+        self.decoder.push(bytes);
     }
 
     /// The next whole frame. What is no frame of ours ends the session with a word.
@@ -150,7 +132,7 @@ impl Session {
         encode(&FromHolder::Pong(number), &mut self.out);
     }
 
-    /// Ends the session, nothing more said.
+    /// Ends the session, nothing more said: it asked for that, or its connection is over.
     pub(crate) fn detach(&mut self) {
         self.is_broken = true;
     }
@@ -195,17 +177,14 @@ impl Session {
         }
     }
 
-    /// Sends what is ready, as far as the connection takes it.
-    pub(crate) fn write(&mut self) {
-        while self.waiting() > 0 && !self.is_broken {
-            match self.stream.write(&self.out[self.sent..]) {
-                Ok(0) => self.is_broken = true,
-                Ok(count) => self.sent += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.is_broken = true,
-            }
-        }
+    /// What is ready to be sent.
+    pub(crate) fn ready(&self) -> &[u8] {
+        if self.is_broken { &[] } else { &self.out[self.sent..] }
+    }
+
+    /// Notes that the connection took so many of the bytes that were ready.
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.sent += count;
         if self.sent == self.out.len() || self.sent >= limits::SESSION_BYTES {
             self.out.drain(..self.sent);
             self.sent = 0;

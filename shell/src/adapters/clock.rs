@@ -10,12 +10,19 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub struct RealClock {
     origin: Instant,
+    /// What the wall clock showed at the origin; `None`: the system's is read.
+    epoch: Option<Wall>,
 }
 
 impl RealClock {
     /// A clock whose monotonic time begins a moment after zero.
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        Self { origin: Instant::now(), epoch: None }
+    }
+
+    /// The same for a simulated machine: its wall clock shows `epoch` now and goes with the runtime's time.
+    pub fn simulated(epoch: Wall) -> Self {
+        Self { origin: Instant::now(), epoch: Some(epoch) }
     }
 
     /// The runtime's instant for a time of ours.
@@ -33,7 +40,11 @@ impl Default for RealClock {
 impl Clock for RealClock {
     fn now(&self) -> Now {
         let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { mono: Mono(ms(self.origin.elapsed()) + 1), wall: Wall(ms(wall)) }
+        let elapsed = ms(self.origin.elapsed());
+        let wall = self.epoch.map_or_else(
+            || ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            |epoch| epoch.0 + elapsed,
+        );
+        Now { mono: Mono(elapsed + 1), wall: Wall(wall) }
     }
 }

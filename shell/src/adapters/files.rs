@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use ccells_core::ids::PathText;
@@ -37,7 +38,6 @@ pub struct RealFiles {
 #[derive(Debug)]
 struct Reserve {
     path: PathBuf,
-    is_there: bool,
 }
 
 impl RealFiles {
@@ -47,12 +47,20 @@ impl RealFiles {
     }
 
     /// The file system, with a reserve of [`limits::RESERVE_BYTES`] at `path`. When the disk is full it is
-    /// given up and the step tried once more; it is made again after a later write succeeded.
+    /// given up slice by slice until the step succeeds; it takes back what it can get after a later write.
     pub fn with_reserve(path: PathBuf) -> Self {
-        let is_there = rustix::fs::lstat(&path).is_ok();
-        let mut reserve = Reserve { path, is_there };
+        let reserve = Reserve { path };
         reserve.restore();
         Self { reserve: Some(reserve), ..Self::default() }
+    }
+
+    /// Does `work` without touching the reserve: it is not there for what begins something, or what is not
+    /// worth a word when it is lost.
+    pub fn sparing_reserve<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let spared = self.reserve.take();
+        let outcome = work(self);
+        self.reserve = spared;
+        outcome
     }
 
     fn once(&mut self, op: &FileOp) -> Result<FileOk, FileError> {
@@ -99,7 +107,7 @@ impl RealFiles {
         };
         let length = rustix::fs::fstat(&file).map_err(kind)?.st_size;
         let mut written = file.write_all(bytes).map_err(|error| io_kind(&error));
-        if written == Err(FileError::NoSpace) && self.spend_reserve() {
+        while written == Err(FileError::NoSpace) && self.spend_reserve() {
             rustix::fs::ftruncate(&file, u64::try_from(length).unwrap_or(0)).map_err(kind)?;
             written = file.write_all(bytes).map_err(|error| io_kind(&error));
         }
@@ -129,7 +137,7 @@ impl RealFiles {
 
     fn sync_dir(&mut self, path: &Path) -> Result<(), FileError> {
         sync_names(path)?;
-        if let Some(reserve) = &mut self.reserve {
+        if let Some(reserve) = &self.reserve {
             reserve.restore();
         }
         Ok(())
@@ -158,46 +166,60 @@ impl RealFiles {
         }
     }
 
-    fn spend_reserve(&mut self) -> bool {
-        self.reserve.as_mut().is_some_and(Reserve::spend)
+    fn spend_reserve(&self) -> bool {
+        self.reserve.as_ref().is_some_and(Reserve::spend)
     }
 }
 
 impl Files for RealFiles {
     fn apply(&mut self, op: &FileOp) -> Result<FileOk, FileError> {
-        let outcome = self.once(op);
+        let mut outcome = self.once(op);
         // A failed append was repeated on its own, and a failed sync must not be: its protocol starts afresh.
         let may_repeat = !matches!(op, FileOp::Append(..) | FileOp::SyncFile(_) | FileOp::SyncDir(_));
-        if outcome == Err(FileError::NoSpace) && self.spend_reserve() && may_repeat {
-            return self.once(op);
+        while outcome == Err(FileError::NoSpace) && self.spend_reserve() && may_repeat {
+            outcome = self.once(op);
         }
         outcome
     }
 }
 
+/// Other threads and other runs give up and take back the same file: its length is all there is to know.
 impl Reserve {
-    /// Gives the space up; whether there was any.
-    fn spend(&mut self) -> bool {
-        let was_there = self.is_there;
-        self.is_there = false;
-        was_there && rustix::fs::unlink(&self.path).is_ok()
+    /// Gives a slice of the space up; whether there was any.
+    fn spend(&self) -> bool {
+        let Ok(file) = open_regular(&self.path, OFlags::WRONLY) else { return false };
+        let Ok(status) = rustix::fs::fstat(&file) else { return false };
+        let length = u64::try_from(status.st_size).unwrap_or(0);
+        let left = length.saturating_sub(limits::RESERVE_SLICE_BYTES as u64);
+        let is_less = length > 0 && rustix::fs::ftruncate(&file, left).is_ok();
+        if left == 0 {
+            let _ = rustix::fs::unlink(&self.path);
+        }
+        is_less
     }
 
-    /// Takes the space back if there is any. Failing is no error: there is no reserve then, and the next
-    /// write tries.
-    fn restore(&mut self) {
-        if !self.is_there {
-            self.is_there = self.fill().is_ok();
-            if !self.is_there {
+    /// Takes back as much of the space as there is. What it does not get is no error: the next write tries.
+    fn restore(&self) {
+        let full = limits::RESERVE_BYTES as u64;
+        let length = rustix::fs::lstat(&self.path).map_or(0, |it| u64::try_from(it.st_size).unwrap_or(full));
+        if length < full && self.fill(length).is_err() {
+            // A file without any space in it is only a name.
+            if rustix::fs::lstat(&self.path).is_ok_and(|it| it.st_size == 0) {
                 let _ = rustix::fs::unlink(&self.path);
             }
         }
     }
 
-    fn fill(&self) -> io::Result<()> {
-        let flags = SAFELY | OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-        let mut file = File::from(rustix::fs::open(&self.path, flags, FILE_MODE)?);
-        file.write_all(&vec![0; limits::RESERVE_BYTES])
+    fn fill(&self, from: u64) -> io::Result<()> {
+        let file =
+            open_regular(&self.path, OFlags::WRONLY | OFlags::CREATE).map_err(|_| io::ErrorKind::Other)?;
+        let slice = vec![0; limits::RESERVE_SLICE_BYTES];
+        let mut at = from;
+        while at < limits::RESERVE_BYTES as u64 {
+            let left = usize::try_from(limits::RESERVE_BYTES as u64 - at).unwrap_or(slice.len());
+            at += file.write_at(&slice[..left.min(slice.len())], at)? as u64;
+        }
+        Ok(())
     }
 }
 

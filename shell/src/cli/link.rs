@@ -15,6 +15,7 @@ use crate::adapters::holder;
 use crate::adapters::signals::{Asked, Signals};
 use crate::boot::{self, BootError, Wanted};
 use crate::control::{self, Answer, Request};
+use crate::driver::Desk;
 use crate::runs::{Ground, Run};
 
 /// The way.
@@ -122,6 +123,13 @@ async fn own_call(
     tokio::pin!(wish);
     let outcome = tokio::select! {
         outcome = &mut wish => outcome,
+        reason = unsaved(run.desk.clone()) => return Err(Failure::new(
+            1,
+            format!(
+                "the state cannot be saved: {reason}. Make room or check the disk; what was begun is taken up by \
+                 the next `ccells reconcile --apply`"
+            ),
+        )),
         asked = signals.next() => {
             watchdog(exit_code(asked));
             if let Some(id) = cancel {
@@ -142,6 +150,21 @@ async fn own_call(
         }
     };
     Ok(control::into_answer(outcome, &mut run.desk))
+}
+
+/// Waits until the state could not be saved, and at the next try neither; why.
+async fn unsaved(mut desk: Desk) -> String {
+    let next_try = Duration::from_millis(2 * limits::RESAVE_MS);
+    loop {
+        let Some(seen) = desk.wait_for(|picture| picture.degraded.is_some()).await else {
+            // The run is over, and so is the wish.
+            return std::future::pending().await;
+        };
+        let is_saved = desk.wait_for(|picture| picture.degraded.is_none());
+        if tokio::time::timeout(next_try, is_saved).await.is_err() {
+            return seen.degraded.clone().unwrap_or_default();
+        }
+    }
 }
 
 /// Ends the process when it has not ended in time by itself, whatever it is doing.
@@ -173,7 +196,8 @@ fn socket(ground: &Ground) -> Result<PathBuf, Failure> {
     let (paths, _, _) = boot::open_home(|name| std::env::var(name).ok())?;
     let repo = boot::describe(&ground.repo)?;
     let directory = paths.repo(&repo.id);
-    std::fs::create_dir_all(&directory)?;
+    std::fs::create_dir_all(&directory)
+        .map_err(|error| Failure::new(1, format!("{} cannot be made: {error}", directory.display())))?;
     Ok(paths.control_socket(&repo.id))
 }
 

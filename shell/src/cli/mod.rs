@@ -134,9 +134,15 @@ pub async fn run(cli: Cli) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     refuse_inside()?;
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    crate::config::check_variables(names).map_err(|error| Failure::new(2, error.to_string()))?;
     let directory = match cli.directory {
         Some(directory) => directory,
-        None => std::env::current_dir()?,
+        None => std::env::current_dir().map_err(|error| {
+            let text =
+                format!("the current directory cannot be used: {error}; go to another, or name one with -C");
+            Failure::new(1, text)
+        })?,
     };
     match cli.verb {
         None => tui::run(&directory).await,

@@ -102,41 +102,74 @@ impl<T, E: Clone> Saver<T, E> {
     /// Writes until stopped. `write` gets the ticket and the value; it must not save. One thread runs this.
     pub fn run(&self, mut write: impl FnMut(u64, &T) -> Result<(), E>) {
         // Whoever waits must not wait for ever when the write panics.
-        let _over = Over { saver: self };
+        let _over = self.begin();
         let mut state = whole(self.state.lock());
         loop {
-            let is_due = state.is_due || state.is_stopping;
-            let Some((ticket, value)) = state.next.take_if(|_| is_due) else {
-                if state.is_stopping {
+            let is_last = state.is_stopping;
+            let Some((ticket, value)) = due(&mut state) else {
+                if is_last {
                     return;
                 }
                 state = whole(self.changed.wait(state));
                 continue;
             };
-            let is_last = state.is_stopping;
             drop(state);
             let written = write(ticket, &value);
             state = whole(self.state.lock());
-            match written {
-                Ok(()) => state.durable = ticket,
-                // A newer value came meanwhile: it stands for this one too.
-                Err(_) if state.next.is_some() => {}
-                Err(error) => {
-                    state.failed = Some((ticket, error));
-                    state.next = Some((ticket, value));
-                    state.is_due = false;
-                }
-            }
+            note(&mut state, ticket, value, written);
             self.changed.notify_all();
             if is_last {
                 return;
             }
         }
     }
+
+    /// For a writer that must not block, in place of [`Saver::run`]: while it holds what this gives it may ask
+    /// [`Saver::take`] and owes [`Saver::written`] an answer for each value taken. There is one writer.
+    pub fn begin(&self) -> Over<'_, T, E> {
+        Over { saver: self }
+    }
+
+    /// The value that is to be written now, with its ticket.
+    pub fn take(&self) -> Option<(u64, T)> {
+        let mut state = whole(self.state.lock());
+        due(&mut state)
+    }
+
+    /// Says what became of a value that was taken.
+    pub fn written(&self, ticket: u64, value: T, written: Result<(), E>) {
+        let mut state = whole(self.state.lock());
+        note(&mut state, ticket, value, written);
+        self.changed.notify_all();
+    }
+
+    /// Whether no more values are taken: what is due then is the last.
+    pub fn is_stopping(&self) -> bool {
+        whole(self.state.lock()).is_stopping
+    }
+}
+
+fn due<T, E>(state: &mut State<T, E>) -> Option<(u64, T)> {
+    let is_due = state.is_due || state.is_stopping;
+    state.next.take_if(|_| is_due)
+}
+
+fn note<T, E>(state: &mut State<T, E>, ticket: u64, value: T, written: Result<(), E>) {
+    match written {
+        Ok(()) => state.durable = ticket,
+        // A newer value came meanwhile: it stands for this one too.
+        Err(_) if state.next.is_some() => {}
+        Err(error) => {
+            state.failed = Some((ticket, error));
+            state.next = Some((ticket, value));
+            state.is_due = false;
+        }
+    }
 }
 
 /// Marks the writer as ended when it goes out of scope.
-struct Over<'a, T, E> {
+#[derive(Debug)]
+pub struct Over<'a, T, E> {
     saver: &'a Saver<T, E>,
 }
 

@@ -158,9 +158,13 @@ impl Running {
     }
 
     fn take(&mut self, msg: Msg) {
-        if let Msg::Resized(columns, rows) = msg {
+        let msg = if let Msg::Resized(columns, rows) = msg {
             self.screen.resize(columns, rows);
-        }
+            let (columns, rows) = self.screen.size();
+            Msg::Resized(columns, rows)
+        } else {
+            msg
+        };
         let now = self.ports.clock.now().mono;
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc as thread_mps
 use std::time::Duration;
 
 use alacritty_terminal::vte::ansi::CursorShape;
+use ccells_core::limits;
 use crossterm::event::{Event, EventStream};
 use futures_util::{Stream, StreamExt};
 use ratatui::backend::CrosstermBackend;
@@ -232,8 +233,10 @@ fn shape_bytes(shape: CursorShape) -> &'static [u8] {
     }
 }
 
-/// A terminal of the library that has drawn nothing yet.
+/// A terminal of the library that has drawn nothing yet. It holds its cells in memory, so what anybody may say of the
+/// real one's size is not taken for more than the largest terminal there is.
 fn blank(frame: &FrameBuffer, columns: u16, rows: u16) -> Terminal<CrosstermBackend<FrameBuffer>> {
+    let (columns, rows) = (columns.min(*limits::COLUMNS.end()), rows.min(*limits::ROWS.end()));
     let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
     Terminal::with_options(CrosstermBackend::new(frame.clone()), TerminalOptions { viewport })
         .expect(IN_MEMORY)

@@ -1,12 +1,15 @@
-//! P1, R6: what is acknowledged is so, at the moment of the answer: a new workstream is written down everywhere, a
-//! paused one was paused, a removed one is gone.
+//! P1, R2, R6: what is acknowledged is so, at the moment of the answer: a new workstream is written down everywhere, a
+//! paused one was paused and stays so also after a power cut, a removed one is gone.
 
 use ccells_core::container::ContainerState;
-use ccells_core::effect::{Done, Refusal};
+use ccells_core::effect::{Done, Effect, Refusal};
 use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
+use ccells_core::ports::EngineError;
+use ccells_core::record::{self, StateRecord};
 
 use super::known::contains;
+use crate::ports::engine::{EngineOk, EngineOp};
 use crate::ports::git::Made;
 use crate::world::World;
 
@@ -31,8 +34,24 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
             removed(world, process, workstream);
         }
         (Ask::Cancel(_), Ok(_) | Err(_)) => world.saw("cancelled creation"),
-        (Ask::Pause(workstream), Ok(_)) => was(world, workstream, ContainerState::Paused),
-        (Ask::Resume(workstream), Ok(_)) => was(world, workstream, ContainerState::Running),
+        (Ask::Pause(workstream), Ok(_)) => {
+            was(world, workstream, ContainerState::Paused);
+            written(world, process, workstream, "paused by the user", |was_by_quit, _| !was_by_quit);
+            if let Some(promise) = world.oracle.promises.get_mut(workstream) {
+                promise.is_to_rest = true;
+            }
+        }
+        (Ask::Stop(workstream), Ok(_)) => {
+            written(world, process, workstream, "stopped", |_, was_by_user| was_by_user);
+        }
+        (Ask::Resume(workstream), Ok(done)) => {
+            was(world, workstream, ContainerState::Running);
+            if done.note == "running" {
+                written(world, process, workstream, "resumed", |was_by_quit, was_by_user| {
+                    !was_by_quit && !was_by_user
+                });
+            }
+        }
         (
             Ask::New(_)
             | Ask::Remove { .. }
@@ -62,6 +81,45 @@ fn made(world: &mut World, process: usize, id: &WorkstreamId) {
     };
     if !run.is_damaged(&world.oracle) {
         world.fail("R6", format!("{id} is acknowledged, and the {missing} does not durably know it"));
+    }
+}
+
+/// R2: what was acknowledged of a change is what a power cut at this instant leaves: whether the quit froze it, and
+/// whether the user stopped it. One without an entry is neither.
+fn written(
+    world: &mut World,
+    process: usize,
+    id: &WorkstreamId,
+    what: &str,
+    is_so: impl FnOnce(bool, bool) -> bool,
+) {
+    let run = &world.processes[process];
+    let state = world.disk.look(&run.places.state(), true, record::parse::<StateRecord>).and_then(Result::ok);
+    let entry = state.and_then(|state| state.workstreams.into_iter().find(|entry| entry.facts.id == *id));
+    let (was_by_quit, was_by_user) =
+        entry.map_or((false, false), |entry| (entry.was_paused_by_quit, entry.was_stopped_by_user));
+    if !is_so(was_by_quit, was_by_user) && !run.is_damaged(&world.oracle) {
+        world.fail("R2", format!("{id} is acknowledged as {what}, and the state does not durably say so"));
+    }
+}
+
+/// P1: what the user froze is let go on by nobody but the user.
+pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
+    let Effect::UnpauseContainer { workstream, .. } = effect else { return };
+    let is_to_rest = world.oracle.promises.get(workstream).is_some_and(|promise| promise.is_to_rest);
+    let run = &world.processes[process];
+    let is_asked = run.open.values().any(|ask| matches!(ask, Ask::Resume(id) if id == workstream));
+    if is_to_rest && !is_asked && !run.is_damaged(&world.oracle) {
+        world.fail("P1", format!("{workstream} was frozen by the user, and is let go on by itself"));
+    }
+}
+
+/// It runs again, whoever asked for it: its rest is over.
+pub fn after_landing(world: &mut World, op: &EngineOp, outcome: &Result<EngineOk, EngineError>) {
+    let (EngineOp::Unpause(id) | EngineOp::Start(id), Ok(_)) = (op, outcome) else { return };
+    let Some(labels) = world.engine.by_id(id).and_then(|it| it.labels.clone()) else { return };
+    if let Some(promise) = world.oracle.promises.get_mut(&labels.workstream) {
+        promise.is_to_rest = false;
     }
 }
 

@@ -47,8 +47,8 @@ pub struct Disk {
     state: Arc<Mutex<State>>,
 }
 
-/// One process's view of a disk.
-#[derive(Debug)]
+/// One process's view of a disk. Clones are the same process's.
+#[derive(Clone, Debug)]
 pub struct SimFiles {
     disk: Disk,
     process: u64,

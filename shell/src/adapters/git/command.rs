@@ -215,8 +215,13 @@ impl Answer {
 
     /// The parts of what it printed, each ended by a zero byte.
     pub(super) fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.output.split(|byte| *byte == 0).filter(|record| !record.is_empty())
+        records(&self.output)
     }
+}
+
+/// The parts of `output`, each ended by a zero byte.
+pub(super) fn records(output: &[u8]) -> impl Iterator<Item = &[u8]> {
+    output.split(|byte| *byte == 0).filter(|record| !record.is_empty())
 }
 
 /// The error for anything that is not a case of its own.

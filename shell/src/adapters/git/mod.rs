@@ -24,7 +24,9 @@ use tokio_util::task::TaskTracker;
 
 use command::{GitProgram, failed};
 pub use home::object_mounts;
-pub use repo::{RepoFacts, object_dirs};
+pub use private_dir::{loose_differs, packed_differ};
+pub use repo::{Reference, RepoFacts, object_dirs, parse_references};
+pub use work::{Changes, IndexEntry, parse_index};
 
 /// The port [`Git`], by the git program of this machine.
 ///

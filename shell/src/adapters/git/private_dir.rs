@@ -29,6 +29,18 @@ pub(super) fn has_commits(directory: &Path, base: &str) -> io::Result<bool> {
     Ok(tips.differs)
 }
 
+/// Whether any reference in the text of a `packed-refs` is not at `base`.
+pub fn packed_differ(text: &[u8], base: &str) -> io::Result<bool> {
+    let mut tips = Tips { base, seen: 0, differs: false };
+    tips.take_packed(text).map(|()| tips.differs)
+}
+
+/// Whether the text of a loose reference names another commit than `base`; one that stands for another does not.
+pub fn loose_differs(text: &[u8], base: &str) -> io::Result<bool> {
+    let mut tips = Tips { base, seen: 0, differs: false };
+    tips.take_loose(text).map(|()| tips.differs)
+}
+
 /// The directory `name`, if it is there; anything else of that name is an error.
 fn subdirectory(parent: &Beneath, name: &str) -> io::Result<Option<Beneath>> {
     let name = OsStr::new(name);
@@ -55,7 +67,10 @@ impl Tips<'_> {
         if directory.kind(name)?.is_none() {
             return Ok(());
         }
-        let bytes = directory.read(name, limits::RECORD_BYTES)?;
+        self.take_packed(&directory.read(name, limits::RECORD_BYTES)?)
+    }
+
+    fn take_packed(&mut self, bytes: &[u8]) -> io::Result<()> {
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             if !line.starts_with(b"#") && !line.starts_with(b"^") {
                 let object = line.split(|byte| *byte == b' ').next().unwrap_or_default();

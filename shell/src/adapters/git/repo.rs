@@ -138,15 +138,15 @@ async fn commit_of(git: &GitProgram, repo: &Path, reference: &str) -> Result<Opt
 
 /// One reference of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reference {
+pub struct Reference {
     /// Its full name.
-    pub(super) name: String,
+    pub name: String,
     /// What it points at.
-    pub(super) object: String,
+    pub object: String,
     /// The reference it stands for; empty when it stands for itself.
-    pub(super) target: String,
+    pub target: String,
     /// The worktree it is checked out in; empty when in none.
-    pub(super) worktree: String,
+    pub worktree: String,
 }
 
 /// The references that `patterns` name, or that are below them.
@@ -171,15 +171,17 @@ pub(super) async fn list_refs(
 async fn list_refs_once(call: super::command::Call, patterns: &[&str]) -> Result<Vec<Reference>, GitError> {
     let format = "--format=%(refname)%00%(objectname)%00%(symref)%00%(worktreepath)";
     let answer = call.args(["for-each-ref", format]).args(patterns).succeed("list references").await?;
-    let text = answer.text();
-    Ok(text
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.split('\0').map(str::to_owned);
-            let mut next = || fields.next();
-            Some(Reference { name: next()?, object: next()?, target: next()?, worktree: next()? })
-        })
-        .collect())
+    Ok(parse_references(&answer.text()))
+}
+
+/// What git prints of references: a line each, with four fields between zero bytes. Other lines are left out.
+pub fn parse_references(text: &str) -> Vec<Reference> {
+    let parse = |line: &str| {
+        let mut fields = line.split('\0').map(str::to_owned);
+        let mut next = || fields.next();
+        Some(Reference { name: next()?, object: next()?, target: next()?, worktree: next()? })
+    };
+    text.lines().filter_map(parse).collect()
 }
 
 /// The directories the objects of the repository at `git_dir` are in: its own, then those it borrows from, each once.

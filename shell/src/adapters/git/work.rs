@@ -12,23 +12,36 @@ use ccells_core::limits;
 use ccells_core::naming;
 use ccells_core::ports::{GitError, WorkReport};
 
-use super::command::{Answer, failed, path_of};
+use super::command::{Answer, failed, path_of, records};
 use super::lens::{Lens, Room};
 use super::repo::list_refs;
 use super::{Workplace, blocking, disk, private_dir};
 
 /// How the files of a worktree differ from the base.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    modified: Vec<String>,
-    deleted: Vec<String>,
-    untracked: Vec<String>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Files of the base that are other ones now.
+    pub modified: Vec<String>,
+    /// Files of the base that are missing.
+    pub deleted: Vec<String>,
+    /// Files the base does not have.
+    pub untracked: Vec<String>,
     /// Directories that are repositories of their own.
-    nested: BTreeSet<PathBuf>,
-    unknown: Option<String>,
+    pub nested: BTreeSet<PathBuf>,
+    /// What could not be looked at, in words.
+    pub unknown: Option<String>,
 }
 
 impl Changes {
+    /// Reads what git prints as `status --porcelain=v1 -z` without renames.
+    pub fn parse(status: &[u8]) -> Self {
+        let mut changes = Self::default();
+        for record in records(status) {
+            changes.take(record);
+        }
+        changes
+    }
+
     /// Whether every difference is a file of the base that is missing.
     pub(super) fn has_only_deletions(&self) -> bool {
         self.modified.is_empty()
@@ -64,6 +77,24 @@ impl Changes {
             list.push(shown(path));
         }
     }
+}
+
+/// One file of the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexEntry<'a> {
+    /// Whether it is a repository of its own.
+    pub is_submodule: bool,
+    /// Where it is.
+    pub path: &'a Path,
+}
+
+/// Reads what git prints as `ls-files -z --stage`: mode, object and stage, a tab, a path. Other records are left out.
+pub fn parse_index(listing: &[u8]) -> impl Iterator<Item = IndexEntry<'_>> {
+    records(listing).filter_map(|record| {
+        let tab = record.iter().position(|byte| *byte == b'\t')?;
+        let is_submodule = record.starts_with(b"160000 ");
+        Some(IndexEntry { is_submodule, path: path_of(&record[tab + 1..]) })
+    })
 }
 
 /// A path for people.
@@ -122,10 +153,7 @@ impl Workplace {
         let (status, listing) =
             tokio::join!(status.succeed("compare the worktree"), listing.succeed("list the base's files"));
         let (status, listing) = (status?, listing?);
-        let mut changes = Changes::default();
-        for record in status.records() {
-            changes.take(record);
-        }
+        let mut changes = Changes::parse(&status.output);
         // A directory that cannot be read is a warning to git, and may hide anything.
         if !status.complaint.is_empty() {
             changes.doubt(status.complaint.clone());
@@ -141,10 +169,7 @@ impl Workplace {
     /// base, and submodules that have been filled. What is in them is in no other repository.
     fn find_nested(&self, mut changes: Changes, status: &Answer, listing: &Answer) -> Changes {
         let mut directories = BTreeSet::new();
-        let tracked = listing.records().filter_map(|record| {
-            let tab = record.iter().position(|byte| *byte == b'\t')?;
-            Some((record.starts_with(b"160000 "), path_of(&record[tab + 1..])))
-        });
+        let tracked = parse_index(&listing.output).map(|entry| (entry.is_submodule, entry.path));
         let untracked =
             status.records().filter(|record| record.starts_with(b"?? ")).map(|r| (false, path_of(&r[3..])));
         for (is_submodule, path) in tracked.chain(untracked) {

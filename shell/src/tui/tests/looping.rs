@@ -240,6 +240,24 @@ async fn nothing_is_written_to_a_terminal_that_is_gone() {
 }
 
 #[tokio::test]
+async fn a_terminal_that_claims_any_size_is_drawn_at_a_size_there_is() {
+    let mut screen = Screen::over(Box::new(Output::default()), u16::MAX, u16::MAX);
+    assert_eq!(screen.size(), (1_000, 500));
+    screen.resize(u16::MAX, 3);
+    assert_eq!(screen.size(), (1_000, 3));
+
+    let (far, looping) = begin();
+    let test = async {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.output.until("fix-login").await;
+        far.inputs.send(Input::Event(Event::Resize(u16::MAX, u16::MAX))).expect("the loop listens");
+        drop(far.inputs);
+    };
+    let (ended, ()) = tokio::join!(looping, test);
+    assert_eq!(ended, Ended::TerminalGone);
+}
+
+#[tokio::test]
 async fn the_end_of_input_is_the_end_of_the_terminal() {
     let (far, looping) = begin();
     drop(far.inputs);

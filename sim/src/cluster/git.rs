@@ -1,0 +1,136 @@
+//! Git as a run in the cluster meets it: the model of `ports/git.rs` behind the port, a pause before every step.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ccells_core::ids::{Commit, PathText};
+use ccells_core::ports::{FileError, FileOp, Git, GitError, WorkReport, WorktreePlan};
+
+use super::Ground;
+use super::disk::PacedFiles;
+use crate::boot::Places;
+use crate::ports::files::SimFiles;
+use crate::ports::git::{GitOk, GitOp, SimGit};
+use crate::process::{Fine, Row};
+
+/// How long one step takes at most.
+const STEP_MS: u32 = 30;
+
+/// Git for one process.
+pub struct ClusterGit {
+    ground: Arc<Ground>,
+    places: Places,
+    files: SimFiles,
+}
+
+impl ClusterGit {
+    /// Git for the process whose files these are.
+    pub fn new(ground: Arc<Ground>, places: Places, files: SimFiles) -> Self {
+        Self { ground, places, files }
+    }
+
+    async fn run(&self, op: GitOp) -> Result<GitOk, GitError> {
+        let mut number = 0;
+        loop {
+            let ms = self.ground.choices.below("git.pace", STEP_MS);
+            tokio::time::sleep(Duration::from_millis(ms.into())).await;
+            if self.files.is_dead() {
+                return std::future::pending().await;
+            }
+            if let Some(outcome) = lock(&self.ground.git).step(&op, number) {
+                return outcome;
+            }
+            number += 1;
+        }
+    }
+
+    async fn in_order(&self, row: Row) -> Result<(), GitError> {
+        let mut files = PacedFiles::new(self.files.clone(), self.ground.choices.clone());
+        let failed = |error: FileError| GitError::Failed { what: error.to_string() };
+        files.run(row).await.map_err(failed)
+    }
+}
+
+/// The repositories. Nothing that panics runs under this lock.
+pub fn lock(git: &Mutex<SimGit>) -> MutexGuard<'_, SimGit> {
+    git.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unfit() -> GitError {
+    GitError::Failed { what: "git gave another answer".to_string() }
+}
+
+impl Git for ClusterGit {
+    async fn resolve_base(
+        &self,
+        repo: &PathText,
+        _reference: Option<&str>,
+        branch: &str,
+    ) -> Result<Commit, GitError> {
+        match self.run(GitOp::Resolve { repo: repo.clone(), branch: branch.to_string() }).await? {
+            GitOk::Base(commit) => Ok(commit),
+            GitOk::Done | GitOk::Work(_) | GitOk::Kept(_) => Err(unfit()),
+        }
+    }
+
+    async fn pin_base(&self, plan: &WorktreePlan) -> Result<(), GitError> {
+        self.run(GitOp::Pin(Box::new(plan.clone()))).await.map(drop)
+    }
+
+    async fn add_worktree(&self, plan: &WorktreePlan) -> Result<(), GitError> {
+        self.run(GitOp::Add(Box::new(plan.clone()))).await.map(drop)
+    }
+
+    /// Made beside its place and moved there whole.
+    async fn build_home(&self, plan: &WorktreePlan, facts: &[u8]) -> Result<(), GitError> {
+        let rooms = self.places.workstreams();
+        let making = rooms.join(&format!(".{}.{}.making", plan.workstream, self.ground.number()));
+        let file = making.join("workstream.json");
+        let row = Row::new(
+            Some(plan.home.join("workstream.json")),
+            vec![
+                (FileOp::MakeDir(making.clone()), Fine::Nothing),
+                (FileOp::CreateNew(file.clone()), Fine::Nothing),
+                (FileOp::Append(file.clone(), facts.to_vec()), Fine::Nothing),
+                (FileOp::SyncFile(file), Fine::Nothing),
+                (FileOp::SyncDir(making.clone()), Fine::Nothing),
+                (FileOp::Rename(making, plan.home.clone()), Fine::There),
+                (FileOp::SyncDir(rooms), Fine::Nothing),
+            ],
+        );
+        self.in_order(row).await
+    }
+
+    async fn inspect_work(&self, plan: &WorktreePlan) -> Result<WorkReport, GitError> {
+        match self.run(GitOp::Inspect(Box::new(plan.clone()))).await? {
+            GitOk::Work(report) => Ok(report),
+            GitOk::Done | GitOk::Base(_) | GitOk::Kept(_) => Err(unfit()),
+        }
+    }
+
+    async fn snapshot_work(&self, plan: &WorktreePlan) -> Result<Option<Commit>, GitError> {
+        match self.run(GitOp::Snapshot(Box::new(plan.clone()))).await? {
+            GitOk::Kept(commit) => Ok(commit),
+            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) => Err(unfit()),
+        }
+    }
+
+    async fn remove_worktree(&self, plan: &WorktreePlan, keep_branch: bool) -> Result<(), GitError> {
+        self.run(GitOp::Remove(Box::new(plan.clone()), keep_branch)).await.map(drop)
+    }
+
+    async fn retire_home(&self, plan: &WorktreePlan) -> Result<(), GitError> {
+        let place = format!("{}-{}", plan.workstream, self.ground.number());
+        let (rooms, trash) = (self.places.workstreams(), self.places.trash());
+        let row = Row::new(
+            None,
+            vec![
+                (FileOp::Rename(plan.home.clone(), trash.join(&place)), Fine::Gone),
+                (FileOp::SyncDir(trash), Fine::Nothing),
+                (FileOp::SyncDir(rooms), Fine::Nothing),
+            ],
+        );
+        self.in_order(row).await?;
+        self.run(GitOp::Unpin(Box::new(plan.clone()))).await.map(drop)
+    }
+}
