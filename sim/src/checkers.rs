@@ -5,6 +5,7 @@ pub mod converge;
 pub mod durable;
 pub mod exit;
 pub mod files;
+pub mod index;
 pub mod known;
 pub mod locks;
 pub mod pace;

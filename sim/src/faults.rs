@@ -150,6 +150,7 @@ impl World {
             return;
         }
         self.agents_work();
+        pace::saves_again(self);
         self.strike_processes();
         self.strike_machine();
         self.strike_engine();

@@ -19,12 +19,13 @@ pub struct Flawed {
     /// What is to follow the present operation, as far as the protocol does not know of it.
     queued: Option<FileOp>,
     has_repeated: bool,
+    is_blind: bool,
 }
 
 impl Flawed {
     /// `protocol`, with this mistake in it.
     pub fn new(protocol: FileJob, slip: Slip) -> Self {
-        Self { protocol, slip, wanted: None, queued: None, has_repeated: false }
+        Self { protocol, slip, wanted: None, queued: None, has_repeated: false, is_blind: false }
     }
 
     /// What the protocol is told of the operation it wanted.
@@ -34,7 +35,9 @@ impl Flawed {
             (Slip::SyncErrorIgnored, Some(FileOp::SyncFile(_)), _)
             | (Slip::DirectorySyncErrorIgnored, Some(FileOp::SyncDir(_)), _)
             | (Slip::SharedTemporary, Some(FileOp::CreateNew(_)), Some(Err(FileError::Exists))) => done,
-            (Slip::UnreadableIsEmpty, Some(FileOp::Read(_)), Some(Err(_))) => Some(Err(FileError::NotFound)),
+            (Slip::UnreadableIsEmpty, Some(FileOp::Read(_)), _) if self.is_blind => {
+                Some(Err(FileError::NotFound))
+            }
             (Slip::NoSweep, Some(FileOp::List(_)), Some(Ok(_))) => Some(Ok(FileOk::Names(Vec::new()))),
             _ => last,
         }
@@ -100,6 +103,8 @@ impl Protocol for Flawed {
             self.has_repeated = true;
             return Step::Do(op);
         }
+        self.is_blind |=
+            matches!((&self.wanted, &last), (Some(FileOp::Read(_)), Some(Err(FileError::Io(_)))));
         let mut last = self.told(last);
         loop {
             match self.protocol.step(last) {

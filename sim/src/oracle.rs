@@ -10,7 +10,8 @@ use ccells_core::ports::{EngineError, FileOp};
 
 use crate::canary::Planted;
 use crate::checkers::{
-    careful, durable, exit, files, known, locks, pace, promises, quit, single, strangers, truth, wishes, work,
+    careful, durable, exit, files, index, known, locks, pace, promises, quit, single, strangers, truth,
+    wishes, work,
 };
 use crate::ports::engine::{EngineOk, EngineOp, Meddling};
 use crate::ports::git::GitOp;
@@ -178,6 +179,7 @@ impl World {
     /// A file operation is about to be done.
     pub fn before_file_op(&mut self, process: usize, op: &FileOp) {
         files::before_op(self, process, op);
+        index::before_op(self, process, op);
         if self.processes[process].watch.is_leaving {
             exit::before_op(self, process, op);
         }
@@ -257,6 +259,7 @@ impl World {
     pub fn acknowledged(&mut self, process: usize, event: &Event) {
         durable::acknowledged(self, process, event);
         files::failed(self, process, event);
+        pace::saved(self, process, event);
     }
 
     /// A run found this.

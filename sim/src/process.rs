@@ -98,6 +98,8 @@ pub struct Watch {
     pub slept_long: bool,
     /// When it last beat.
     pub beat_at: u64,
+    /// When the newest state could not be saved, as long as it was not tried again.
+    pub unsaved_since: Option<u64>,
     /// The newest generation of the state it asked to save.
     pub issued: Generation,
     /// When the disk last failed it or kept it waiting.

@@ -98,6 +98,12 @@ fn packages_depend_in_one_direction() {
 }
 
 #[test]
+fn no_release_can_carry_a_planted_fault() {
+    let sources = tree();
+    complain(&rules::mistakes(&sources));
+}
+
+#[test]
 fn every_effect_names_its_answer() {
     let sources = tree();
     complain(&rules::answers(&sources));

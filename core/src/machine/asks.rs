@@ -128,8 +128,13 @@ impl Machine {
                 refuse(request, RefusalKind::Conflict, "its failure is being written down; try again")
             }
             Phase::Creating { .. } if self.planted.is(Canary::CancelForgets) => {
-                self.workstreams.remove(id);
-                done(request, "cancelled")
+                let refusal =
+                    Refusal { kind: RefusalKind::Failed, text: "cancelled".to_string(), work: None };
+                let forgotten = self.workstreams.remove(id);
+                let mut effects =
+                    forgotten.map(|mut it| it.reply_all(&Err(refusal))).unwrap_or(Effects::none());
+                effects.extend(done(request, "cancelled"));
+                effects
             }
             Phase::Creating { .. } | Phase::Broken { .. } if !it.is_made => {
                 self.with(now, id, |it, around| it.cancel(request, around))

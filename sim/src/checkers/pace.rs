@@ -1,8 +1,9 @@
-//! L5, L7, R30: a run beats on time for as long as it is awake, asks for nothing again and again without a pause, and
+//! L5, L7, L8, R30: a run beats on time for as long as it is awake, asks for nothing again and again without a pause, and
 //! looks at the engine at least as often as it promised, at once after it slept.
 
 use ccells_core::effect::Effect;
-use ccells_core::limits::{BEAT_MS, LIST_MS, RELIST_MS, RETRY_LAST_MS};
+use ccells_core::event::Event;
+use ccells_core::limits::{BEAT_MS, LIST_MS, RELIST_MS, RESAVE_MS, RETRY_LAST_MS};
 
 use crate::process::{Asking, Life};
 use crate::world::World;
@@ -47,6 +48,33 @@ fn lists(world: &mut World, process: usize) {
     }
 }
 
+/// Takes note of a save that came to an end.
+pub fn saved(world: &mut World, process: usize, event: &Event) {
+    if let Event::StateSaved { generation, outcome } = event {
+        let now = world.now;
+        let watch = &mut world.processes[process].watch;
+        watch.unsaved_since = Some(now).filter(|_| outcome.is_err() && *generation == watch.issued);
+    }
+}
+
+/// Checks that every state that could not be saved is tried again, by runs that are awake and not about to end.
+pub fn saves_again(world: &mut World) {
+    for process in 0..world.processes.len() {
+        let run = &world.processes[process];
+        let Some(since) = run.watch.unsaved_since.filter(|_| run.life == Life::Runs && !run.watch.is_ending)
+        else {
+            continue;
+        };
+        let waited = world.now - since.max(run.watch.went_on_at);
+        if waited > RESAVE_MS + JITTER_MS {
+            world.fail(
+                "L8",
+                format!("p{process} could not save its state and has not tried again for {waited} ms"),
+            );
+        }
+    }
+}
+
 /// Takes note of what a run asks for.
 pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
     let now = world.now;
@@ -56,6 +84,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         Effect::OpenSession { .. } => Asking::Session,
         Effect::SaveState { generation, .. } => {
             watch.issued = *generation;
+            watch.unsaved_since = None;
             Asking::Save
         }
         Effect::Beat { .. } => {

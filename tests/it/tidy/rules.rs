@@ -241,6 +241,39 @@ pub(super) fn directions(sources: &[Source]) -> Complaints {
     complaints
 }
 
+/// Only the simulator can plant a fault: no other manifest names the feature, and nothing else asks for a machine with
+/// one. Where cargo unifies features over a whole workspace the mistakes are in the program too, and nobody can reach
+/// them; a release refuses to start with them.
+pub(super) fn mistakes(sources: &[Source]) -> Complaints {
+    let mut complaints = Vec::new();
+    let mut is_planted = false;
+    for source in sources {
+        let is_ours = source.path.starts_with("sim/");
+        let may_define = ["core/Cargo.toml", "core/src/machine.rs"].contains(&source.path.as_str());
+        let is_named = match source.path.rsplit('/').next() {
+            Some("Cargo.toml") => source.text.contains("canary") && source.text.contains("features"),
+            Some(_) | None => source.is_rust() && source.product_code().contains("with_canary"),
+        };
+        is_planted |= is_named && is_ours;
+        if is_named && !is_ours && !may_define {
+            complaints.push(format!("{}: only the simulator plants faults", source.path));
+        }
+        let is_default = source.path == "core/Cargo.toml" && source.text.contains("default =");
+        if is_default {
+            complaints.push(format!("{}: a default feature would be in every release", source.path));
+        }
+    }
+    let refuses =
+        |source: &&Source| source.path == "shell/src/main.rs" && source.text.contains("HAS_CANARIES");
+    if !sources.iter().any(|source| refuses(&source)) {
+        complaints.push("shell/src/main.rs: a release with planted faults must refuse to start".to_owned());
+    }
+    if !is_planted {
+        complaints.push("sim: plants nothing".to_owned());
+    }
+    complaints
+}
+
 /// Every effect says which event answers it, or that none does.
 pub(super) fn answers(sources: &[Source]) -> Complaints {
     let text =
@@ -472,6 +505,28 @@ mod tests {
         bad(&manifest("shell/Cargo.toml", "[dev-dependencies]\nccells-sim.workspace = true"), "`ccells-sim`");
         bad(&manifest("extra/Cargo.toml", ""), "no package is expected");
         assert!(manifest("sim/Cargo.toml", "[dependencies]\nccells-core = { workspace = true }").is_empty());
+    }
+
+    #[test]
+    fn a_fault_that_could_be_planted_in_a_release() {
+        let all = [
+            Source::new("core/Cargo.toml", "[features]\ncanary = []\n"),
+            Source::new("sim/Cargo.toml", "ccells-core = { workspace = true, features = [\"canary\"] }"),
+            Source::new("shell/src/main.rs", "fn main() { assert!(!ccells_core::HAS_CANARIES); }"),
+        ];
+        assert!(mistakes(&all).is_empty());
+        let with = |changed: Source| {
+            let same = all.iter().filter(|source| source.path != changed.path);
+            mistakes(&same.cloned().chain([changed.clone()]).collect::<Vec<_>>())
+        };
+        bad(
+            &with(Source::new("shell/Cargo.toml", "ccells-core = { features = [\"canary\"] }")),
+            "only the sim",
+        );
+        bad(&with(Source::new("shell/src/a.rs", "fn a() { Machine::with_canary(None); }")), "only the sim");
+        bad(&with(Source::new("core/Cargo.toml", "[features]\ndefault = [\"canary\"]\n")), "every release");
+        bad(&with(Source::new("shell/src/main.rs", "fn main() {}")), "must refuse");
+        bad(&with(Source::new("sim/Cargo.toml", "")), "plants nothing");
     }
 
     #[test]
