@@ -90,11 +90,21 @@ pub enum Canary {
     CarefulRunDeletes,
     /// A workstream that was made is undone because a second making of its container was interrupted.
     MadeIsUndone,
+    /// A run goes on although another one holds the repository.
+    LockIgnored,
+    /// A run whose beat is old counts as dead, though it holds its lock.
+    StaleByTime,
+    /// A dead run counts as alive when its pid lives again.
+    PidTrusted,
+    /// A start relies on what it finds without making that durable.
+    FoundIsNotSettled,
+    /// A state that cannot be read counts as one that never was.
+    UnreadableIsFresh,
 }
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 48] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -138,6 +148,11 @@ impl Canary {
         Self::ResumesPaused,
         Self::CarefulRunDeletes,
         Self::MadeIsUndone,
+        Self::LockIgnored,
+        Self::StaleByTime,
+        Self::PidTrusted,
+        Self::FoundIsNotSettled,
+        Self::UnreadableIsFresh,
     ];
 }
 

@@ -1,19 +1,28 @@
-//! Where everything of one home is, by name: the only place that knows the layout on disk.
+//! The layout of one home (see [`Places`]) as paths of this machine.
 
 use std::path::{Path, PathBuf};
 
 use ccells_core::ids::{PathText, RepoId, RunId, WorkstreamId};
+use ccells_core::places::Places;
 
 /// The layout of one home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HomePaths {
     root: PathBuf,
+    places: Places,
 }
 
 impl HomePaths {
     /// The home at `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        let places = Places::new(&text(&root));
+        Self { root, places }
+    }
+
+    /// The same places, as the core names them.
+    pub fn places(&self) -> &Places {
+        &self.places
     }
 
     /// The home itself.
@@ -21,101 +30,102 @@ impl HomePaths {
         &self.root
     }
 
+    /// Every directory that exists in every home.
+    pub fn rooms(&self) -> Vec<PathBuf> {
+        self.places.rooms().into_iter().map(path).collect()
+    }
+
     /// The index of our containers.
     pub fn index(&self) -> PathBuf {
-        self.root.join("containers.json")
+        path(self.places.index())
     }
 
     /// Its writer lock.
     pub fn index_lock(&self) -> PathBuf {
-        self.root.join("locks").join("containers.lock")
+        path(self.places.index_lock())
     }
 
     /// The last beat of any run.
     pub fn heartbeat(&self) -> PathBuf {
-        self.root.join("heartbeat")
+        path(self.places.heartbeat())
     }
 
     /// Locks and beats of runs.
     pub fn runs(&self) -> PathBuf {
-        self.root.join("runs")
+        path(self.places.runs())
     }
 
     /// A run's lock.
     pub fn run_lock(&self, run: &RunId) -> PathBuf {
-        self.runs().join(format!("{run}.lock"))
+        path(self.places.run_lock(run))
     }
 
     /// A run's beat.
     pub fn run_beat(&self, run: &RunId) -> PathBuf {
-        self.runs().join(format!("{run}.hb"))
+        path(self.places.run_beat(run))
     }
 
     /// Everything about one repository but its workstreams.
     pub fn repo(&self, repo: &RepoId) -> PathBuf {
-        self.root.join("state").join(repo.as_str())
+        path(self.places.repo(repo))
     }
 
     /// A repository's state.
     pub fn state(&self, repo: &RepoId) -> PathBuf {
-        self.repo(repo).join("state.json")
+        path(self.places.state(repo))
     }
 
     /// The lock of the one run that may change a repository's workstreams.
     pub fn repo_lock(&self, repo: &RepoId) -> PathBuf {
-        self.repo(repo).join("repo.lock")
+        path(self.places.repo_lock(repo))
     }
 
     /// The socket on which that run takes wishes of others.
     pub fn control_socket(&self, repo: &RepoId) -> PathBuf {
-        self.repo(repo).join("control.sock")
+        path(self.places.control_socket(repo))
     }
 
     /// Write-ahead intents.
     pub fn intents(&self) -> PathBuf {
-        self.root.join("intents")
+        path(self.places.intents())
     }
 
     /// A workstream's intent.
     pub fn intent(&self, workstream: &WorkstreamId) -> PathBuf {
-        self.intents().join(format!("{workstream}.json"))
+        path(self.places.intent(workstream))
     }
 
     /// The workstreams' own directories.
     pub fn workstreams(&self) -> PathBuf {
-        self.root.join("workstreams")
+        path(self.places.workstreams())
     }
 
     /// What is fixed about a workstream.
     pub fn facts(&self, workstream: &WorkstreamId) -> PathBuf {
-        self.workstreams().join(workstream.as_str()).join("workstream.json")
+        path(self.places.facts(workstream))
     }
 
     /// The worktrees of one repository.
     pub fn worktrees(&self, repo: &RepoId) -> PathBuf {
-        self.root.join("worktrees").join(repo.as_str())
+        path(self.places.worktrees(repo))
     }
 
     /// The directory for logs.
     pub fn logs(&self) -> PathBuf {
-        self.root.join("logs")
+        path(self.places.logs())
     }
 
     /// A small file to give up when the disk is full.
     pub fn reserve(&self) -> PathBuf {
-        self.root.join(".reserve")
-    }
-
-    /// Every directory that exists in every home.
-    pub fn rooms(&self) -> Vec<PathBuf> {
-        ["runs", "locks", "state", "intents", "workstreams", "worktrees", "trash", "logs"]
-            .iter()
-            .map(|room| self.root.join(room))
-            .collect()
+        path(self.places.reserve())
     }
 }
 
 /// A path as the core carries it. Paths that are not UTF-8 are refused at the border, so nothing is lost here.
 pub fn text(path: &Path) -> PathText {
     PathText(path.to_string_lossy().into_owned())
+}
+
+fn path(text: PathText) -> PathBuf {
+    PathBuf::from(text.0)
 }

@@ -35,25 +35,15 @@ pub enum Slip {
     IndexForgetsOthers,
     /// A run that ends takes the index with it.
     IndexGoesAtExit,
-    /// A run goes on although another one holds the repository.
-    LockIgnored,
-    /// A run whose beat is old counts as dead, though it holds its lock.
-    StaleByTime,
-    /// A dead run counts as alive when its pid lives again.
-    PidTrusted,
     /// A run lets the repository go before it has saved its state for the last time.
     LockLetGoEarly,
-    /// A start relies on what it finds without making that durable.
-    FoundIsNotSettled,
-    /// A state that cannot be read counts as one that never was.
-    UnreadableIsFresh,
     /// A container that has our name counts as ours, whatever its labels say.
     ConflictIsOurs,
 }
 
 impl Slip {
     /// All.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 17] = [
         Self::NoFileSync,
         Self::NoDirectorySync,
         Self::SyncErrorIgnored,
@@ -69,12 +59,7 @@ impl Slip {
         Self::UnreadableIsEmpty,
         Self::IndexForgetsOthers,
         Self::IndexGoesAtExit,
-        Self::LockIgnored,
-        Self::StaleByTime,
-        Self::PidTrusted,
         Self::LockLetGoEarly,
-        Self::FoundIsNotSettled,
-        Self::UnreadableIsFresh,
         Self::ConflictIsOurs,
     ];
 }
@@ -203,12 +188,12 @@ pub fn all() -> Vec<Plant> {
         shell(Slip::UnreadableIsEmpty, 500, &["R2", "R6", "R9"]),
         shell(Slip::IndexForgetsOthers, 500, &["R2", "R6", "R9"]),
         shell(Slip::IndexGoesAtExit, 500, &["R22"]),
-        shell(Slip::LockIgnored, 500, &["R18"]),
-        shell(Slip::StaleByTime, 500, &["R18"]),
-        shell(Slip::PidTrusted, 500, &["R19"]),
+        core(Canary::LockIgnored, 500, &["R18"]),
+        core(Canary::StaleByTime, 500, &["R18"]),
+        core(Canary::PidTrusted, 500, &["R19"]),
         shell(Slip::LockLetGoEarly, 500, &["R18"]),
-        shell(Slip::FoundIsNotSettled, 500, &["R9", "R2"]),
-        shell(Slip::UnreadableIsFresh, 500, &["R2", "P1"]),
+        core(Canary::FoundIsNotSettled, 500, &["R9", "R2"]),
+        core(Canary::UnreadableIsFresh, 500, &["R2", "P1"]),
         shell(Slip::ConflictIsOurs, 500, &["R14", "R25"]),
     ]
 }

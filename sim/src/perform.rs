@@ -157,7 +157,7 @@ impl World {
     fn save(&mut self, process: usize, generation: Generation, state: Box<StateRecord>) {
         let slip = self.planted.in_shell();
         if slip == Some(Slip::LockLetGoEarly) && self.processes[process].quit_since.is_some() {
-            let lock = self.processes[process].places.repo_lock();
+            let lock = self.processes[process].repo_lock();
             let _freed = self.file_op(process, &FileOp::Unlock(lock));
         }
         let is_alone = !matches!(slip, Some(Slip::SavesWithoutOrder | Slip::SharedTemporary));
@@ -172,7 +172,7 @@ impl World {
             return;
         }
         saver.running = Some(generation);
-        let target = self.processes[process].places.state();
+        let target = self.processes[process].state();
         let replace = self.replace(process, target, record::print(&*state), Keep::Two);
         let map = move |outcome: Result<(), ccells_core::store::SaveError>| {
             let outcome = outcome.map_err(|error| error.to_string());
@@ -196,7 +196,7 @@ impl World {
             start_ticks: 1,
         };
         let bytes = record::print(&beat);
-        let (own, last) = (run.places.beat(&run.start.run), run.places.heartbeat());
+        let (own, last) = (run.places.run_beat(&run.start.run), run.places.heartbeat());
         let pid = run.start.pid;
         for replace in [
             Replace::fleeting(own, bytes.clone(), nonce, pid),
@@ -216,7 +216,8 @@ impl World {
         self.before_exit(process);
         if is_complete {
             let start = self.processes[process].start.clone();
-            boot::leave(&mut BootFiles { world: self, process }, &start);
+            let slip = self.planted.in_shell();
+            boot::leave(&mut BootFiles { world: self, process }, &start, slip);
         }
         if !self.is_alive(process) {
             return;

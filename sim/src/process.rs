@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use ccells_core::event::{Access, Ask, Event};
 use ccells_core::ids::{Attempt, Generation, PathText, RequestId, WorkstreamId};
 use ccells_core::machine::Machine;
+use ccells_core::places::Places;
 use ccells_core::ports::{FileError, FileOk, FileOp, GitError};
 use ccells_core::record::StateRecord;
 use ccells_core::store::{Protocol, Step};
 
-use crate::boot::{Places, Start};
+use crate::boot::Start;
 use crate::ports::files::SimFiles;
 use crate::ports::git::{GitOk, GitOp};
 use crate::world::Item;
@@ -123,6 +124,16 @@ pub struct Watch {
 }
 
 impl Process {
+    /// Its repository's state.
+    pub fn state(&self) -> PathText {
+        self.places.state(&self.start.repo.id)
+    }
+
+    /// The lock of the one run that may change anything there.
+    pub fn repo_lock(&self) -> PathText {
+        self.places.repo_lock(&self.start.repo.id)
+    }
+
     /// For how long it has been stopped by then, all in all.
     pub fn slept_by(&self, now: u64) -> u64 {
         self.slept_ms + self.stopped_since.map_or(0, |since| now - since)

@@ -8,7 +8,7 @@ use ccells_core::ids::{RunId, WorkstreamId};
 use ccells_core::machine::Machine;
 use ccells_core::record::{AgentCommand, ViewRecord};
 
-use crate::boot::{self, Start};
+use crate::boot::{self, Around, Start, Wanted};
 use crate::perform::BootFiles;
 use crate::ports::engine::EngineOp;
 use crate::ports::git::Made;
@@ -88,12 +88,18 @@ impl World {
         let start = Start {
             run: RunId::parse(&format!("02{number:024}")).expect("26 digits are an id"),
             pid,
+            wanted: Wanted::WriteOrLook,
             purpose,
             home: place.home.clone(),
             home_path: place.home_path.clone(),
+            owner: OWNER,
             repo: place.repo.clone(),
             settings: settings(),
             now: self.clocks().wall,
+            planted: ccells_core::canary::Planted::new(self.planted.in_core()),
+        };
+        let around = Around {
+            worktrees: self.worktrees_of(seat),
             living: alive.map(|other| self.processes[other].start.pid).chain([pid]).collect(),
             slip: self.planted.in_shell(),
         };
@@ -121,8 +127,7 @@ impl World {
             listed_at: self.now,
             spins: (0, 0),
         });
-        let worktrees = self.worktrees_of(seat);
-        let found = boot::find(&mut BootFiles { world: self, process }, &start, worktrees);
+        let found = boot::find(&mut BootFiles { world: self, process }, &start, &around);
         if !self.is_alive(process) {
             return None;
         }
@@ -278,6 +283,9 @@ impl World {
         }
     }
 }
+
+/// Who owns what the agents write: user and group.
+pub const OWNER: (u32, u32) = (1_000, 1_000);
 
 /// What the users configured.
 pub fn settings() -> Settings {

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use ccells_core::event::{Ask, Event, Repo};
 use ccells_core::ids::{HomeId, PathText, RepoId, RequestId, WorkstreamId};
 use ccells_core::limits::RELIST_MS;
+use ccells_core::places::Places;
 use ccells_core::ports::{EngineError, FileError, FileOk, FileOp, Files};
 use ccells_core::time::{Mono, Now, Wall};
 
-use crate::boot::Places;
 use crate::canary::Planted;
 use crate::checkers::quit;
 use crate::choice::Choices;
@@ -507,7 +507,7 @@ pub fn seats() -> Vec<Seat> {
         let home_path = PathText(format!("/home/{home}"));
         Seat {
             home: HomeId::parse(home).expect("letters are a key"),
-            places: Places::new(&home_path, &repo),
+            places: Places::new(&home_path),
             home_path,
             repo,
         }

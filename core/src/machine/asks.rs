@@ -13,6 +13,7 @@ use crate::event::{Access, Ask, NewWorkstream, OnQuit};
 use crate::ids::{RequestId, WorkstreamId};
 use crate::limits::{PROMPT_BYTES, WORKSTREAMS};
 use crate::naming;
+use crate::places::Places;
 use crate::record::{AgentCommand, Facts};
 use crate::snapshot::EngineState;
 use crate::time::Now;
@@ -321,7 +322,7 @@ impl Machine {
             .branch
             .unwrap_or_else(|| format!("{}{}", found.settings.branch_prefix, naming::slug(&name)));
         naming::validate_branch(&branch).map_err(usage)?;
-        let below = |room: &str| found.home_path.join(room);
+        let places = Places::new(&found.home_path);
         let facts = Facts {
             branch,
             base_ref: wanted.base,
@@ -330,8 +331,8 @@ impl Machine {
             repo_path: found.repo.path.clone(),
             git_dir: found.repo.git_dir.clone(),
             objects: found.repo.objects.clone(),
-            worktree: below("worktrees").join(found.repo.id.as_str()).join(wanted.id.as_str()),
-            home: below("workstreams").join(wanted.id.as_str()),
+            worktree: places.worktree(&found.repo.id, &wanted.id),
+            home: places.workstream(&wanted.id),
             container_name: naming::container_name(&found.repo.slug, &wanted.id),
             image: wanted.image.unwrap_or_else(|| found.settings.image.clone()),
             agent: agent_command(&found.settings.agent, wanted.argv, &wanted.prompt, wanted.session_id),

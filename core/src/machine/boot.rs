@@ -11,6 +11,7 @@ use crate::effect::{Effect, Effects, Level};
 use crate::event::{Found, Previous, Purpose, StateFound};
 use crate::ids::WorkstreamId;
 use crate::limits::LATE_MS;
+use crate::places::Places;
 use crate::record::{AgentCommand, Facts, Intent, Operation, StateEntry};
 use crate::recovery::{self, Evidence, Seen, Verdict};
 use crate::snapshot::Finding;
@@ -298,7 +299,7 @@ fn settled_by(since: Wall, now: Now) -> Mono {
 /// What the labels of a container still tell of its workstream.
 fn stranger(found: &Found, seen: &Observed, now: Wall) -> Facts {
     let id = seen.labels.workstream.clone();
-    let below = |room: &str| found.home_path.join(room);
+    let places = Places::new(&found.home_path);
     Facts {
         name: format!("recovered-{}", id.short()),
         prompt: String::new(),
@@ -309,8 +310,8 @@ fn stranger(found: &Found, seen: &Observed, now: Wall) -> Facts {
         repo_path: found.repo.path.clone(),
         git_dir: found.repo.git_dir.clone(),
         objects: found.repo.objects.clone(),
-        worktree: below("worktrees").join(found.repo.id.as_str()).join(id.as_str()),
-        home: below("workstreams").join(id.as_str()),
+        worktree: places.worktree(&found.repo.id, &id),
+        home: places.workstream(&id),
         container_name: seen.name.clone(),
         image: found.settings.image.clone(),
         agent: AgentCommand::default(),

@@ -97,7 +97,11 @@ impl Look {
     }
 
     fn names(&mut self, directory: &Path) -> Vec<String> {
-        boot::list(&mut self.files, directory)
+        boot::list(&mut self.files, directory).unwrap_or_else(|why| {
+            let text = format!("{} cannot be listed: {why}", directory.display());
+            self.note("files", Grade::Failure, text);
+            Vec::new()
+        })
     }
 
     fn record<T: serde::de::DeserializeOwned>(&mut self, path: &Path) -> Option<T> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ccells_core::event::{Ask, Purpose};
 use ccells_core::ids::{ContainerId, WorkstreamId};
 use ccells_core::limits;
+use ccells_core::reading::StartError;
 use serde_json::Value;
 
 use super::{Failure, ground, print};
@@ -34,7 +35,7 @@ impl Link {
         loop {
             let busy = match Run::begin(ground, Wanted::Write, purpose) {
                 Ok(run) => return Self::own(run, signals).await,
-                Err(BootError::Busy(busy)) => busy,
+                Err(BootError::Start(StartError::Busy { holder })) => holder,
                 Err(error) => return Err(error.into()),
             };
             let socket = socket(ground)?;
@@ -42,7 +43,7 @@ impl Link {
                 return Ok(Self::Other(socket, signals));
             }
             if Instant::now() > end {
-                return Err(BootError::Busy(busy).into());
+                return Err(BootError::Start(StartError::Busy { holder: busy }).into());
             }
             tokio::time::sleep(Duration::from_millis(limits::LOCK_POLL_MS)).await;
         }

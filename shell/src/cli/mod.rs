@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use ccells_core::reading::StartError;
 use clap::{Args, Parser, Subcommand};
 
 use crate::adapters::dial::{Endpoint, Surroundings};
@@ -98,7 +99,7 @@ impl Failure {
 
 impl From<BootError> for Failure {
     fn from(error: BootError) -> Self {
-        let code = if matches!(error, BootError::Busy(_)) { 4 } else { 1 };
+        let code = if matches!(error, BootError::Start(StartError::Busy { .. })) { 4 } else { 1 };
         Self::new(code, error.to_string())
     }
 }

@@ -199,7 +199,7 @@ fn gone_but(world: &World, seat: usize, card: Option<&Card>, id: &WorkstreamId) 
         return Some("directory");
     }
     let index = world.disk.look(&places.index(), false, record::parse::<TrackingRecord>).and_then(Result::ok);
-    let state = world.disk.look(&places.state(), false, record::parse::<StateRecord>).and_then(Result::ok);
+    let state = world.disk.look(&places.state(&world.seats[seat].repo.id), false, record::parse::<StateRecord>).and_then(Result::ok);
     if index.is_some_and(|index| index.containers.iter().any(|it| it.workstream_id == *id)) {
         return Some("entry in the index");
     }

@@ -32,7 +32,7 @@ pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
             is_in.then(|| format!("{workstream} may come back into the index"))
         }
         Event::StateSaved { generation, outcome: Ok(()) } => {
-            let durable = world.disk.look(&places.state(), true, self::generation).flatten();
+            let durable = world.disk.look(&world.processes[process].state(), true, self::generation).flatten();
             let seat = world.processes[process].seat;
             let generation = *generation;
             let newest = world.oracle.acknowledged_state.entry(seat).or_default();
@@ -59,7 +59,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
     let is_removal = |bytes: &[u8]| contains(bytes, "\"op\": \"destroy\"");
     let Some(is_removal) = world.disk.look(&run.places.intent(workstream), false, is_removal) else { return };
     let holds = |bytes: &[u8]| contains(bytes, &format!("\"id\": \"{workstream}\""));
-    let is_in_state = world.disk.look(&run.places.state(), true, holds).unwrap_or(false);
+    let is_in_state = world.disk.look(&run.state(), true, holds).unwrap_or(false);
     if is_in_state == is_removal {
         let text =
             format!("the intent of {workstream} goes, and the state does not durably say what came of it");

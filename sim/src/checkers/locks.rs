@@ -11,7 +11,7 @@ use crate::world::World;
 pub fn booted(world: &mut World, process: usize, found: &Found) {
     let run = &world.processes[process];
     let seat = run.seat;
-    if found.access == Access::Write && !world.disk.is_locked(&run.places.repo_lock()) {
+    if found.access == Access::Write && !world.disk.is_locked(&run.repo_lock()) {
         world.fail("R20", format!("p{process} may write and holds no lock"));
     }
     let writer = world

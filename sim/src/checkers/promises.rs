@@ -74,7 +74,7 @@ fn made(world: &mut World, process: usize, id: &WorkstreamId) {
     }
     let run = &world.processes[process];
     let knows = |path| world.disk.look(&path, true, |bytes| contains(bytes, id.as_str())).unwrap_or(false);
-    let missing = match (knows(run.places.index()), knows(run.places.state())) {
+    let missing = match (knows(run.places.index()), knows(run.state())) {
         (true, true) => return,
         (false, _) => "index",
         (true, false) => "state",
@@ -94,7 +94,7 @@ fn written(
     is_so: impl FnOnce(bool, bool) -> bool,
 ) {
     let run = &world.processes[process];
-    let state = world.disk.look(&run.places.state(), true, record::parse::<StateRecord>).and_then(Result::ok);
+    let state = world.disk.look(&run.state(), true, record::parse::<StateRecord>).and_then(Result::ok);
     let entry = state.and_then(|state| state.workstreams.into_iter().find(|entry| entry.facts.id == *id));
     let (was_by_quit, was_by_user) =
         entry.map_or((false, false), |entry| (entry.was_paused_by_quit, entry.was_stopped_by_user));

@@ -71,7 +71,7 @@ pub fn before_exit(world: &mut World, process: usize) {
     if run.access != Access::Write || had_trouble || has_slept || run.is_damaged(&world.oracle) {
         return;
     }
-    let durable = world.disk.look(&run.places.state(), true, durable::generation).flatten();
+    let durable = world.disk.look(&run.state(), true, durable::generation).flatten();
     if durable.unwrap_or_default() < issued {
         let text =
             format!("p{process} ended with generation {} of the state not durable: {durable:?}", issued.0);

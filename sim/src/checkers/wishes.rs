@@ -133,7 +133,7 @@ fn is_written_down(world: &mut World, process: usize, id: &WorkstreamId) {
     if !has_time || run.is_damaged(&world.oracle) || is_open(world, process, id) {
         return;
     }
-    let state = world.disk.look(&run.places.state(), true, record::parse::<StateRecord>).and_then(Result::ok);
+    let state = world.disk.look(&run.state(), true, record::parse::<StateRecord>).and_then(Result::ok);
     let is_there =
         |state: StateRecord| state.workstreams.iter().any(|it| it.facts.id == *id && it.was_paused_by_quit);
     if !state.is_some_and(is_there) {

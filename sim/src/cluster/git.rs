@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ccells_core::ids::{Commit, PathText};
+use ccells_core::places::Places;
 use ccells_core::ports::{FileError, FileOp, Git, GitError, WorkReport, WorktreePlan};
 
 use super::Ground;
 use super::disk::PacedFiles;
-use crate::boot::Places;
 use crate::ports::files::SimFiles;
 use crate::ports::git::{GitOk, GitOp, SimGit};
 use crate::process::{Fine, Row};

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use ccells_core::canary::Planted;
 use ccells_core::event::{Event, Purpose};
 use ccells_core::ids::RunId;
 use ccells_core::ports::ProcessId;
@@ -28,7 +29,7 @@ use super::disk::{PacedFiles, write_records, write_states};
 use super::git::{self, ClusterGit};
 use super::net::{ClusterDial, Lines, PORT, Tapped};
 use super::{EPOCH_S, Ground, lock};
-use crate::boot::{self, Start};
+use crate::boot::{self, Around, Start, Wanted};
 use crate::ports::files::{Crash, SimFiles};
 use crate::ports::git::Made;
 
@@ -96,7 +97,7 @@ pub(super) async fn engine(ground: Arc<Ground>) -> turmoil::Result {
 pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
     ground.lines.mend();
     let (start, mut files) = begin(&ground);
-    let found = boot::find(&mut files, &start, worktrees(&ground))?;
+    let found = boot::find(&mut files, &start, &around(&ground, start.pid))?;
     let (mailbox, inbox) = mailbox();
     let clock = RealClock::simulated(start.now);
     let writers = TaskTracker::new();
@@ -157,21 +158,23 @@ fn begin(ground: &Ground) -> (Start, SimFiles) {
     let start = Start {
         run: RunId::parse(&format!("02{number:024}")).expect("26 digits are an id"),
         pid,
+        wanted: Wanted::WriteOrLook,
         purpose: Purpose::Interactive,
         home: ground.seat.home.clone(),
         home_path: ground.seat.home_path.clone(),
+        owner: crate::workload::OWNER,
         repo: ground.seat.repo.clone(),
         settings: crate::workload::settings(),
         now: wall(ground),
-        living: [pid].into(),
-        slip: None,
+        planted: Planted::default(),
     };
     (start, ground.disk.process())
 }
 
-fn worktrees(ground: &Ground) -> std::collections::BTreeSet<ccells_core::ids::WorkstreamId> {
+fn around(ground: &Ground, pid: u32) -> Around {
     let git = git::lock(&ground.git);
-    git.trees.iter().filter(|(_, tree)| tree.worktree != Made::Absent).map(|(id, _)| id.clone()).collect()
+    let trees = git.trees.iter().filter(|(_, tree)| tree.worktree != Made::Absent);
+    Around { worktrees: trees.map(|(id, _)| id.clone()).collect(), living: [pid].into(), slip: None }
 }
 
 fn begin_to_write(

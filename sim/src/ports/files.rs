@@ -239,6 +239,11 @@ impl SimFiles {
         self.state_of(|process| process.dies_at = Some(number));
     }
 
+    /// Whether this process holds the lock on this file.
+    pub fn holds(&self, path: &PathText) -> bool {
+        self.state_of(|process| process.locks.contains_key(path.as_str()))
+    }
+
     /// Whether this process has ended.
     pub fn is_dead(&self) -> bool {
         self.state_of(|process| process.is_dead)
