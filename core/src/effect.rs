@@ -356,12 +356,3 @@ impl IntoIterator for Effects {
         self.0.into_iter()
     }
 }
-
-impl<'a> IntoIterator for &'a Effects {
-    type Item = &'a Effect;
-    type IntoIter = core::slice::Iter<'a, Effect>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
-    }
-}

@@ -206,4 +206,30 @@ mod tests {
         assert!(Commit::parse("0123456789012345678901234567890123456789").is_ok());
         assert!(Commit::parse("HEAD").is_err());
     }
+
+    #[test]
+    fn a_commit_is_a_whole_name_in_lower_case_hexadecimal() {
+        for length in 0..70 {
+            let is_whole = matches!(length, 40 | 64);
+            assert_eq!(Commit::parse(&"0f".repeat(35)[..length]).is_ok(), is_whole, "{length}");
+        }
+        for bad in ["F", "g", "-", "/", ":"] {
+            assert!(Commit::parse(&[bad, &"0".repeat(39)].concat()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_the_engine_hands_out_is_one_word_of_bounded_length() {
+        for (length, is_fine) in [(0, false), (1, true), (64, true), (128, true), (129, false)] {
+            assert_eq!(ContainerId::parse(&"c".repeat(length)).is_ok(), is_fine, "{length}");
+        }
+        for good in ["abc-1", "abc_1", "ABC1"] {
+            assert!(ContainerId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["a/b", "a b", "a.b", "..", "a\n"] {
+            assert!(ContainerId::parse(bad).is_err(), "{bad}");
+        }
+        let long = ContainerId::parse("0123456789abcdef").unwrap();
+        assert_eq!((long.short(), ContainerId::parse("c1").unwrap().short()), ("0123456789ab", "c1"));
+    }
 }

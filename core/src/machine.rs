@@ -257,6 +257,7 @@ impl Machine {
         workstream: &WorkstreamId,
         act: impl FnOnce(&mut Workstream, &mut Surroundings<'_>) -> Effects,
     ) -> Effects {
+        let may_delete = self.may_delete();
         let (Some(found), Some(workstream)) = (&self.found, self.workstreams.get_mut(workstream)) else {
             return Effects::none();
         };
@@ -267,6 +268,7 @@ impl Machine {
             attempts: &mut self.attempts,
             wants_save: &mut self.saving.is_wanted,
             is_ending: self.shutdown.has_begun(),
+            may_delete,
             planted: self.planted,
             listing_since: self.engine.listing_since,
         };
@@ -609,9 +611,10 @@ impl Machine {
                         format!("the state cannot be saved: {reason}. Free some space; ccells tries again.");
                     effects.push(Effect::Notify { level: Level::Error, text });
                 }
+                let is_again = self.saving.trouble.is_some();
                 for id in self.ids() {
                     effects.extend(self.with(now, &id, |workstream, around| {
-                        workstream.not_saved(generation, &reason, around)
+                        workstream.not_saved(generation, &reason, is_again, around)
                     }));
                 }
                 self.saving.trouble = Some(reason);
@@ -671,7 +674,8 @@ fn git_trouble(error: GitError) -> Trouble {
 fn engine_trouble(error: EngineError) -> Trouble {
     let text = error.to_string();
     match error {
-        EngineError::Unreachable { .. } | EngineError::Refused { .. } => Trouble::Failed(text),
+        EngineError::Unreachable { .. } => Trouble::Failed(text),
+        EngineError::Refused { .. } => Trouble::Refused(text),
         EngineError::Unknown { .. } => Trouble::Unknown(text),
         EngineError::NotFound { .. } => Trouble::Absent(text),
         EngineError::Conflict { .. } => Trouble::Conflict(text),

@@ -174,7 +174,8 @@ pub trait Engine: Send + Sync + 'static {
     fn stop_container(&self, container: &ContainerId)
     -> impl Future<Output = Result<(), EngineError>> + Send;
     /// Takes it away, whatever its state, with its volume; one that is gone is fine. By name, so that one whose
-    /// id we never learnt goes too, and only when it carries `home`'s label.
+    /// id we never learnt goes too, and only when it carries `home`'s label. What lands late takes the one away that had
+    /// the name when this was asked for, never a later one.
     fn remove_container(
         &self,
         home: &HomeId,

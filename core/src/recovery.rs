@@ -112,6 +112,7 @@ pub fn decide(evidence: &Evidence) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeSet;
     use alloc::vec::Vec;
 
     use super::*;
@@ -190,5 +191,24 @@ mod tests {
                 assert_eq!(decide(&evidence), Verdict::Adopt, "{evidence:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_done_when_nobody_chooses_takes_nothing_away_but_what_was_being_removed_or_never_was() {
+        let words = |verdict: Verdict| (verdict.default_action(), verdict);
+        let all = all();
+        let told: BTreeSet<_> = all.iter().map(decide).map(words).collect();
+        let wanted = BTreeSet::from([
+            ("wait", Verdict::Wait),
+            ("adopt", Verdict::Adopt),
+            ("resume", Verdict::LetGoOn),
+            ("keep", Verdict::OfferResume),
+            ("keep", Verdict::OfferRecreate),
+            ("finish", Verdict::RollForward),
+            ("undo", Verdict::OfferRetry),
+            ("remove", Verdict::FinishRemoval),
+            ("forget", Verdict::Forget),
+        ]);
+        assert_eq!(told, wanted);
     }
 }

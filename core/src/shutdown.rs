@@ -122,11 +122,6 @@ impl Shutdown {
         }
     }
 
-    /// Whether any container is still to answer.
-    pub fn is_waiting(&self) -> bool {
-        self.outcomes.values().any(|outcome| *outcome == ShutdownOutcome::Waiting)
-    }
-
     /// The containers were asked: record what came of it, within what is left of the budget.
     pub fn begin_recording(&mut self) {
         for outcome in self.outcomes.values_mut() {

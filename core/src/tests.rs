@@ -19,3 +19,4 @@ mod properties;
 mod quit;
 mod saving;
 mod sessions;
+mod spec;

@@ -20,7 +20,7 @@ mod create;
 mod destroy;
 
 pub use change::LifeOp;
-pub use create::CreateStep;
+pub use create::{CreateStep, Remake};
 pub use destroy::DestroyStep;
 
 /// Where a workstream is in its life.
@@ -102,6 +102,8 @@ pub enum Answer {
 pub enum Trouble {
     /// It did not happen.
     Failed(String),
+    /// The engine would not do it, and said why.
+    Refused(String),
     /// It did not happen because something is in the way.
     Conflict(String),
     /// What it was about does not exist.
@@ -114,15 +116,17 @@ impl Trouble {
     /// In words.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Failed(reason) | Self::Conflict(reason) | Self::Absent(reason) | Self::Unknown(reason) => {
-                reason
-            }
+            Self::Failed(reason)
+            | Self::Refused(reason)
+            | Self::Conflict(reason)
+            | Self::Absent(reason)
+            | Self::Unknown(reason) => reason,
         }
     }
 
     fn refusal(&self) -> Refusal {
         let kind = match self {
-            Self::Failed(_) => RefusalKind::Failed,
+            Self::Failed(_) | Self::Refused(_) => RefusalKind::Failed,
             Self::Conflict(_) => RefusalKind::Conflict,
             Self::Absent(_) => RefusalKind::NotFound,
             Self::Unknown(_) => RefusalKind::Timeout,
@@ -146,6 +150,8 @@ pub struct Surroundings<'a> {
     pub wants_save: &'a mut bool,
     /// Whether the run is ending: nothing new is begun.
     pub is_ending: bool,
+    /// Whether the run may take away what nobody named to it.
+    pub may_delete: bool,
     /// A mistake to make, for the simulator to find.
     pub planted: Planted,
     /// When the listing in flight was asked for.
@@ -191,6 +197,10 @@ pub struct Workstream {
     pub is_index_doubtful: bool,
     /// Its container's state as last seen, and the time that was asked for.
     pub observed: Option<(ContainerState, Mono)>,
+    /// Whether its container was seen not to have run yet, and no start of it is in doubt.
+    pub is_untouched: bool,
+    /// Whether its container is made again because the engine refuses to start it.
+    pub remake: Remake,
     /// How its container ended.
     pub exit: Option<ContainerExit>,
     /// How its agent fares.
@@ -236,6 +246,8 @@ impl Workstream {
             tracked: None,
             is_index_doubtful: false,
             observed: None,
+            is_untouched: false,
+            remake: Remake::No,
             exit: None,
             agent: None,
             session: SessionState::None,
@@ -303,9 +315,9 @@ impl Workstream {
 
     /// Begins (or takes up again) its making at `step`.
     pub fn create_from(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
-        self.phase = Phase::Creating { step, retries: 0, is_cancelled: false };
         self.last_trouble = None;
-        self.issue_create(step, around)
+        self.remake = if step == CreateStep::ClearingWay { Remake::Due } else { Remake::No };
+        self.begin_create_step(step, around)
     }
 
     /// Begins (or takes up again) its removal at `step`.
@@ -416,6 +428,7 @@ impl Workstream {
             }
         }
         self.observed = Some((state, at));
+        self.is_untouched = state == ContainerState::Created;
         self.exit = exit;
         if !state.has_processes() {
             self.agent = None;
@@ -455,6 +468,7 @@ impl Workstream {
     fn forget_container(&mut self) {
         self.container = None;
         self.observed = None;
+        self.is_untouched = false;
         self.agent = None;
         self.exit = None;
     }

@@ -128,6 +128,7 @@ impl World {
             Err(error)
         } else {
             self.take_the_name(&op);
+            self.get_stuck(&op);
             self.engine.land(&op)
         };
         let outcome = match (&op, outcome) {
@@ -139,6 +140,7 @@ impl World {
             }
             (_, outcome) => outcome,
         };
+        self.note_start(&op, &outcome);
         if let (EngineOp::Create(spec), Ok(_)) = (&op, &outcome) {
             self.made_lately.push((self.now, spec.name.clone()));
         }
@@ -172,6 +174,26 @@ impl World {
         if !self.engine.containers.contains_key(&spec.name) && self.chance("name.taken", rate) {
             self.saw("name taken by a stranger");
             self.engine.plant(&spec.name, None);
+        }
+    }
+
+    /// The engine dies in the middle of a start, and will refuse to start that container for as long as it lives.
+    fn get_stuck(&mut self, op: &EngineOp) {
+        let EngineOp::Start(id) = op else { return };
+        let rate = self.weather.start_stuck;
+        if self.chance("engine.stuck", rate) && self.engine.get_stuck(id) {
+            self.saw("stuck container");
+        }
+    }
+
+    /// What became of a start: one that was refused, or one of a container that stands in for such a one.
+    fn note_start(&mut self, op: &EngineOp, outcome: &Result<EngineOk, EngineError>) {
+        let EngineOp::Start(id) = op else { return };
+        let Some(container) = self.engine.containers.values_mut().find(|it| it.id == *id) else { return };
+        container.was_refused |= matches!(outcome, Err(EngineError::Refused { .. }));
+        let name = container.name.clone();
+        if outcome.is_ok() && self.engine.is_made_again(&name) {
+            self.saw("made again");
         }
     }
 

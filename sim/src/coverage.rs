@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 64] = [
+pub const ROWS: [&str; 66] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -25,6 +25,8 @@ pub const ROWS: [&str; 64] = [
     "slow engine",
     "engine error",
     "hung engine",
+    "stuck container",
+    "made again",
     "engine restart",
     "engine restart with live-restore",
     "quit with a hung engine",

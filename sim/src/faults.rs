@@ -19,6 +19,8 @@ use crate::world::{Item, World};
 const STRIKE_MS: u64 = 250;
 /// What the engine made so shortly before a power cut may be forgotten.
 const ENGINE_FORGETS_MS: u64 = 100;
+/// How many of ten thousand starts get stuck where some do.
+const STUCK_RATE: u32 = 500;
 /// The kernel's number for "no locks available".
 const ENOLCK: i32 = 37;
 
@@ -68,6 +70,8 @@ pub struct Weather {
     pub strange_home: u32,
     /// The engine forgets what it made last when the power goes.
     pub engine_forgets: u32,
+    /// The engine dies in the middle of a start, and refuses every other start of that container.
+    pub start_stuck: u32,
     kill: u32,
     power: u32,
     stop: u32,
@@ -100,6 +104,8 @@ pub struct Weather {
 impl Weather {
     /// Draws which faults there are.
     pub fn draw(choices: &Choices) -> Self {
+        // A stream of its own: worlds from before this fault was known go on as they did until it strikes.
+        let is_stuck_at_times = choices.below("swarm.stuck", 2) != 0;
         let rate = |most: u32| {
             if choices.below("swarm", 2) == 0 { 0 } else { 1 + choices.below("swarm.rate", most) }
         };
@@ -132,6 +138,7 @@ impl Weather {
             pid_reuse: rate(2_000),
             strange_home: rate(500),
             engine_forgets: rate(5_000),
+            start_stuck: if is_stuck_at_times { STUCK_RATE } else { 0 },
             disk_bad_until: 0,
             disk_trouble_is: DiskTrouble::ReadOnly,
             no_locks_until: 0,

@@ -538,7 +538,8 @@ impl World {
             Effect::RemoveContainer { workstream: w, attempt, home, name } => {
                 let event =
                     move |outcome| Event::ContainerRemoved { workstream: w.clone(), attempt, outcome };
-                self.send_plain(process, EngineOp::Remove(home, name), limits::REMOVE_MS, event);
+                let id = self.engine.containers.get(&name).map(|it| it.id.clone());
+                self.send_plain(process, EngineOp::Remove(home, name, id), limits::REMOVE_MS, event);
             }
             other => unreachable!("not for the engine: {other:?}"),
         }

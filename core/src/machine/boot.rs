@@ -213,7 +213,7 @@ impl Machine {
 
     /// A run that could not read everything deletes nothing of its own accord. What lands late of a removal that was
     /// acknowledged is another matter: its intent was read, nothing else is left of it, and its user was told so.
-    fn may_delete(&self) -> bool {
+    pub(super) fn may_delete(&self) -> bool {
         if self.planted.is(Canary::CarefulRunDeletes) {
             return true;
         }

@@ -31,7 +31,7 @@ impl Machine {
             }
             Ending::Pausing { .. } => {
                 let is_idle = !self.workstreams.values().any(|it| it.waiting.is_some());
-                if !is_over && (self.shutdown.is_waiting() || !is_idle) {
+                if !is_over && !is_idle {
                     return Effects::none();
                 }
                 self.shutdown.begin_recording();
@@ -74,9 +74,7 @@ impl Machine {
                 );
             }
         }
-        if !self.shutdown.is_waiting() {
-            effects.extend(self.tend_shutdown(now));
-        }
+        effects.extend(self.tend_shutdown(now));
         effects
     }
 

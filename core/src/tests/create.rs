@@ -370,3 +370,203 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
     );
     assert_eq!(world.leftovers(), (0, 0));
 }
+
+/// A world in which the container of `fix-login` is there, seen not to have run, and its start was refused twice: the
+/// engine died in the middle of it.
+fn refused_for_ever() -> World {
+    let mut world = creating_at(8);
+    check_in(
+        &mut world,
+        "
+        fail StartContainer unknown
+            -> StartContainer fix-login c1
+            -> ListContainers
+        fail StartContainer failed
+            -> Reply 1 failed: `fix-login`: the engine refused (500): the engine's words
+            -> WriteIntent fix-login create
+        quietly all ok
+        quietly wait 45s
+        quietly all ok
+        ",
+    );
+    world
+}
+
+#[test]
+fn a_container_that_never_ran_and_is_refused_to_start_is_made_again_once() {
+    let mut world = refused_for_ever();
+    check_in(
+        &mut world,
+        "
+        ask 2 resume fix-login
+            -> StartContainer fix-login c1
+        fail StartContainer failed
+            -> WriteIntent fix-login create
+            -> ListContainers
+        ok WriteIntent
+            -> PinBase fix-login
+        ok PinBase
+            -> AddWorktree fix-login
+        ok AddWorktree
+            -> BuildHome fix-login
+        ok BuildHome
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+        ok RemoveContainer
+            -> CreateContainer fix-login ccells-web-00000000000000000000000001
+        ok CreateContainer
+            -> TrackContainer fix-login created
+        ok TrackContainer
+            -> UploadHolder fix-login c2
+        ok UploadHolder
+            -> StartContainer fix-login c2
+        quietly all ok
+        show
+            = fix-login: running, attached
+        ",
+    );
+    assert_eq!(world.leftovers(), (1, 0), "one container, no intent");
+}
+
+#[test]
+fn a_second_refusal_in_one_creation_is_told() {
+    check_in(
+        &mut refused_for_ever(),
+        "
+        quietly ask 2 resume fix-login
+        quietly fail StartContainer failed
+        quietly ok WriteIntent
+        quietly ok PinBase
+        quietly ok AddWorktree
+        quietly ok BuildHome
+        quietly ok RemoveContainer
+        quietly ok CreateContainer
+        quietly ok TrackContainer
+        quietly ok UploadHolder
+        quietly ok ListContainers
+        fail StartContainer failed
+            -> Reply 2 failed: `fix-login`: the engine refused (500): the engine's words
+            -> WriteIntent fix-login create
+            -> ListContainers
+        show
+            = fix-login: failed (starting the container: the engine refused (500): the engine's words)
+        ",
+    );
+}
+
+#[test]
+fn what_may_have_run_is_not_taken_away_because_it_does_not_start() {
+    let mut world = refused_for_ever();
+    check_in(
+        &mut world,
+        "
+        quietly ask 2 resume fix-login
+        fail StartContainer unknown
+            -> StartContainer fix-login c1
+            -> ListContainers
+        fail StartContainer failed
+            -> Reply 2 failed: `fix-login`: the engine refused (500): the engine's words
+            -> WriteIntent fix-login create
+        quietly engine fix-login exited
+        quietly all ok
+        quietly wait 45s
+        quietly all ok
+        ask 3 resume fix-login
+            -> StartContainer fix-login c1
+        fail StartContainer failed
+            -> Reply 3 failed: `fix-login`: the engine refused (500): the engine's words
+            -> WriteIntent fix-login create
+            -> ListContainers
+        ",
+    );
+}
+
+#[test]
+fn a_crash_between_the_removal_and_the_next_creation_leaves_what_can_be_taken_up() {
+    let mut world = refused_for_ever();
+    check_in(
+        &mut world,
+        "
+        quietly ask 2 resume fix-login
+        quietly fail StartContainer failed
+        quietly ok WriteIntent
+        quietly ok PinBase
+        quietly ok AddWorktree
+        quietly ok BuildHome
+        quietly ok RemoveContainer
+        crash
+        quietly boot
+        quietly all ok
+        show
+            = fix-login: failed (pinning the base commit: interrupted by a crash)
+            = found fix-login: its creation was interrupted before it had a container
+        ask 3 resume fix-login
+            -> PinBase fix-login
+        quietly all ok
+        show
+            = fix-login: running, attached
+        ",
+    );
+    assert_eq!(world.leftovers(), (1, 0), "one container, no intent");
+}
+
+#[test]
+fn a_removal_for_another_that_fails_is_taken_up_again_unless_it_runs_by_now() {
+    for (state, next) in [("created", "RemoveContainer"), ("running", "CreateContainer")] {
+        let mut world = refused_for_ever();
+        check_in(
+            &mut world,
+            "
+            quietly ask 2 resume fix-login
+            quietly fail StartContainer failed
+            quietly ok WriteIntent
+            quietly ok PinBase
+            quietly ok AddWorktree
+            quietly ok BuildHome
+            fail RemoveContainer failed
+                -> Reply 2 failed: `fix-login`: the engine refused (500): the engine's words
+                -> WriteIntent fix-login create
+            ",
+        );
+        play(&mut world, &format!("engine fix-login {state}"));
+        play(&mut world, "all ok");
+        play(&mut world, "wait 45s");
+        play(&mut world, "all ok");
+        let told = play(&mut world, "ask 3 resume fix-login");
+        assert_eq!(told, [format!("-> {next} fix-login ccells-web-00000000000000000000000001")]);
+        let told = play(&mut world, "all ok");
+        assert!(told.iter().any(|line| line == "-> Reply 3 ok running"), "{told:#?}");
+    }
+}
+
+#[test]
+fn reconcile_makes_what_is_refused_to_start_again() {
+    check_in(
+        &mut refused_for_ever(),
+        "
+        crash
+        quietly boot reconcile
+        quietly all ok
+        ask 4 reconcile
+            -> PinBase fix-login
+            -> Reply 4 ok
+        quietly ok PinBase
+        quietly ok AddWorktree
+        quietly ok BuildHome
+        quietly ok CreateContainer
+        quietly ok TrackContainer
+        ok UploadHolder
+            -> StartContainer fix-login c1
+        fail StartContainer failed
+            -> WriteIntent fix-login create
+            -> ListContainers
+        quietly ok WriteIntent
+        quietly ok PinBase
+        quietly ok AddWorktree
+        ok BuildHome
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+        quietly all ok
+        show
+            = fix-login: running
+        ",
+    );
+}

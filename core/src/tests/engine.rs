@@ -380,3 +380,92 @@ fn a_container_of_ours_that_no_file_knows_of_is_adopted_and_one_of_others_is_not
         ",
     );
 }
+
+/// The times, from now on, at which the containers are listed within so many milliseconds, when each listing is
+/// answered `how` at once.
+fn listings(world: &mut World, within: u64, how: &str) -> Vec<u64> {
+    let (began, mut times) = (world.now, Vec::new());
+    while let Some(deadline) = world.machine.next_deadline().filter(|it| it.at.0 <= began + within) {
+        let wait = deadline.at.0.saturating_sub(world.now);
+        play(world, &std::format!("wait {wait}ms"));
+        if world.is_outstanding("ListContainers") {
+            times.push(world.now - began);
+            play(
+                world,
+                &std::format!("{how} ListContainers{}", if how == "fail" { " unreachable" } else { "" }),
+            );
+        }
+    }
+    times
+}
+
+#[test]
+fn a_silent_engine_is_asked_after_pauses_that_double_and_soon_again_once_it_answered() {
+    let mut world = made();
+    for _ in 0..2 {
+        play(&mut world, "lost");
+        let asked = listings(&mut world, 20_000, "fail");
+        assert_eq!(asked, [500, 1_500, 3_500, 7_500, 12_500, 17_500]);
+        world.now += 5_000;
+        play(&mut world, "wait 0s");
+        play(&mut world, "ok ListContainers");
+    }
+}
+
+#[test]
+fn after_a_change_the_engine_is_doubted_for_a_while() {
+    let mut world = made();
+    listings(&mut world, 2_000, "ok");
+    play(&mut world, "changed");
+    play(&mut world, "ok ListContainers");
+    let asked = listings(&mut world, 50_000, "ok");
+    assert_eq!(asked, [150, 300, 450, 600, 750, 900, 45_900]);
+}
+
+#[test]
+fn a_ping_that_is_not_answered_is_as_good_as_a_listing_that_is_not() {
+    use crate::ports::{EngineError, EngineFacts};
+
+    let mut world = made();
+    let facts = EngineFacts { version: "1".to_string(), api: "1".to_string() };
+    assert!(world.send(Event::EnginePinged { outcome: Ok(facts) }).is_empty());
+    let reason = "a deadline passed".to_string();
+    let effects = world.send(Event::EnginePinged { outcome: Err(EngineError::Unknown { reason }) });
+    let told: Vec<_> = effects.iter().map(|effect| tell(&world, effect)).collect();
+    let words = "the engine did not answer in time: a deadline passed. Nothing is lost or deleted; ccells keeps asking.";
+    assert_eq!(told, [std::format!("-> Notify warning: {words}")]);
+}
+
+#[test]
+fn what_a_listing_still_shows_of_one_that_was_removed_meanwhile_is_not_news() {
+    let mut world = check("quietly boot\nquietly all ok\nmade fix-login");
+    check_in(
+        &mut world,
+        "
+        wait 45s
+            -> Beat 2
+            -> Beat 3
+            -> Beat 4
+            -> Beat 5
+            -> Beat 6
+            -> Beat 7
+            -> Beat 8
+            -> Beat 9
+            -> Beat 10
+            -> ListContainers
+        quietly ask 1 remove fix-login forced
+        quietly ok WriteIntent
+        quietly ok PauseContainer
+        quietly ok RemoveContainer
+        quietly ok UntrackContainer
+        quietly ok SnapshotWork
+        quietly ok RemoveWorktree
+        quietly ok RetireHome
+        quietly ok SaveState
+        ok ClearIntent
+            -> Reply 1 ok removed
+        list fix-login=running
+        show
+        ",
+    );
+}

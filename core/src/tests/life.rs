@@ -335,3 +335,29 @@ fn a_workstream_without_a_container_that_is_seen_cannot_be_changed() {
         ",
     );
 }
+
+#[test]
+fn one_that_never_ran_and_is_refused_to_start_gets_another_container() {
+    check(
+        "
+        given state fix-login
+        engine fix-login created
+        quietly boot
+        quietly all ok
+        ask 1 resume fix-login
+            -> StartContainer fix-login c1
+        fail StartContainer failed
+            -> WriteIntent fix-login create
+            -> ListContainers
+        ok WriteIntent
+            -> PinBase fix-login
+        quietly ok PinBase
+        quietly ok AddWorktree
+        ok BuildHome
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+        quietly all ok
+        show
+            = fix-login: running, attached
+        ",
+    );
+}

@@ -75,6 +75,62 @@ fn a_making_waits_for_its_state_to_be_durable() {
 }
 
 #[test]
+fn who_waits_for_a_making_that_cannot_be_written_down_is_told_and_it_goes_on() {
+    check_in(
+        &mut super::create::creating_at(9),
+        "
+        quietly ok TrackContainer
+        quietly fail SaveState failed
+        quietly wait 5s
+        fail SaveState failed
+            -> Reply 1 failed: `fix-login`: running, but that could not be written down: no space left; ccells keeps trying
+        wait 5s
+            -> Beat 3
+            -> SaveState of fix-login
+        fail SaveState failed
+        quietly wait 5s
+        ok SaveState
+            -> Notify info: the disk takes writes again
+            -> ClearIntent fix-login
+        quietly all ok
+        show
+            = fix-login: running, attached
+        ",
+    );
+}
+
+#[test]
+fn who_waits_for_a_removal_that_cannot_be_written_down_is_told_and_it_goes_on() {
+    check_in(
+        &mut made(),
+        "
+        quietly ask 1 remove fix-login
+        quietly ok InspectWork
+        quietly ok WriteIntent
+        quietly ok PauseContainer
+        quietly ok RemoveContainer
+        quietly ok UntrackContainer
+        quietly ok SnapshotWork
+        quietly ok RemoveWorktree
+        quietly ok RetireHome
+        quietly fail SaveState failed
+        quietly wait 5s
+        fail SaveState failed
+            -> Reply 1 failed: `fix-login`: removed, but that could not be written down: no space left; ccells keeps trying
+        show
+            = degraded: no space left
+            = fix-login: removing, saving the state
+        quietly wait 5s
+        ok SaveState
+            -> Notify info: the disk takes writes again
+            -> ClearIntent fix-login
+        ok ClearIntent
+        show
+        ",
+    );
+}
+
+#[test]
 fn a_removal_waits_for_its_state_to_be_durable() {
     check_in(
         &mut made(),

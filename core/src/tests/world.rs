@@ -219,6 +219,11 @@ impl World {
             | Effect::UploadHolder { .. } => {
                 assert_eq!(intent, Some(Operation::Create), "R9: {effect:?} without its intent");
             }
+            Effect::RemoveContainer { .. } if intent == Some(Operation::Create) => {
+                let state = self.containers.get(&id).map(|container| container.state);
+                let never_ran = state.is_none_or(|state| state == ContainerState::Created);
+                assert!(never_ran, "R12: a container that is {state:?} is taken away for another");
+            }
             Effect::SnapshotWork { .. }
             | Effect::RemoveContainer { .. }
             | Effect::RemoveWorktree { .. }

@@ -53,6 +53,10 @@ impl Workstream {
         if let Answer::Trouble(trouble) = answer
             && !around.planted.is(Canary::UnknownIsDone)
         {
+            self.is_untouched &= op != LifeOp::Start || !matches!(trouble, Trouble::Unknown(_));
+            if op == LifeOp::Start && !is_recording && self.may_make_again(&trouble, around) {
+                return self.make_again(around);
+            }
             return self.change_failed(&trouble, around);
         }
         if is_recording {
@@ -103,21 +107,39 @@ impl Workstream {
         self.reply_all(&Err(trouble.refusal()))
     }
 
-    /// The state could not be saved as of `generation`. That is tried again until it succeeds; who waits for a change of
-    /// the container to be written down is told at once.
+    /// The state could not be saved as of `generation`, and `is_again` not before that either. That is tried again until
+    /// it succeeds. Who waits for a change of the container to be written down is told at once; who waits for a making
+    /// or a removal, when it failed again: both go on, with nobody waiting.
     pub fn not_saved(
         &mut self,
         generation: Generation,
         reason: &str,
+        is_again: bool,
         around: &mut Surroundings<'_>,
     ) -> Effects {
-        let is_waited_for = self.waiting_save.is_some_and(|wanted| wanted <= generation);
-        let Phase::Changing { op, is_recording: true } = self.phase else { return Effects::none() };
-        if !is_waited_for {
+        if self.waiting_save.is_none_or(|wanted| wanted > generation) {
             return Effects::none();
         }
-        let text = alloc::format!("{}, but that could not be written down: {reason}", op.result());
-        self.change_failed(&Trouble::Failed(text), around)
+        let is_not = |what: &str| alloc::format!("{what}, but that could not be written down: {reason}");
+        match self.phase {
+            Phase::Changing { op, is_recording: true } => {
+                self.change_failed(&Trouble::Failed(is_not(op.result())), around)
+            }
+            Phase::Creating { .. } if is_again => self.give_up_waiting(&is_not("running")),
+            Phase::Destroying { .. } if is_again => self.give_up_waiting(&is_not("removed")),
+            Phase::Creating { .. }
+            | Phase::Destroying { .. }
+            | Phase::Changing { is_recording: false, .. }
+            | Phase::Broken { .. }
+            | Phase::Live
+            | Phase::Lost
+            | Phase::Gone => Effects::none(),
+        }
+    }
+
+    fn give_up_waiting(&mut self, what: &str) -> Effects {
+        let text = alloc::format!("`{}`: {what}; ccells keeps trying", self.facts.name);
+        self.reply_all(&Err(Trouble::Failed(text).refusal()))
     }
 
     /// Brings the index in line with what the engine showed, where they differ or where that is not known. What fails is

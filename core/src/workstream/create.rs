@@ -25,6 +25,8 @@ pub enum CreateStep {
     AddingWorktree,
     /// Making the private git directory and the agent's home.
     BuildingHome,
+    /// Taking away a container that never ran and that the engine refuses to start. Mostly there is none.
+    ClearingWay,
     /// Making the container.
     CreatingContainer,
     /// Writing the container down.
@@ -39,6 +41,17 @@ pub enum CreateStep {
     SavingState,
     /// Taking the intent back: it is done.
     ClearingIntent,
+}
+
+/// Whether a container is made again because the engine refuses to start it: a creation does that once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remake {
+    /// It is not.
+    No,
+    /// It is to be taken away first.
+    Due,
+    /// It was: what is refused now is the user's to decide.
+    Done,
 }
 
 /// How often a step with an unknown outcome is begun again before the user is asked.
@@ -73,6 +86,14 @@ impl Workstream {
             (CreateStep::AddingWorktree, _) => Effect::AddWorktree { workstream, attempt, plan },
             (CreateStep::BuildingHome, _) => {
                 Effect::BuildHome { workstream, attempt, plan, facts: Box::new(self.facts.clone()) }
+            }
+            (CreateStep::ClearingWay, _) => {
+                assert!(
+                    self.has_intent,
+                    "R9: nothing is taken away for another before the intent is durable"
+                );
+                let (home, name) = (around.home.clone(), self.facts.container_name.clone());
+                Effect::RemoveContainer { workstream, attempt, home, name }
             }
             (CreateStep::ClearingIntent, _) => Effect::ClearIntent { workstream, attempt },
             (CreateStep::Tracking, Some(container)) => {
@@ -140,6 +161,9 @@ impl Workstream {
         around: &mut Surroundings<'_>,
     ) -> Effects {
         match answer {
+            Answer::Trouble(Trouble::Absent(_)) if step == CreateStep::ClearingWay => {
+                self.answer_create(step, retries, is_cancelled, Answer::Done, around)
+            }
             Answer::Trouble(trouble) => self.trouble_in_create(step, retries, is_cancelled, &trouble, around),
             Answer::Base(base) => {
                 self.facts.base = Some(base);
@@ -160,6 +184,10 @@ impl Workstream {
                         self.observe(ContainerState::Running, None, around.now.mono);
                         // How its last container came to rest says nothing about this one.
                         (self.was_stopped_by_user, self.was_paused_by_quit) = (false, false);
+                    }
+                    CreateStep::ClearingWay => {
+                        self.remake = Remake::Done;
+                        self.forget_container();
                     }
                     CreateStep::Tracking | CreateStep::TrackingStart => self.is_index_doubtful = false,
                     CreateStep::ResolvingBase
@@ -193,8 +221,37 @@ impl Workstream {
             return self.break_off(next, "ccells ended before it was finished", around);
         }
         let next = self.skip_as_planted(next, around.planted);
-        self.phase = Phase::Creating { step: next, retries: 0, is_cancelled: false };
-        self.issue_create(next, around)
+        self.begin_create_step(next, around)
+    }
+
+    /// Begins `step`, or the one after it where nothing is in the way.
+    pub(super) fn begin_create_step(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
+        let is_in_the_way = self.remake == Remake::Due && self.is_untouched;
+        let step = if step == CreateStep::ClearingWay && !is_in_the_way {
+            CreateStep::CreatingContainer
+        } else {
+            step
+        };
+        self.phase = Phase::Creating { step, retries: 0, is_cancelled: false };
+        self.issue_create(step, around)
+    }
+
+    /// Whether a refusal to start may be met by taking the container away and making another, once: nothing ran in this
+    /// one, so nothing is lost with it. An engine that died while it started a container may refuse to for ever.
+    pub(super) fn may_make_again(&self, trouble: &Trouble, around: &Surroundings<'_>) -> bool {
+        let is_refused = matches!(trouble, Trouble::Refused(_)) && self.is_untouched;
+        let is_allowed = around.may_delete || !self.asked_by.is_empty();
+        is_refused
+            && is_allowed
+            && self.remake == Remake::No
+            && self.facts.base.is_some()
+            && !around.is_ending
+    }
+
+    /// Makes its container again, from the intent on.
+    pub(super) fn make_again(&mut self, around: &mut Surroundings<'_>) -> Effects {
+        self.remake = Remake::Due;
+        self.begin_create_step(CreateStep::WritingIntent, around)
     }
 
     /// Leaves out a step where that is the mistake to make.
@@ -225,8 +282,12 @@ impl Workstream {
         if is_unknown && step == CreateStep::CreatingContainer && !around.planted.is(Canary::ForgetUnknown) {
             self.unsettled_until = Some(around.now.mono.after(LATE_MS));
         }
+        self.is_untouched &= !is_unknown || step != CreateStep::Starting;
         if is_cancelled {
             return self.roll_back(around);
+        }
+        if step == CreateStep::Starting && self.may_make_again(trouble, around) {
+            return self.make_again(around);
         }
         if step == CreateStep::ResolvingBase {
             return self.trouble_with_base(retries, trouble, around);
@@ -315,12 +376,13 @@ impl Workstream {
 
 impl CreateStep {
     /// All, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ResolvingBase,
         Self::WritingIntent,
         Self::PinningBase,
         Self::AddingWorktree,
         Self::BuildingHome,
+        Self::ClearingWay,
         Self::CreatingContainer,
         Self::Tracking,
         Self::UploadingHolder,
@@ -342,6 +404,7 @@ impl CreateStep {
             Self::PinningBase => "pinning the base commit",
             Self::AddingWorktree => "adding branch and worktree",
             Self::BuildingHome => "building the private git directory",
+            Self::ClearingWay => "taking away a container that does not start",
             Self::CreatingContainer => "creating the container",
             Self::Tracking => "tracking the container",
             Self::UploadingHolder => "uploading the holder",

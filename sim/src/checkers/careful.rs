@@ -21,14 +21,13 @@ pub fn booted(world: &mut World, process: usize, found: &Found) {
 pub fn asked(world: &mut World, process: usize, ask: &Ask) {
     let named: &WorkstreamId = match ask {
         Ask::New(wanted) => &wanted.id,
-        Ask::Remove { workstream, .. } | Ask::Cancel(workstream) | Ask::Resume(workstream) => workstream,
-        Ask::Pause(_)
-        | Ask::Stop(_)
-        | Ask::Restart(_)
-        | Ask::Reconcile
-        | Ask::View(_)
-        | Ask::Quit { .. }
-        | Ask::QuitNow => return,
+        Ask::Remove { workstream, .. }
+        | Ask::Cancel(workstream)
+        | Ask::Resume(workstream)
+        | Ask::Restart(workstream) => workstream,
+        Ask::Pause(_) | Ask::Stop(_) | Ask::Reconcile | Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => {
+            return;
+        }
     };
     world.processes[process].watch.named.insert(named.clone());
 }

@@ -92,6 +92,10 @@ fn containers(world: &mut World, seat: usize, snapshot: &Snapshot) {
         .filter(|(_, labels)| labels.home == place.home && labels.repo == place.repo.id)
         .collect();
     for (container, labels) in &all {
+        // Where files were damaged, there may be nothing left to make another from.
+        if container.is_stuck && !world.oracle.damaged_homes.contains_key(&place.home) {
+            world.fail("L2", format!("{} can never be started, and was not made again", container.name));
+        }
         let Some(card) = snapshot.card(&labels.workstream) else {
             world.fail("R14", format!("{} is nobody's", container.name));
             return;

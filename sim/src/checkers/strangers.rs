@@ -1,10 +1,11 @@
 //! R14: nothing of another home or without our label is touched, and no container of ours is removed unless somebody
-//! asked for it or its making was never acknowledged.
+//! asked for it, its making was never acknowledged, or it never ran and does not start.
 
+use ccells_core::container::ContainerState;
 use ccells_core::ids::{ContainerId, WorkstreamId};
 use ccells_core::ports::EngineError;
 
-use crate::ports::engine::{EngineOk, EngineOp};
+use crate::ports::engine::{Container, EngineOk, EngineOp};
 use crate::world::World;
 
 /// Checks what a run just had the engine do.
@@ -21,7 +22,7 @@ pub fn after_landing(
         | EngineOp::Pause(id)
         | EngineOp::Unpause(id)
         | EngineOp::Stop(id) => touched(world, process, id),
-        EngineOp::Remove(home, name) => {
+        EngineOp::Remove(home, name, _) => {
             if *home != world.processes[process].start.home {
                 world.fail("R14", format!("p{process} removes {name} of another home"));
             }
@@ -52,7 +53,8 @@ fn removed(world: &mut World, process: usize, name: &str) {
         Some(promise) => !promise.is_acknowledged || promise.may_go,
         None => world.oracle.unwanted.contains(&id),
     };
-    if !is_wanted {
+    let never_ran = |it: &Container| it.past == [ContainerState::Created] && it.was_refused;
+    if !is_wanted && !world.engine.removed_last.as_ref().is_some_and(never_ran) {
         world.fail("R14", format!("p{process} removed {name}, and nobody had asked for it"));
     }
 }

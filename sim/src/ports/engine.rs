@@ -1,7 +1,7 @@
 //! A model of the container engine, with the measured behaviours that matter: it outlives its clients, lands requests
 //! whose clients are gone, gives a name once, and is used by strangers as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ccells_core::container::{ContainerExit, ContainerSpec, ContainerState, Labels, Observed};
 use ccells_core::ids::{ContainerId, HomeId};
@@ -26,8 +26,8 @@ pub enum EngineOp {
     Unpause(ContainerId),
     /// End one's processes.
     Stop(ContainerId),
-    /// Take one away, by name, when it carries this home's label.
-    Remove(HomeId, String),
+    /// Take one away, by name, when it carries this home's label: the one that had the name when this was asked for.
+    Remove(HomeId, String, Option<ContainerId>),
 }
 
 impl EngineOp {
@@ -73,6 +73,10 @@ pub struct Container {
     pub exit: Option<ContainerExit>,
     /// Whether the holder is in its place.
     pub has_holder: bool,
+    /// Whether the engine died while it started it, and refuses every start since.
+    pub is_stuck: bool,
+    /// Whether a start of it was ever refused.
+    pub was_refused: bool,
     /// Every state it was ever in.
     pub past: Vec<ContainerState>,
 }
@@ -96,6 +100,10 @@ impl Container {
 pub struct SimEngine {
     /// By name.
     pub containers: BTreeMap<String, Container>,
+    /// What was taken away last on somebody's request.
+    pub removed_last: Option<Container>,
+    /// The names of those that were taken away because they could not be started.
+    were_stuck: BTreeSet<String>,
     made: u64,
 }
 
@@ -114,7 +122,7 @@ impl SimEngine {
             EngineOp::Pause(id) => pause(self.get(id)?),
             EngineOp::Unpause(id) => Ok(unpause(self.get(id)?)),
             EngineOp::Stop(id) => Ok(stop(self.get(id)?)),
-            EngineOp::Remove(home, name) => self.remove(home, name),
+            EngineOp::Remove(home, name, id) => self.remove(home, name, id.as_ref()),
         }
     }
 
@@ -212,15 +220,40 @@ impl SimEngine {
         Ok(EngineOk::Created(id, false))
     }
 
-    fn remove(&mut self, home: &HomeId, name: &str) -> Result<EngineOk, EngineError> {
-        let Some(there) = self.containers.get(name) else {
+    fn remove(
+        &mut self,
+        home: &HomeId,
+        name: &str,
+        id: Option<&ContainerId>,
+    ) -> Result<EngineOk, EngineError> {
+        let there = self.containers.get(name).filter(|there| id.is_none_or(|id| there.id == *id));
+        let Some(there) = there else {
             return Err(EngineError::NotFound { what: format!("no such container: {name}") });
         };
         if there.labels.as_ref().is_none_or(|labels| labels.home != *home) {
             return Err(EngineError::Conflict { what: format!("`{name}` is not of this home") });
         }
-        self.containers.remove(name);
+        self.removed_last = self.containers.remove(name);
+        if self.removed_last.as_ref().is_some_and(|it| it.is_stuck) {
+            self.were_stuck.insert(name.to_string());
+        }
         Ok(EngineOk::Done)
+    }
+
+    /// Whether the container of that name stands where one was that could not be started.
+    pub fn is_made_again(&self, name: &str) -> bool {
+        self.were_stuck.contains(name)
+    }
+
+    /// The engine dies while it starts this one, which never ran: it will refuse to start it from now on.
+    pub fn get_stuck(&mut self, id: &ContainerId) -> bool {
+        match self.get(id) {
+            Ok(container) if container.state == ContainerState::Created && container.has_holder => {
+                container.is_stuck = true;
+                true
+            }
+            Ok(_) | Err(_) => false,
+        }
     }
 }
 
@@ -247,6 +280,8 @@ fn blank(id: ContainerId, name: String, labels: Option<Labels>) -> Container {
         state: ContainerState::Created,
         exit: None,
         has_holder: false,
+        is_stuck: false,
+        was_refused: false,
         past: Vec::new(),
     }
 }
@@ -263,6 +298,10 @@ fn start(container: &mut Container) -> Result<EngineOk, EngineError> {
         ContainerState::Paused | ContainerState::Removing => conflict(container, "started"),
         ContainerState::Created | ContainerState::Exited | ContainerState::Dead if !container.has_holder => {
             Err(EngineError::Refused { status: 400, what: "no such file: the holder".to_string() })
+        }
+        ContainerState::Created | ContainerState::Exited | ContainerState::Dead if container.is_stuck => {
+            let what = format!("task {}: already exists", container.id);
+            Err(EngineError::Refused { status: 500, what })
         }
         ContainerState::Created | ContainerState::Exited | ContainerState::Dead => {
             container.turn(ContainerState::Running);
