@@ -311,7 +311,9 @@ impl Stage {
 
     /// Takes everything of this stage away from the engine.
     fn strike(&self) {
-        if self.plain.is_none() {
+        let Some(plain) = &self.plain else { return };
+        // A test of engines that die may have failed while its own one was dead.
+        if plain.ask("GET", "/_ping", "text/plain", b"").is_err() && std::thread::panicking() {
             return;
         }
         for container in self.containers() {

@@ -93,10 +93,11 @@ impl Field {
         }
         let stage = self.stage.as_ref().expect("it is taken at the end only");
         assert_eq!(git(&stage.repo, &["rev-parse", "main"]), self.commit, "{context}");
+        stage.run(&["reconcile", "--apply"]).expect(0);
+        stage.run(&["reconcile", "--apply"]).expect(0);
+        // Before, git may complain of a worktree that it was itself about to make.
         let checked = git(&stage.repo, &["fsck", "--full", "--no-dangling", "--no-progress"]);
         assert_eq!(checked, "", "{context}");
-        stage.run(&["reconcile", "--apply"]).expect(0);
-        stage.run(&["reconcile", "--apply"]).expect(0);
         let listed = stage.json(&["ls"]);
         let cards = listed.as_array().unwrap();
         let row = self.tally.row(part);
