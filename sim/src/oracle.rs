@@ -166,7 +166,7 @@ impl World {
     /// A file operation is about to be done.
     pub fn before_file_op(&mut self, process: usize, op: &FileOp) {
         files::before_op(self, process, op);
-        if self.processes[process].watch.is_leaving {
+        if self.processes[process].watch.left_to_others.is_some() {
             exit::before_op(self, process, op);
         }
     }
@@ -263,7 +263,12 @@ impl World {
     /// A run ends of its own will.
     pub fn before_exit(&mut self, process: usize) {
         quit::before_exit(self, process);
-        self.processes[process].watch.is_leaving = true;
+        exit::begins(self, process);
+    }
+
+    /// A run that ended of its own will has taken away what is its own.
+    pub fn after_exit(&mut self, process: usize) {
+        exit::ended(self, process);
     }
 
     /// A run dies.
