@@ -333,7 +333,11 @@ impl Effects {
 
     /// Adds all of `others`.
     pub fn extend(&mut self, others: Effects) {
-        self.0.extend(others.0);
+        if self.0.is_empty() {
+            *self = others;
+        } else {
+            self.0.extend(others.0);
+        }
     }
 
     /// Looks at them.

@@ -41,12 +41,20 @@ pub enum Flaw {
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Flaw> {
     // The parser quotes what it did not like, which may be anything.
     let corrupt = |error: serde_json::Error| Flaw::Corrupt { why: naming::sanitise(&error.to_string()) };
-    let value: Value = serde_json::from_slice(bytes).map_err(corrupt)?;
-    match value.get("version").and_then(Value::as_u64) {
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Flaw::Corrupt { why: "it is no record".to_string() });
+    }
+    match serde_json::from_slice::<Versioned>(bytes).map_err(corrupt)?.version {
         None => Err(Flaw::Corrupt { why: "it names no version".to_string() }),
         Some(version) if version > u64::from(VERSION) => Err(Flaw::Newer { version }),
-        Some(_) => serde_json::from_value(value).map_err(corrupt),
+        Some(_) => serde_json::from_slice(bytes).map_err(corrupt),
     }
+}
+
+/// What every record says, whatever its version: read first, and nothing else of it.
+#[derive(Deserialize)]
+struct Versioned {
+    version: Option<u64>,
 }
 
 /// Prints a record for a person to read, with a line end.

@@ -169,9 +169,8 @@ impl Replace {
     }
 
     fn op(&self, stage: Stage) -> FileOp {
-        let (directory, _) = split(&self.target);
         match stage {
-            Stage::Begin | Stage::List => FileOp::List(directory),
+            Stage::Begin | Stage::List => FileOp::List(split(&self.target).0),
             Stage::Sweep | Stage::Discard => {
                 FileOp::Unlink(self.litter.last().expect("the stage is entered with litter left").clone())
             }
@@ -185,7 +184,7 @@ impl Replace {
             Stage::KeepOld => FileOp::Rename(self.second_name(), with_suffix(&self.target, ".prev")),
             Stage::Rename => FileOp::Rename(self.temporary(), self.target.clone()),
             Stage::Tidy => FileOp::Unlink(self.second_name()),
-            Stage::SyncDir => FileOp::SyncDir(directory),
+            Stage::SyncDir => FileOp::SyncDir(split(&self.target).0),
         }
     }
 
@@ -249,7 +248,7 @@ impl Replace {
         };
         self.litter = names
             .iter()
-            .filter(|found| is_temporary_of(&name, found))
+            .filter(|found| is_temporary_of(name, found))
             .map(|found| directory.join(found))
             .collect();
         if self.litter.is_empty() { Stage::Create } else { Stage::Sweep }
@@ -663,11 +662,11 @@ impl Protocol for Remove {
 }
 
 /// A path's directory and its last name.
-fn split(path: &PathText) -> (PathText, String) {
+fn split(path: &PathText) -> (PathText, &str) {
     match path.as_str().rsplit_once('/') {
-        Some(("", name)) => (PathText::from("/"), name.to_string()),
-        Some((directory, name)) => (PathText::from(directory), name.to_string()),
-        None => (PathText::from("."), path.as_str().to_string()),
+        Some(("", name)) => (PathText::from("/"), name),
+        Some((directory, name)) => (PathText::from(directory), name),
+        None => (PathText::from("."), path.as_str()),
     }
 }
 

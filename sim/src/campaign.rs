@@ -10,7 +10,7 @@ use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 
 use crate::canary::Planted;
 use crate::checkers::{converge, files, pace, quit};
-use crate::choice::{Choices, Record};
+use crate::choice::Choices;
 use crate::faults::DiskTrouble;
 use crate::oracle::Violation;
 use crate::process::{Life, Process};
@@ -18,7 +18,7 @@ use crate::trace::Trace;
 use crate::world::{Item, World};
 
 /// How long storms are: the shortest, and how much longer it may be; most are short, for there are many.
-const STORMS_MS: [(u64, u64); 3] = [(8_000, 17_000), (25_000, 35_000), (60_000, 105_000)];
+const STORMS_MS: [(u64, u64); 3] = [(6_000, 12_000), (18_000, 24_000), (45_000, 75_000)];
 /// Of so many worlds one sits the whole calm out; the others end once everything has come to rest.
 const PATIENCE: u32 = 16;
 /// How often a calm world is looked at.
@@ -31,8 +31,8 @@ const CALM_MS: u64 = LATE_MS + 3 * RELIST_MS;
 pub struct Report {
     /// The first broken invariant.
     pub violation: Option<Violation>,
-    /// What was drawn.
-    pub recording: Record,
+    /// What was drawn, to be recorded when somebody wants to know.
+    pub choices: Choices,
     /// Fingerprint and number of steps.
     pub fingerprint: (u64, u64),
     /// The lines of the trace, when they were kept.
@@ -62,7 +62,7 @@ pub fn report(mut world: World, panic: Option<Box<dyn std::any::Any + Send>>) ->
     }
     Report {
         violation: world.oracle.violation.clone(),
-        recording: world.choices.record(),
+        choices: world.choices.clone(),
         fingerprint: world.trace.fingerprint(),
         seen: world.seen.iter().copied().collect(),
         simulated_ms: world.now,

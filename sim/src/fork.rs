@@ -121,7 +121,7 @@ impl Process {
             access: self.access.clone(),
             files,
             life: Life::Ended,
-            machine: Machine::new(),
+            machine: Box::new(Machine::new()),
             jobs: BTreeMap::new(),
             saver: Saver::default(),
             sessions: BTreeMap::new(),

@@ -152,6 +152,49 @@ fn tell_tally(tally: &Tally, took: Duration) {
         tally.steps,
         took.as_secs_f64()
     );
+    let a_second = |count: u64| u128::from(count) * 1_000 / took.as_millis().max(1);
+    let busy = busy_ms().map_or_else(String::new, |busy| {
+        let hundredths = busy * 100 / tally.worlds.max(1);
+        format!(", {}.{:02} ms of processor a world", hundredths / 100, hundredths % 100)
+    });
+    println!(
+        "{} worlds a second, {} simulated seconds a second{busy}",
+        a_second(tally.worlds),
+        a_second(tally.simulated_ms / 1_000)
+    );
+}
+
+/// How long this program has kept processors busy, where the kernel says so.
+fn busy_ms() -> Option<u64> {
+    const TICK_MS: u64 = 10;
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = text.rsplit_once(") ")?;
+    let mut times = fields.split(' ').skip(11).map(str::parse::<u64>);
+    Some((times.next()?.ok()? + times.next()?.ok()?) * TICK_MS)
+}
+
+/// What `act` makes of each seed, in their order, made on all cores.
+fn of_each<T: Send>(from: u64, seeds: u64, act: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(from);
+    let made = Mutex::new(BTreeMap::new());
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= from + seeds {
+            break;
+        }
+        let one = act(seed);
+        made.lock().expect("nothing panics with the map in hand").insert(seed, one);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads() {
+            scope.spawn(work);
+        }
+    });
+    made.into_inner().expect("all threads have ended").into_values().collect()
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs worlds on all cores; what failed comes in the order of seeds.
@@ -181,7 +224,7 @@ fn campaign_of(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        for _ in 0..threads() {
             scope.spawn(work);
         }
     });
@@ -193,7 +236,7 @@ fn campaign_of(
 fn tell_failure(name: &str, report: &Report, planted: Planted, is_shrunk: bool) {
     let Some(violation) = &report.violation else { return };
     println!("FAIL {} seed={name} commit={}: {}", violation.invariant, commit(), violation.text);
-    let mut record = report.recording.clone();
+    let mut record = report.choices.record();
     let before = record.weight();
     if is_shrunk {
         record = shrink::shrink(record, violation.invariant, planted, SHRINKING);
@@ -322,14 +365,19 @@ fn determinism(options: &Options) -> bool {
     let seeds = options.seeds.unwrap_or(SEEDS);
     let mut is_good = true;
     let mut own = String::new();
-    for seed in from..from + seeds {
+    let twice = |seed| {
         let first = campaign::run(Choices::seeded(seed), Planted::Nothing, true);
-        let second = campaign::run(Choices::replayed(first.recording.clone()), Planted::Nothing, true);
-        if let Some(line) = (first.lines != second.lines).then(|| differs_at(&first.lines, &second.lines)) {
+        let second = campaign::run(Choices::replayed(first.choices.record()), Planted::Nothing, true);
+        let parting =
+            (first.lines != second.lines).then(|| (seed, differs_at(&first.lines, &second.lines)));
+        (parting, line_of(seed, &first))
+    };
+    for (parting, line) in of_each(from, seeds, twice) {
+        if let Some((seed, line)) = parting {
             println!("seed {seed} goes two ways from line {line} on");
             is_good = false;
         }
-        own.push_str(&line_of(seed, &first));
+        own.push_str(&line);
     }
     let arguments =
         ["--fingerprints".to_string(), "--from".to_string(), from.to_string(), "--seeds".to_string()];
@@ -361,8 +409,9 @@ fn line_of(seed: u64, report: &Report) -> String {
 
 fn fingerprints(options: &Options) {
     let from = options.from.unwrap_or(1);
-    for seed in from..from + options.seeds.unwrap_or(SEEDS) {
-        print!("{}", line_of(seed, &campaign::run(Choices::seeded(seed), Planted::Nothing, false)));
+    let line = |seed| line_of(seed, &campaign::run(Choices::seeded(seed), Planted::Nothing, false));
+    for line in of_each(from, options.seeds.unwrap_or(SEEDS), line) {
+        print!("{line}");
     }
 }
 
@@ -384,7 +433,6 @@ fn cluster(options: &Options) -> bool {
 }
 
 fn tell_stories(options: &Options) -> bool {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let began = Instant::now();
     let (mut points, mut crashes, mut worlds, mut failed) = (0, 0, 0, 0);
     println!("story               points   crashes -> worlds    in recovery -> worlds    failed");
@@ -392,7 +440,7 @@ fn tell_stories(options: &Options) -> bool {
         if options.only.as_ref().is_some_and(|only| *only != format!("{story:?}")) {
             continue;
         }
-        let counts = exhaustive::explore(story, options.is_deep, threads);
+        let counts = exhaustive::explore(story, options.is_deep, threads());
         let (first, second) = (counts.first, counts.second);
         println!(
             "{:<18} {:>7} {:>9} {:>9} {:>14} {:>9} {:>9}",

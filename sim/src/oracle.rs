@@ -180,7 +180,7 @@ impl World {
     pub fn before_file_op(&mut self, process: usize, op: &FileOp) {
         files::before_op(self, process, op);
         index::before_op(self, process, op);
-        if self.processes[process].watch.is_leaving {
+        if self.processes[process].watch.left_to_others.is_some() {
             exit::before_op(self, process, op);
         }
     }
@@ -291,7 +291,12 @@ impl World {
         if let Some(text) = unanswered.map(|it| format!("p{process} ended without an answer to {it:?}")) {
             self.fail("Q1", text);
         }
-        self.processes[process].watch.is_leaving = true;
+        exit::begins(self, process);
+    }
+
+    /// A run that ended of its own will has taken away what is its own.
+    pub fn after_exit(&mut self, process: usize) {
+        exit::ended(self, process);
     }
 
     /// A run dies.

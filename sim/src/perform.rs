@@ -6,7 +6,7 @@ use ccells_core::ids::{Attempt, Generation, PathText, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{FileError, FileOp, GitError, WorktreePlan};
 use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, StateRecord, VERSION, Writer};
-use ccells_core::store::{self, Keep, Remove, Replace, Step, Update};
+use ccells_core::store::{Keep, Remove, Replace, Step, Update};
 use ccells_core::tracking::{self, Delta};
 
 use crate::boot;
@@ -198,15 +198,17 @@ impl World {
         let bytes = record::print(&beat);
         let (own, last) = (run.places.run_beat(&run.start.run), run.places.heartbeat());
         let pid = run.start.pid;
+        if !self.is_storm {
+            // Nothing comes between its steps, and there are many beats in a calm.
+            self.trace.note(self.now, Who::Process(process), "beat", || own.to_string());
+            self.disk.overwrite(&own, &bytes);
+            self.disk.overwrite(&last, &bytes);
+            return;
+        }
         for replace in [
             Replace::fleeting(own, bytes.clone(), nonce, pid),
             Replace::fleeting(last, bytes, other_nonce, pid),
         ] {
-            if !self.is_storm {
-                // Nothing comes between its steps, and there are many beats in a calm.
-                let _beaten = store::run(&mut BootFiles { world: self, process }, replace);
-                continue;
-            }
             self.begin_files(process, Box::new(Mapped::new(replace, |_| None)), None);
         }
     }
@@ -222,6 +224,7 @@ impl World {
         if !self.is_alive(process) {
             return;
         }
+        self.after_exit(process);
         self.saw(if is_complete { "clean exit" } else { "exit in a hurry" });
         self.end(process);
     }

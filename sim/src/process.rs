@@ -43,8 +43,8 @@ pub struct Process {
     pub files: SimFiles,
     /// Whether it runs.
     pub life: Life,
-    /// The machine; taken out while it handles an event.
-    pub machine: Machine,
+    /// The machine.
+    pub machine: Box<Machine>,
     /// What is under way.
     pub jobs: BTreeMap<u64, Job>,
     /// The one writer of the state file.
@@ -113,8 +113,8 @@ pub struct Watch {
     pub slept_before_quit: u64,
     /// When the second signal came, and for how long it had been stopped by then.
     pub hurry: Option<(u64, u64)>,
-    /// Whether it is taking away what is its own, at its end.
-    pub is_leaving: bool,
+    /// What is others' when it begins to take away what is its own, at its end.
+    pub left_to_others: Option<u64>,
     /// Whether it could not read everything at its start.
     pub is_careful: bool,
     /// Wishes that its machine has heard.

@@ -111,7 +111,7 @@ impl World {
             access: Access::ReadOnly { holder: "nobody knows yet".to_string() },
             files: self.disk.process(),
             life: Life::Runs,
-            machine: Machine::with_canary(self.planted.in_core()),
+            machine: Box::new(Machine::with_canary(self.planted.in_core())),
             jobs: BTreeMap::default(),
             saver: Saver::default(),
             sessions: BTreeMap::default(),

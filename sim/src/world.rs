@@ -485,9 +485,9 @@ impl World {
 fn drawn_seats(choices: &Choices) -> Vec<Seat> {
     let mut seats = seats();
     match choices.below("seats", 10) {
-        0..=4 => seats.truncate(1),
-        5 | 6 => seats.truncate(2),
-        7 => drop(seats.remove(1)),
+        0..=5 => seats.truncate(1),
+        6 | 7 => seats.truncate(2),
+        8 => drop(seats.remove(1)),
         _ => {}
     }
     seats

@@ -133,7 +133,7 @@ impl Engine for ModelEngine {
     }
 
     async fn remove_container(&self, home: &HomeId, name: &str) -> Result<(), EngineError> {
-        match self.land(&EngineOp::Remove(home.clone(), name.to_owned())) {
+        match self.land(&EngineOp::Remove(home.clone(), name.to_owned(), None)) {
             // The model says what an engine says, and the world hands on either; the port takes it as done.
             Err(EngineError::NotFound { .. }) => Ok(()),
             outcome @ (Ok(()) | Err(_)) => outcome,

@@ -47,7 +47,7 @@ fn what_went_wrong_once_goes_well() {
 fn a_world_goes_the_same_way_again() {
     for seed in 1..=TWICE {
         let first = campaign::run(Choices::seeded(seed), Planted::Nothing, true);
-        let again = campaign::run(Choices::replayed(first.recording.clone()), Planted::Nothing, true);
+        let again = campaign::run(Choices::replayed(first.choices.record()), Planted::Nothing, true);
         assert_eq!(first.fingerprint, again.fingerprint, "seed {seed}");
         assert!(first.lines == again.lines, "seed {seed}: one fingerprint, two traces");
     }

@@ -1,5 +1,6 @@
 //! A verb's way to the workstreams: a run of its own, or the one that holds the repository.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,7 @@ impl Link {
             if Instant::now() > end {
                 return Err(BootError::Start(StartError::Busy { holder: busy }).into());
             }
-            tokio::time::sleep(Duration::from_millis(limits::LOCK_POLL_MS)).await;
+            tokio::time::sleep(Duration::from_millis(limits::HOLDER_POLL_MS)).await;
         }
     }
 
@@ -213,8 +214,26 @@ pub(super) async fn to_holder(engine: &DockerEngine, card: &Value) -> Result<(St
         ContainerId::parse(text(card, "container_id")).map_err(|error| Failure::new(1, error.to_string()))?;
     let directory = PathBuf::from(text(card, "directory"));
     let deadline = Duration::from_millis(limits::ATTACH_MS);
-    let stream = tokio::time::timeout(deadline, holder::connect(engine, &container, &directory)).await;
-    Ok((name.clone(), stream.map_err(|_| late(&name))??))
+    let stream = tokio::time::timeout(deadline, once_it_is_up(engine, &container, &directory)).await;
+    let stream = stream.map_err(|_| late(&name))?;
+    let failed = |error| Failure::new(1, format!("the holder of `{name}` cannot be reached: {error}"));
+    Ok((name.clone(), stream.map_err(failed)?))
+}
+
+/// A container runs a moment before its holder does.
+async fn once_it_is_up(
+    engine: &DockerEngine,
+    container: &ContainerId,
+    directory: &Path,
+) -> io::Result<Box<dyn Io>> {
+    loop {
+        match holder::connect(engine, container, directory).await {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                tokio::time::sleep(Duration::from_millis(limits::HOLDER_POLL_MS)).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// The holder of `name` is silent.

@@ -7,6 +7,9 @@ use ccells_core::ids::PathText;
 use crate::ports::files::Disk;
 use crate::world::{Seat, World};
 
+/// Where knowledge is, as it can be read right now and as a power cut would leave it.
+const MOMENTS: [&str; 2] = ["right now", "after a power cut now"];
+
 /// Checks every container.
 pub fn check(world: &mut World) {
     check_those(world, |_, _| true);
@@ -15,15 +18,21 @@ pub fn check(world: &mut World) {
 /// Checks the containers that a change of this file, or of the names in this directory, can have made unknown.
 pub fn check_after(world: &mut World, path: &PathText) {
     let path = path.as_str();
-    let is_temporary = path.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
-    if is_temporary || path.contains("/runs") || path.contains("/workstreams") || path.contains("/trash") {
+    let is_of_home = |seat: &Seat| path.strip_prefix(seat.home_path.as_str()).is_some_and(may_matter);
+    if !world.seats.iter().any(is_of_home) {
         return;
     }
     let intent_of = path.rsplit_once("/intents/").and_then(|(_, name)| name.strip_suffix(".json"));
     check_those(world, |seat, labels| {
-        path.starts_with(seat.home_path.as_str())
-            && intent_of.is_none_or(|workstream| labels.workstream.as_str() == workstream)
+        is_of_home(seat) && intent_of.is_none_or(|workstream| labels.workstream.as_str() == workstream)
     });
+}
+
+/// Whether a change of this file or directory of a home can make a container unknown.
+fn may_matter(place: &str) -> bool {
+    let is_state = || place.starts_with("/state/") && (place.ends_with("/state.json") || !place.contains('.'));
+    let is_intent = || place.starts_with("/intents/") && place.ends_with(".json");
+    matches!(place, "" | "/containers.json" | "/intents") || is_state() || is_intent()
 }
 
 fn check_those(world: &mut World, is_concerned: impl Fn(&Seat, &Labels) -> bool) {
@@ -40,11 +49,9 @@ fn check_those(world: &mut World, is_concerned: impl Fn(&Seat, &Labels) -> bool)
         if is_excused {
             continue;
         }
-        for is_durable in [false, true] {
-            if !is_known(&world.disk, seat, labels.workstream.as_str(), is_durable) {
-                let when = if is_durable { "after a power cut now" } else { "right now" };
-                unknown = Some(format!("no intent, index or state knows {} {when}", container.name));
-            }
+        let is_known = is_known(&world.disk, seat, labels.workstream.as_str());
+        if let Some((when, _)) = MOMENTS.into_iter().zip(is_known).rfind(|(_, is_known)| !is_known) {
+            unknown = Some(format!("no intent, index or state knows {} {when}", container.name));
         }
     }
     if let Some(text) = unknown {
@@ -52,13 +59,21 @@ fn check_those(world: &mut World, is_concerned: impl Fn(&Seat, &Labels) -> bool)
     }
 }
 
-fn is_known(disk: &Disk, seat: &Seat, workstream: &str, is_durable: bool) -> bool {
-    let look =
-        |path: PathText, judge: &dyn Fn(&[u8]) -> bool| disk.look(&path, is_durable, judge).unwrap_or(false);
+/// At both moments.
+fn is_known(disk: &Disk, seat: &Seat, workstream: &str) -> [bool; 2] {
     let is_whole = |bytes: &[u8]| bytes.starts_with(b"{") && bytes.ends_with(b"}\n");
     let holds = |bytes: &[u8]| is_whole(bytes) && contains(bytes, workstream);
-    let intent = seat.places.intents().join(&format!("{workstream}.json"));
-    look(seat.places.index(), &holds) || look(intent, &is_whole) || look(seat.places.state(&seat.repo.id), &holds)
+    let mut is_known = [false; 2];
+    let mut ask = |path: PathText, judge: &dyn Fn(&[u8]) -> bool| {
+        let [now, later] = disk.look_twice(&path, judge);
+        is_known = [is_known[0] || now, is_known[1] || later];
+        is_known == [true; 2]
+    };
+    let intent = || seat.places.intents().join(&format!("{workstream}.json"));
+    let _ = ask(seat.places.index(), &holds)
+        || ask(intent(), &is_whole)
+        || ask(seat.places.state(&seat.repo.id), &holds);
+    is_known
 }
 
 /// Whether `needle` is somewhere in `hay`.

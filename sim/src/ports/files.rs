@@ -1,7 +1,7 @@
 //! A simulated disk: what processes see, what would survive a power cut, and everything that may lie between
 //! the two. Several processes share a disk; each has its own handle, its own locks and its own end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -65,6 +65,8 @@ struct State {
     processes: BTreeMap<u64, ProcessState>,
     nodes: BTreeMap<u64, Node>,
     next_node: u64,
+    /// With so many nodes it is time to drop those that nobody can reach any more.
+    sweep_at: usize,
     has_repeated_a_failed_sync: bool,
 }
 
@@ -80,6 +82,8 @@ struct ProcessState {
 }
 
 const ROOT: u64 = 0;
+/// Fewer nodes than this are not worth a sweep.
+const SWEEP_LEAST: usize = 128;
 
 impl Disk {
     /// An empty disk with a root directory. It draws from the stream `disk`.
@@ -92,6 +96,7 @@ impl Disk {
             processes: BTreeMap::new(),
             nodes: BTreeMap::from([(ROOT, Node::Directory(Listing::default()))]),
             next_node: ROOT + 1,
+            sweep_at: SWEEP_LEAST,
             has_repeated_a_failed_sync: false,
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -147,6 +152,7 @@ impl Disk {
             processes: BTreeMap::new(),
             nodes: state.nodes.clone(),
             next_node: state.next_node,
+            sweep_at: state.sweep_at,
             has_repeated_a_failed_sync: state.has_repeated_a_failed_sync,
         };
         Self { state: Arc::new(Mutex::new(copy)) }
@@ -155,7 +161,7 @@ impl Disk {
     /// A number that is the same for disks with the same on them, as seen and as durable.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.lock().nodes.hash(&mut hasher);
+        self.lock().hash_tree(&mut hasher);
         hasher.finish()
     }
 
@@ -173,7 +179,7 @@ impl Disk {
         let is_empty = state.listing(node).is_ok_and(|listing| listing.names.is_empty());
         let Some((directory, name)) = state.find_parent(path).ok().filter(|_| is_empty) else { return false };
         let Ok(listing) = state.listing(directory) else { return false };
-        listing.change(Change::Remove(name));
+        listing.change(Change::Remove(name.to_owned()));
         listing.sync();
         true
     }
@@ -181,22 +187,35 @@ impl Disk {
     /// The files as processes see them, by path.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
-        self.lock().walk(ROOT, "", &mut files);
+        self.lock().walk(ROOT, &mut String::new(), &mut |path, _, content| {
+            files.insert(path.to_owned(), content.bytes.clone());
+        });
         files
+    }
+
+    /// Shows every file as processes see it, in the order of paths: path, a number of its own, and length.
+    pub fn each_file(&self, mut look: impl FnMut(&str, u64, usize)) {
+        self.lock().walk(ROOT, &mut String::new(), &mut |path, node, content| {
+            look(path, node, content.bytes.len());
+        });
     }
 
     /// Shows a file to `look`: as processes see it, or as a power cut that loses everything unsynced would leave it.
     pub fn look<T>(&self, path: &PathText, is_durable: bool, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let state = self.lock();
-        let mut node = ROOT;
-        for name in path.as_str().split('/').filter(|name| !name.is_empty()) {
-            let Node::Directory(listing) = &state.nodes[&node] else { return None };
-            node = *if is_durable { &listing.durable } else { &listing.names }.get(name)?;
-        }
-        match &state.nodes[&node] {
-            Node::Directory(_) => None,
-            Node::File(content) => Some(look(if is_durable { &content.durable } else { &content.bytes })),
-        }
+        let (_, bytes) = state.look(path, is_durable)?;
+        Some(look(bytes))
+    }
+
+    /// What `judge` says of a file as processes see it, and as a power cut that loses everything unsynced would leave
+    /// it; no where there is none. The same bytes are judged once.
+    pub fn look_twice(&self, path: &PathText, judge: impl Fn(&[u8]) -> bool) -> [bool; 2] {
+        let state = self.lock();
+        let (now, later) = (state.look(path, false), state.look(path, true));
+        let is_fine_now = now.is_some_and(|(_, bytes)| judge(bytes));
+        let is_fine_later =
+            if now == later { is_fine_now } else { later.is_some_and(|(_, bytes)| judge(bytes)) };
+        [is_fine_now, is_fine_later]
     }
 
     /// The names in a directory, if it is there.
@@ -211,8 +230,20 @@ impl Disk {
         let node = state.new_node(Node::File(content));
         let (directory, name) = state.find_parent(path).expect("the directory is there");
         let listing = state.listing(directory).expect("it was just found");
-        listing.change(Change::Add(name, node));
+        listing.change(Change::Add(name.to_owned(), node));
         listing.sync();
+    }
+
+    /// Puts bytes in a file's place without any of the steps of a protocol: for writes between whose steps nothing can
+    /// come. Not synced, as those of a beat are not.
+    pub fn overwrite(&self, path: &PathText, bytes: &[u8]) {
+        let mut state = self.lock();
+        let Ok((directory, name)) = state.find_parent(path.as_str()) else { return };
+        let (bytes, name) = (bytes.to_vec(), name.to_owned());
+        let node = state.new_node(Node::File(Content { bytes, ..Content::default() }));
+        if let Ok(listing) = state.listing(directory) {
+            listing.change(Change::Add(name, node));
+        }
     }
 
     /// Whether anybody synced a file again after a sync of it had failed, and so may have believed a lie.
@@ -261,6 +292,19 @@ impl Files for SimFiles {
 }
 
 impl State {
+    /// A file's node and its bytes.
+    fn look(&self, path: &PathText, is_durable: bool) -> Option<(u64, &[u8])> {
+        let mut node = ROOT;
+        for name in path.as_str().split('/').filter(|name| !name.is_empty()) {
+            let Node::Directory(listing) = &self.nodes[&node] else { return None };
+            node = *if is_durable { &listing.durable } else { &listing.names }.get(name)?;
+        }
+        match &self.nodes[&node] {
+            Node::Directory(_) => None,
+            Node::File(content) => Some((node, if is_durable { &content.durable } else { &content.bytes })),
+        }
+    }
+
     fn apply(&mut self, process: u64, op: &FileOp) -> Result<FileOk, FileError> {
         let us = &self.processes[&process];
         if us.is_dead {
@@ -388,7 +432,7 @@ impl State {
 
     /// The directory a path is in, and the path's last name. Every directory on the way must be there and be
     /// one.
-    fn find_parent(&self, path: &str) -> Result<(u64, String), FileError> {
+    fn find_parent<'a>(&self, path: &'a str) -> Result<(u64, &'a str), FileError> {
         let (directories, name) = path.rsplit_once('/').ok_or(FileError::NotFound)?;
         let mut node = ROOT;
         for directory in directories.split('/').filter(|directory| !directory.is_empty()) {
@@ -396,7 +440,7 @@ impl State {
             node = *listing.names.get(directory).ok_or(FileError::NotFound)?;
         }
         match self.nodes[&node] {
-            Node::Directory(_) => Ok((node, name.to_owned())),
+            Node::Directory(_) => Ok((node, name)),
             Node::File(_) => Err(FileError::Unfit),
         }
     }
@@ -406,7 +450,7 @@ impl State {
             return Ok(ROOT);
         }
         let (directory, name) = self.find_parent(path)?;
-        self.named(directory, &name).ok_or(FileError::NotFound)
+        self.named(directory, name).ok_or(FileError::NotFound)
     }
 
     fn named(&self, directory: u64, name: &str) -> Option<u64> {
@@ -427,7 +471,7 @@ impl State {
             Some(node) => *node,
             None => self.find(path.as_str())?,
         };
-        if !self.is_directory(node) {
+        if !self.is_directory(node) && !self.processes[&process].open.contains_key(path.as_str()) {
             self.process(process).open.insert(path.as_str().to_owned(), node);
         }
         self.content(node)
@@ -458,18 +502,64 @@ impl State {
     fn new_node(&mut self, node: Node) -> u64 {
         let number = self.next_node;
         self.next_node += 1;
+        if self.nodes.len() >= self.sweep_at {
+            self.sweep();
+        }
         self.nodes.insert(number, node);
         number
     }
 
-    fn walk(&self, directory: u64, path: &str, files: &mut BTreeMap<String, Vec<u8>>) {
-        let Node::Directory(listing) = &self.nodes[&directory] else { return };
-        for (name, node) in &listing.names {
-            let path = format!("{path}/{name}");
-            match &self.nodes[node] {
-                Node::File(content) => drop(files.insert(path, content.bytes.clone())),
-                Node::Directory(_) => self.walk(*node, &path, files),
+    /// Drops the nodes that nobody can reach any more: neither by a name, now or after a power cut, nor as an open file.
+    fn sweep(&mut self) {
+        let open = self.processes.values().flat_map(|it| it.open.values().chain(it.locks.values()));
+        let reached = self.reach(open.copied().collect());
+        let is_reached: BTreeSet<u64> = reached.into_iter().collect();
+        self.nodes.retain(|number, _| is_reached.contains(number));
+        self.sweep_at = (2 * self.nodes.len()).max(SWEEP_LEAST);
+    }
+
+    /// What can be reached from the root and from `also`, in an order that follows from the names alone.
+    fn reach(&self, also: Vec<u64>) -> Vec<u64> {
+        let mut seen = BTreeSet::new();
+        let mut order = Vec::new();
+        let mut to_visit = also;
+        to_visit.push(ROOT);
+        while let Some(number) = to_visit.pop() {
+            if !seen.insert(number) {
+                continue;
             }
+            order.push(number);
+            if let Some(Node::Directory(listing)) = self.nodes.get(&number) {
+                let added = listing.log.iter().filter_map(Change::added);
+                to_visit.extend(listing.names.values().chain(listing.durable.values()).copied().chain(added));
+            }
+        }
+        order
+    }
+
+    /// Hashes what is there, and not the numbers it happens to have.
+    fn hash_tree(&self, hasher: &mut impl Hasher) {
+        let order = self.reach(Vec::new());
+        let numbers: BTreeMap<u64, usize> = order.iter().zip(0..).map(|(number, at)| (*number, at)).collect();
+        for number in &order {
+            match &self.nodes[number] {
+                Node::Directory(listing) => listing.hash_with(&numbers, hasher),
+                Node::File(content) => content.hash(hasher),
+            }
+        }
+    }
+
+    fn walk(&self, directory: u64, path: &mut String, look: &mut impl FnMut(&str, u64, &Content)) {
+        let Node::Directory(listing) = &self.nodes[&directory] else { return };
+        let above = path.len();
+        for (name, node) in &listing.names {
+            path.push('/');
+            path.push_str(name);
+            match &self.nodes[node] {
+                Node::File(content) => look(path, *node, content),
+                Node::Directory(_) => self.walk(*node, path, look),
+            }
+            path.truncate(above);
         }
     }
 
@@ -495,13 +585,13 @@ impl State {
             }
             Err(error) => return Err(error),
         };
-        match self.named(directory, &name) {
+        match self.named(directory, name) {
             Some(node) if self.is_directory(node) => Ok(()),
             Some(_) => Err(FileError::Exists),
             None => {
                 let node = self.new_node(Node::Directory(Listing::default()));
                 let listing = self.listing(directory)?;
-                listing.change(Change::Add(name, node));
+                listing.change(Change::Add(name.to_owned(), node));
                 listing.sync();
                 Ok(())
             }
@@ -510,11 +600,11 @@ impl State {
 
     fn create(&mut self, path: &PathText) -> Result<u64, FileError> {
         let (directory, name) = self.find_parent(path.as_str())?;
-        if self.named(directory, &name).is_some() {
+        if self.named(directory, name).is_some() {
             return Err(FileError::Exists);
         }
         let node = self.new_node(Node::File(Content::default()));
-        self.listing(directory)?.change(Change::Add(name, node));
+        self.listing(directory)?.change(Change::Add(name.to_owned(), node));
         Ok(node)
     }
 
@@ -539,13 +629,13 @@ impl State {
     fn link(&mut self, from: &PathText, to: &PathText) -> Result<(), FileError> {
         let node = self.find(from.as_str())?;
         let (directory, name) = self.find_parent(to.as_str())?;
-        if self.named(directory, &name).is_some() {
+        if self.named(directory, name).is_some() {
             return Err(FileError::Exists);
         }
         if self.is_directory(node) {
             return Err(FileError::Denied);
         }
-        self.listing(directory)?.change(Change::Add(name, node));
+        self.listing(directory)?.change(Change::Add(name.to_owned(), node));
         Ok(())
     }
 
@@ -560,14 +650,14 @@ impl State {
     fn move_name(&mut self, from: &PathText, to: &PathText) -> Result<(), FileError> {
         let (from_directory, from_name) = self.find_parent(from.as_str())?;
         let (to_directory, to_name) = self.find_parent(to.as_str())?;
-        let source = self.named(from_directory, &from_name).ok_or(FileError::NotFound)?;
+        let source = self.named(from_directory, from_name).ok_or(FileError::NotFound)?;
         if is_below(to.as_str(), from) {
             return Err(FileError::Io(EINVAL));
         }
         if is_below(from.as_str(), to) {
             return Err(FileError::Exists);
         }
-        match self.named(to_directory, &to_name).map(|target| (target, &self.nodes[&target])) {
+        match self.named(to_directory, to_name).map(|target| (target, &self.nodes[&target])) {
             // Two names of one file: the kernel does nothing, and both stay.
             Some((target, _)) if target == source => return Ok(()),
             Some((_, Node::Directory(listing))) if self.is_directory(source) && !listing.names.is_empty() => {
@@ -579,13 +669,13 @@ impl State {
             Some(_) | None => {}
         }
         if from_directory == to_directory {
-            self.listing(to_directory)?.change(Change::Move(from_name, to_name));
+            self.listing(to_directory)?.change(Change::Move(from_name.to_owned(), to_name.to_owned()));
             return Ok(());
         }
         // No protocol of ours relies on a move between directories: it is one step here, and durable at once.
-        self.listing(to_directory)?.change(Change::Add(to_name, source));
+        self.listing(to_directory)?.change(Change::Add(to_name.to_owned(), source));
         self.listing(to_directory)?.sync();
-        self.listing(from_directory)?.change(Change::Remove(from_name));
+        self.listing(from_directory)?.change(Change::Remove(from_name.to_owned()));
         self.listing(from_directory)?.sync();
         Ok(())
     }
@@ -600,11 +690,11 @@ impl State {
     fn unlink(&mut self, process: u64, path: &PathText) -> Result<(), FileError> {
         self.process(process).open.remove(path.as_str());
         let (directory, name) = self.find_parent(path.as_str())?;
-        let node = self.named(directory, &name).ok_or(FileError::NotFound)?;
+        let node = self.named(directory, name).ok_or(FileError::NotFound)?;
         if self.is_directory(node) {
             return Err(FileError::Unfit);
         }
-        self.listing(directory)?.change(Change::Remove(name));
+        self.listing(directory)?.change(Change::Remove(name.to_owned()));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! power cut leaves.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use crate::choice::Choices;
 
@@ -60,8 +61,26 @@ impl Listing {
 
     /// Makes all changes durable.
     pub(super) fn sync(&mut self) {
-        self.log.clear();
-        self.durable.clone_from(&self.names);
+        for change in self.log.drain(..) {
+            change.apply(&mut self.durable);
+        }
+    }
+
+    /// Hashes names and changes with these numbers in place of the nodes' own.
+    pub(super) fn hash_with(&self, numbers: &BTreeMap<u64, usize>, hasher: &mut impl Hasher) {
+        for names in [&self.names, &self.durable] {
+            names.len().hash(hasher);
+            for (name, node) in names {
+                (name, numbers.get(node)).hash(hasher);
+            }
+        }
+        for change in &self.log {
+            match change {
+                Change::Add(name, node) => (0, name, numbers.get(node)).hash(hasher),
+                Change::Remove(name) => (1, name).hash(hasher),
+                Change::Move(from, to) => (2, from, to).hash(hasher),
+            }
+        }
     }
 
     /// Of the changes a prefix survives.
@@ -83,6 +102,14 @@ impl Listing {
 }
 
 impl Change {
+    /// The node that gets a name.
+    pub(super) fn added(&self) -> Option<u64> {
+        match self {
+            Self::Add(_, node) => Some(*node),
+            Self::Remove(_) | Self::Move(..) => None,
+        }
+    }
+
     fn apply(&self, names: &mut BTreeMap<String, u64>) {
         match self {
             Self::Add(name, node) => drop(names.insert(name.clone(), *node)),
