@@ -58,7 +58,9 @@ fn is_known(disk: &Disk, seat: &Seat, workstream: &str, is_durable: bool) -> boo
     let is_whole = |bytes: &[u8]| bytes.starts_with(b"{") && bytes.ends_with(b"}\n");
     let holds = |bytes: &[u8]| is_whole(bytes) && contains(bytes, workstream);
     let intent = seat.places.intents().join(&format!("{workstream}.json"));
-    look(seat.places.index(), &holds) || look(intent, &is_whole) || look(seat.places.state(&seat.repo.id), &holds)
+    look(seat.places.index(), &holds)
+        || look(intent, &is_whole)
+        || look(seat.places.state(&seat.repo.id), &holds)
 }
 
 /// Whether `needle` is somewhere in `hay`.
