@@ -8,8 +8,8 @@ use std::vec;
 
 use super::*;
 use crate::container::ContainerLimits;
-use crate::record::AgentCommand;
 use crate::ids::{Generation, RepoId};
+use crate::record::AgentCommand;
 use crate::record::ViewRecord;
 
 const HOME: &str = "/h";
@@ -149,7 +149,8 @@ fn state(generation: u64) -> Vec<u8> {
 fn beat(run: &RunId, repo: &str, timestamp: u64) -> Vec<u8> {
     let (boot_id, repo_id) = ("boot".to_string(), RepoId::parse(repo).unwrap());
     let run = run.clone();
-    let beat = BeatRecord { version: 1, pid: 9, timestamp, run, repo_id, sequence: 1, boot_id, start_ticks: 1 };
+    let beat =
+        BeatRecord { version: 1, pid: 9, timestamp, run, repo_id, sequence: 1, boot_id, start_ticks: 1 };
     record::print(&beat)
 }
 

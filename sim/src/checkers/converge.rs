@@ -67,7 +67,9 @@ fn at_rest(world: &mut World, process: usize, snapshot: &Snapshot) {
     }
     let places = world.processes[process].places.clone();
     let repo = world.processes[process].start.repo.id.clone();
-    for name in world.disk.names(&places.intents()).unwrap_or_default() {
+    let names = world.disk.names(&places.intents()).unwrap_or_default();
+    // One that was never finished is no intent: R4 is about those.
+    for name in names.into_iter().filter(|name| !name.starts_with('.')) {
         let of_repo = format!("\"repo_id\": \"{repo}\"");
         let look = |bytes: &[u8]| contains(bytes, &of_repo);
         let is_ours = world.disk.look(&places.intents().join(&name), false, look).unwrap_or(false);
@@ -203,7 +205,10 @@ fn gone_but(world: &World, seat: usize, card: Option<&Card>, id: &WorkstreamId) 
         return Some("directory");
     }
     let index = world.disk.look(&places.index(), false, record::parse::<TrackingRecord>).and_then(Result::ok);
-    let state = world.disk.look(&places.state(&world.seats[seat].repo.id), false, record::parse::<StateRecord>).and_then(Result::ok);
+    let state = world
+        .disk
+        .look(&places.state(&world.seats[seat].repo.id), false, record::parse::<StateRecord>)
+        .and_then(Result::ok);
     if index.is_some_and(|index| index.containers.iter().any(|it| it.workstream_id == *id)) {
         return Some("entry in the index");
     }

@@ -32,7 +32,8 @@ pub fn acknowledged(world: &mut World, process: usize, event: &Event) {
             is_in.then(|| format!("{workstream} may come back into the index"))
         }
         Event::StateSaved { generation, outcome: Ok(()) } => {
-            let durable = world.disk.look(&world.processes[process].state(), true, self::generation).flatten();
+            let durable =
+                world.disk.look(&world.processes[process].state(), true, self::generation).flatten();
             let seat = world.processes[process].seat;
             let generation = *generation;
             let newest = world.oracle.acknowledged_state.entry(seat).or_default();
