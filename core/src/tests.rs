@@ -20,3 +20,4 @@ mod quit;
 mod saving;
 mod sessions;
 mod spec;
+mod wishes;
