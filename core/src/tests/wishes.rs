@@ -130,3 +130,28 @@ fn a_making_is_cancelled_also_while_the_engine_was_never_heard() {
     let told = tell(&world, &effects[0]);
     assert!(told.starts_with("-> Reply 1 failed: the creation of"), "{told}");
 }
+
+#[test]
+fn a_making_and_a_removal_tell_how_far_they_are() {
+    let mut world = begun();
+    wish(&mut world, 1, |_| {});
+    let id = world.id("wish-1");
+    let mut seen = Vec::new();
+    for kind in ["ResolveBase", "WriteIntent", "PinBase", "AddWorktree"] {
+        let picture = world.machine.snapshot().unwrap();
+        let progress = picture.card(&id).and_then(|card| card.progress).expect("it is being made");
+        seen.push((progress.index, progress.of));
+        play(&mut world, &format!("ok {kind}"));
+    }
+    assert_eq!(seen, [(1, 13), (2, 13), (3, 13), (4, 13)]);
+    play(&mut world, "all ok");
+    let stranger = world.id("nobody");
+    let picture = world.machine.snapshot().unwrap();
+    assert!(
+        picture.card(&id).is_some_and(|card| card.progress.is_none()) && picture.card(&stranger).is_none()
+    );
+    world.send(world::asked(2, Ask::Remove { workstream: id.clone(), is_forced: true, keep_branch: false }));
+    let picture = world.machine.snapshot().unwrap();
+    let progress = picture.card(&id).and_then(|card| card.progress).expect("it is being removed");
+    assert_eq!((progress.index, progress.of), (2, 11));
+}
