@@ -508,4 +508,20 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn letters_with_marks_are_written_as_the_letters_they_are() {
+        for (marked, plain) in [
+            ("àâåÀÅ", "aaaaa"),
+            ("æÆ", "aeae"),
+            ("çÇ", "cc"),
+            ("èëÈË", "eeee"),
+            ("ìïÌÏ", "iiii"),
+            ("ñÑ", "nn"),
+            ("œŒ", "oeoe"),
+            ("ýÿÝ", "yyy"),
+        ] {
+            assert_eq!(slug(marked), plain, "{marked}");
+        }
+    }
 }

@@ -7,6 +7,8 @@ mod answers;
 mod conversation;
 mod world;
 
+pub(crate) use world::World;
+
 mod boot;
 mod cancel;
 mod create;
@@ -20,3 +22,4 @@ mod quit;
 mod saving;
 mod sessions;
 mod spec;
+mod wishes;

@@ -76,4 +76,23 @@ mod tests {
         assert_eq!(Mono(5).since(Mono(9)), 0);
         assert_eq!(Mono(u64::MAX).after(1), Mono(u64::MAX));
     }
+
+    #[test]
+    fn the_calendar_knows_leap_years_and_centuries() {
+        for (days, date) in [
+            (0, (1970, 1, 1)),
+            (59, (1970, 3, 1)),
+            (789, (1972, 2, 29)),
+            (10_957, (2000, 1, 1)),
+            (11_016, (2000, 2, 29)),
+            (11_017, (2000, 3, 1)),
+            (47_540, (2100, 2, 28)),
+            (47_541, (2100, 3, 1)),
+            (157_113, (2400, 2, 29)),
+            (157_114, (2400, 3, 1)),
+        ] {
+            assert_eq!(civil(days), date, "{days} days after the epoch");
+        }
+        assert_eq!((Mono(9).since(Mono(2)), Mono(2).since(Mono(9))), (7, 0));
+    }
 }

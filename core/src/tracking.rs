@@ -124,4 +124,24 @@ mod tests {
             assert!(matches!(apply(Some(damaged), &delta, &writer(), Wall(0)), Err(Flaw::Corrupt { .. })));
         }
     }
+
+    #[test]
+    fn index_and_engine_are_held_against_each_other() {
+        let mut world = crate::tests::World::new();
+        let (kept, lost) = (world.facts("kept"), world.facts("lost"));
+        world.plant("kept", Some(crate::container::ContainerState::Running));
+        world.plant("unknown", Some(crate::container::ContainerState::Running));
+        let shown = world.shown();
+        let id_of = |facts: &crate::record::Facts| {
+            let seen = shown.iter().find(|seen| seen.labels.workstream == facts.id);
+            seen.map_or(crate::ids::ContainerId::parse("gone").unwrap(), |seen| seen.id.clone())
+        };
+        let entry = |facts| TrackedContainer::new(facts, &id_of(facts), "running");
+        let index = TrackingRecord { containers: Vec::from([entry(&kept), entry(&lost)]), ..empty() };
+        let unknown = shown.iter().find(|seen| seen.labels.workstream != kept.id).unwrap().name.clone();
+        assert_eq!(
+            differences(&index, &shown),
+            (Vec::from([unknown]), Vec::from([index.containers[1].name.clone()]))
+        );
+    }
 }

@@ -570,3 +570,24 @@ fn reconcile_makes_what_is_refused_to_start_again() {
         ",
     );
 }
+
+#[test]
+fn a_container_that_is_gone_already_is_no_hindrance_to_the_next() {
+    check_in(
+        &mut refused_for_ever(),
+        "
+        quietly ask 2 resume fix-login
+        quietly fail StartContainer failed
+        quietly ok WriteIntent
+        quietly ok PinBase
+        quietly ok AddWorktree
+        quietly ok BuildHome
+        quietly engine fix-login gone
+        fail RemoveContainer absent
+            -> CreateContainer fix-login ccells-web-00000000000000000000000001
+        quietly all ok
+        show
+            = fix-login: running, attached
+        ",
+    );
+}

@@ -246,3 +246,30 @@ fn what_is_busy_is_not_removed() {
         ",
     );
 }
+
+#[test]
+fn one_that_does_not_run_is_not_frozen_before_it_is_removed() {
+    check_in(
+        &mut made(),
+        "
+        quietly ask 1 stop fix-login
+        quietly all ok
+        ask 2 remove fix-login forced
+            -> WriteIntent fix-login destroy
+        ok WriteIntent
+            -> CloseSession fix-login
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+        ",
+    );
+}
+
+#[test]
+fn only_a_container_may_be_gone_already() {
+    for (place, (kind, _)) in
+        STEPS.iter().enumerate().filter(|(_, (kind, _))| kind.ends_with("Work") || kind.contains("Worktree"))
+    {
+        let mut world = removing_at(place);
+        let told = play(&mut world, &format!("fail {kind} absent"));
+        assert!(told[0].starts_with("-> Reply 1 not found"), "{kind}: {told:#?}");
+    }
+}

@@ -329,7 +329,7 @@ fn an_engine_that_names_the_container_of_another_is_not_believed() {
 
 #[test]
 fn a_mended_index_is_waited_for_and_mended_again_when_that_failed() {
-    let mut world = check(
+    check(
         "
         given state fix-login
         engine fix-login running
@@ -350,13 +350,18 @@ fn a_mended_index_is_waited_for_and_mended_again_when_that_failed() {
             -> ListContainers
         ok ListContainers
             -> TrackContainer fix-login paused
-        ",
-    );
-    check_in(
-        &mut world,
-        "
-        ask 2 quit keep-running
+        fail TrackContainer failed
+        quietly wait 1s
+        quietly changed
+        ok ListContainers
+            -> TrackContainer fix-login paused
+            -> ListContainers
         ok TrackContainer
+        quietly wait 1s
+        quietly changed
+        ok ListContainers
+            -> ListContainers
+        ask 2 quit keep-running
             -> Reply 2 ok ended
             -> Exit complete
         ",

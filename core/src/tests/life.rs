@@ -361,3 +361,82 @@ fn one_that_never_ran_and_is_refused_to_start_gets_another_container() {
         ",
     );
 }
+
+#[test]
+fn what_ran_before_or_may_have_run_keeps_its_container_when_it_is_refused_to_start() {
+    for (state, lines) in
+        [("exited", ""), ("created", "quietly fail StartContainer unknown\nask 2 resume fix-login")]
+    {
+        let mut world = World::new();
+        let begin = format!("given state fix-login\nengine fix-login {state}\nquietly boot\nquietly all ok");
+        for line in begin.lines().chain(["ask 1 resume fix-login"]).chain(lines.lines()) {
+            play(&mut world, line);
+        }
+        let told = play(&mut world, "fail StartContainer failed");
+        assert!(told[0].starts_with("-> Reply") && told[0].contains("refused (500)"), "{state}: {told:#?}");
+    }
+}
+
+#[test]
+fn only_a_refusal_to_start_is_a_reason_to_make_a_container_again() {
+    for (wish, kind, how) in
+        [("stop", "Stop", "failed"), ("resume", "Start", "conflict"), ("resume", "Start", "absent")]
+    {
+        let mut world =
+            check("given state fix-login\nengine fix-login created\nquietly boot\nquietly all ok");
+        play(&mut world, &format!("ask 1 {wish} fix-login"));
+        let told = play(&mut world, &format!("fail {kind}Container {how}"));
+        assert!(told[0].starts_with("-> Reply 1 "), "{wish}: {told:#?}");
+    }
+}
+
+#[test]
+fn a_run_that_could_not_read_everything_makes_again_only_what_the_user_named() {
+    let begin =
+        "given intent create fix-login\nengine fix-login created\ngiven notice x is damaged\nquietly boot";
+    let up_to_the_start =
+        ["PinBase", "AddWorktree", "BuildHome", "CreateContainer", "TrackContainer", "UploadHolder"];
+    let mut world = check(begin);
+    play(&mut world, "ok ListContainers");
+    for kind in up_to_the_start {
+        play(&mut world, &format!("ok {kind}"));
+    }
+    let told = play(&mut world, "fail StartContainer failed");
+    assert_eq!(told[0], "-> WriteIntent fix-login create", "its failure is written down");
+    check_in(
+        &mut world,
+        "show\n= fix-login: failed (starting the container: the engine refused (500): the engine's words)\n= found fix-login: its creation was interrupted and can be finished",
+    );
+    play(&mut world, "all ok");
+    play(&mut world, "wait 45s");
+    play(&mut world, "all ok");
+    play(&mut world, "ask 1 resume fix-login");
+    play(&mut world, "fail StartContainer failed");
+    let told = play(&mut world, "all ok");
+    assert!(told.iter().any(|line| line.starts_with("-> RemoveContainer")), "{told:#?}");
+    assert!(told.iter().any(|line| line == "-> Reply 1 ok running"), "{told:#?}");
+}
+
+#[test]
+fn what_an_agent_said_is_forgotten_when_it_has_ended_and_kept_while_it_is_frozen() {
+    use crate::agent::{AgentLife, AgentReport, AgentStatus};
+    use crate::event::Event;
+
+    let mut world = made();
+    let report = AgentReport {
+        life: AgentLife::Running,
+        starts: 1,
+        status: AgentStatus::Working,
+        title: String::new(),
+        bells: 0,
+    };
+    let workstream = world.id("fix-login");
+    drop(world.send(Event::AgentReported { workstream, report }));
+    for (state, is_known) in [("paused", true), ("running", true), ("exited", false)] {
+        play(&mut world, &format!("engine fix-login {state}"));
+        play(&mut world, "wait 45s");
+        play(&mut world, "all ok");
+        let card = &world.machine.snapshot().unwrap().workstreams[0];
+        assert_eq!(card.agent.is_some(), is_known, "{state}");
+    }
+}

@@ -289,3 +289,13 @@ fn answers_after_the_end_change_nothing() {
         ",
     );
 }
+
+#[test]
+fn a_making_that_only_has_to_be_written_down_is_finished_by_the_run_that_ends() {
+    let mut world = super::create::creating_at(9);
+    play(&mut world, "ask 2 quit keep-running");
+    let told = play(&mut world, "all ok");
+    assert_eq!(told[0], "-> SaveState of fix-login", "{told:#?}");
+    assert!(told.iter().any(|line| line == "-> Reply 1 ok running"), "{told:#?}");
+    assert_eq!(world.leftovers(), (1, 0), "one container, no intent");
+}

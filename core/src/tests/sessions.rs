@@ -96,3 +96,26 @@ fn a_session_of_an_earlier_try_changes_nothing() {
         ",
     );
 }
+
+#[test]
+fn a_container_that_runs_again_is_attached_to_at_once_however_its_last_life_ended() {
+    check_in(
+        &mut made(),
+        "
+        quietly ended fix-login
+        quietly ok ListContainers
+        quietly wait 200ms
+        quietly fail OpenSession failed
+        quietly all ok
+        quietly wait 400ms
+        quietly fail OpenSession failed
+        quietly engine fix-login exited
+        quietly ok ListContainers
+        engine fix-login running
+        changed
+            -> ListContainers
+        ok ListContainers
+            -> OpenSession fix-login c1
+        ",
+    );
+}

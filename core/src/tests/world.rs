@@ -39,7 +39,7 @@ struct Held {
 
 /// The world.
 #[derive(Clone, Debug)]
-pub(super) struct World {
+pub(crate) struct World {
     pub(super) machine: Machine,
     pub(super) now: u64,
     pub(super) found: Found,
@@ -61,7 +61,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             machine: Machine::new(),
             now: 1_000,
@@ -253,7 +253,7 @@ impl World {
 /// What the small engine and the small disk hold.
 impl World {
     /// Puts a container there, or changes one, behind the machine's back.
-    pub(super) fn plant(&mut self, name: &str, state: Option<ContainerState>) {
+    pub(crate) fn plant(&mut self, name: &str, state: Option<ContainerState>) {
         let id = self.id(name);
         match (state, self.containers.get_mut(&id)) {
             (Some(state), Some(container)) => container.state = state,
@@ -303,7 +303,7 @@ impl World {
     }
 
     /// The facts of a workstream as the machine would have fixed them.
-    pub(super) fn facts(&mut self, name: &str) -> Facts {
+    pub(crate) fn facts(&mut self, name: &str) -> Facts {
         let id = self.id(name);
         let found = &self.found;
         Facts {
@@ -364,7 +364,7 @@ impl World {
     }
 
     /// The containers as a listing shows them.
-    pub(super) fn shown(&self) -> Vec<Observed> {
+    pub(crate) fn shown(&self) -> Vec<Observed> {
         let show = |(id, container): (&WorkstreamId, &Held)| {
             observed(&self.found, id, &container.id, &container.home, container.state)
         };

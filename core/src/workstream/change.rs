@@ -54,7 +54,7 @@ impl Workstream {
             && !around.planted.is(Canary::UnknownIsDone)
         {
             self.is_untouched &= op != LifeOp::Start || !matches!(trouble, Trouble::Unknown(_));
-            if op == LifeOp::Start && !is_recording && self.may_make_again(&trouble, around) {
+            if op == LifeOp::Start && self.may_make_again(&trouble, around) {
                 return self.make_again(around);
             }
             return self.change_failed(&trouble, around);
