@@ -505,7 +505,7 @@ fn names_are_split_at_the_last_slash() {
     for (path, directory, name) in
         [("/d/a", "/d", "a"), ("/a", "/", "a"), ("a", ".", "a"), ("d/e/a", "d/e", "a")]
     {
-        assert_eq!(split(&path.into()), (directory.into(), name.to_owned()));
+        assert_eq!(split(&path.into()), (directory.into(), name));
     }
     assert_eq!(Keep::Two.names(&"/d/a".into()), vec!["/d/a".into(), "/d/a.prev".into(), "/d/a.prev2".into()]);
 }

@@ -30,7 +30,8 @@ pub fn check_after(world: &mut World, path: &PathText) {
 
 /// Whether a change of this file or directory of a home can make a container unknown.
 fn may_matter(place: &str) -> bool {
-    let is_state = || place.starts_with("/state/") && (place.ends_with("/state.json") || !place.contains('.'));
+    let is_state =
+        || place.starts_with("/state/") && (place.ends_with("/state.json") || !place.contains('.'));
     let is_intent = || place.starts_with("/intents/") && place.ends_with(".json");
     matches!(place, "" | "/containers.json" | "/intents") || is_state() || is_intent()
 }
@@ -70,9 +71,7 @@ fn is_known(disk: &Disk, seat: &Seat, workstream: &str) -> [bool; 2] {
         is_known == [true; 2]
     };
     let intent = || seat.places.intents().join(&format!("{workstream}.json"));
-    let _ = ask(seat.places.index(), &holds)
-        || ask(intent(), &is_whole)
-        || ask(seat.places.state(), &holds);
+    let _ = ask(seat.places.index(), &holds) || ask(intent(), &is_whole) || ask(seat.places.state(), &holds);
     is_known
 }
 
