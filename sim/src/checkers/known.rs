@@ -30,7 +30,8 @@ pub fn check_after(world: &mut World, path: &PathText) {
 
 /// Whether a change of this file or directory of a home can make a container unknown.
 fn may_matter(place: &str) -> bool {
-    let is_state = || place.starts_with("/state/") && (place.ends_with("/state.json") || !place.contains('.'));
+    let is_state =
+        || place.starts_with("/state/") && (place.ends_with("/state.json") || !place.contains('.'));
     let is_intent = || place.starts_with("/intents/") && place.ends_with(".json");
     matches!(place, "" | "/containers.json" | "/intents") || is_state() || is_intent()
 }

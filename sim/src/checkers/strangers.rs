@@ -49,8 +49,13 @@ fn removed(world: &mut World, process: usize, name: &str) {
     else {
         return;
     };
-    let is_wanted = match world.oracle.promises.get(&id) {
-        Some(promise) => !promise.is_acknowledged || promise.may_go,
+    let is_wanted = match world.oracle.promises.get_mut(&id) {
+        // A refusal of the next wish to take it away does not bring the container back.
+        Some(promise) if promise.may_go => {
+            promise.was_meddled_with = true;
+            true
+        }
+        Some(promise) => !promise.is_acknowledged,
         None => world.oracle.unwanted.contains(&id),
     };
     let never_ran = |it: &Container| it.past == [ContainerState::Created] && it.was_refused;

@@ -2,14 +2,14 @@
 //! the two. Several processes share a disk; each has its own handle, its own locks and its own end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ccells_core::ids::PathText;
 use ccells_core::limits;
 use ccells_core::ports::{FileError, FileOk, FileOp, Files};
 
-use super::platter::{Change, Content, Listing, Loss, Node};
+use super::platter::{Change, Content, Listing, Loss, Node, can_fail_with, hash_tree, reach};
 use crate::choice::Choices;
 
 /// What a process that is dead is told, should it still ask: "owner died".
@@ -161,7 +161,7 @@ impl Disk {
     /// A number that is the same for disks with the same on them, as seen and as durable.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.lock().hash_tree(&mut hasher);
+        hash_tree(&self.lock().nodes, ROOT, &mut hasher);
         hasher.finish()
     }
 
@@ -512,41 +512,10 @@ impl State {
     /// Drops the nodes that nobody can reach any more: neither by a name, now or after a power cut, nor as an open file.
     fn sweep(&mut self) {
         let open = self.processes.values().flat_map(|it| it.open.values().chain(it.locks.values()));
-        let reached = self.reach(open.copied().collect());
+        let reached = reach(&self.nodes, open.copied().chain([ROOT]).collect());
         let is_reached: BTreeSet<u64> = reached.into_iter().collect();
         self.nodes.retain(|number, _| is_reached.contains(number));
         self.sweep_at = (2 * self.nodes.len()).max(SWEEP_LEAST);
-    }
-
-    /// What can be reached from the root and from `also`, in an order that follows from the names alone.
-    fn reach(&self, also: Vec<u64>) -> Vec<u64> {
-        let mut seen = BTreeSet::new();
-        let mut order = Vec::new();
-        let mut to_visit = also;
-        to_visit.push(ROOT);
-        while let Some(number) = to_visit.pop() {
-            if !seen.insert(number) {
-                continue;
-            }
-            order.push(number);
-            if let Some(Node::Directory(listing)) = self.nodes.get(&number) {
-                let added = listing.log.iter().filter_map(Change::added);
-                to_visit.extend(listing.names.values().chain(listing.durable.values()).copied().chain(added));
-            }
-        }
-        order
-    }
-
-    /// Hashes what is there, and not the numbers it happens to have.
-    fn hash_tree(&self, hasher: &mut impl Hasher) {
-        let order = self.reach(Vec::new());
-        let numbers: BTreeMap<u64, usize> = order.iter().zip(0..).map(|(number, at)| (*number, at)).collect();
-        for number in &order {
-            match &self.nodes[number] {
-                Node::Directory(listing) => listing.hash_with(&numbers, hasher),
-                Node::File(content) => content.hash(hasher),
-            }
-        }
     }
 
     fn walk(&self, directory: u64, path: &mut String, look: &mut impl FnMut(&str, u64, &Content)) {
@@ -718,32 +687,6 @@ impl State {
 
     fn unlock(&mut self, process: u64, path: &PathText) {
         self.process(process).locks.remove(path.as_str());
-    }
-}
-
-/// Which errors of a disk an operation can have.
-fn can_fail_with(op: &FileOp, error: &FileError) -> bool {
-    let (takes_space, writes) = match op {
-        FileOp::MakeDir(_)
-        | FileOp::CreateNew(_)
-        | FileOp::Append(..)
-        | FileOp::Link(..)
-        | FileOp::Rename(..)
-        | FileOp::TryLock(_) => (true, true),
-        // Space is found for some bytes only when they go to the device.
-        FileOp::SyncFile(_) => (true, false),
-        FileOp::Unlink(_) => (false, true),
-        FileOp::Read(_) | FileOp::List(_) | FileOp::SyncDir(_) => (false, false),
-        FileOp::Unlock(_) => return false,
-    };
-    match error {
-        FileError::NoSpace => takes_space,
-        // A descriptor that is open stays good.
-        FileError::Denied => writes && !matches!(op, FileOp::Append(..) | FileOp::SyncFile(_)),
-        FileError::ReadOnly => writes,
-        FileError::NotFound | FileError::Exists | FileError::Locked | FileError::Unfit | FileError::Io(_) => {
-            true
-        }
     }
 }
 

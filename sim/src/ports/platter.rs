@@ -1,8 +1,10 @@
 //! What lies on the simulated disk: what processes see of each file and directory, what is durable of it, and what a
 //! power cut leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
+
+use ccells_core::ports::{FileError, FileOp};
 
 use crate::choice::Choices;
 
@@ -147,5 +149,61 @@ impl Content {
         // What a sync made durable stays, whatever was dropped before it.
         bytes[..self.durable.len()].copy_from_slice(&self.durable);
         *self = Self { durable: bytes.clone(), bytes, ..Self::default() };
+    }
+}
+
+/// What can be reached from these nodes, now or after a power cut, in an order that follows from the names alone.
+pub(super) fn reach(nodes: &BTreeMap<u64, Node>, from: Vec<u64>) -> Vec<u64> {
+    let mut seen = BTreeSet::new();
+    let mut order = Vec::new();
+    let mut to_visit = from;
+    while let Some(number) = to_visit.pop() {
+        if !seen.insert(number) {
+            continue;
+        }
+        order.push(number);
+        if let Some(Node::Directory(listing)) = nodes.get(&number) {
+            let added = listing.log.iter().filter_map(Change::added);
+            to_visit.extend(listing.names.values().chain(listing.durable.values()).copied().chain(added));
+        }
+    }
+    order
+}
+
+/// Hashes what is there from `root` on, and not the numbers it happens to have.
+pub(super) fn hash_tree(nodes: &BTreeMap<u64, Node>, root: u64, hasher: &mut impl Hasher) {
+    let order = reach(nodes, vec![root]);
+    let numbers: BTreeMap<u64, usize> = order.iter().copied().zip(0..).collect();
+    for number in &order {
+        match &nodes[number] {
+            Node::Directory(listing) => listing.hash_with(&numbers, hasher),
+            Node::File(content) => content.hash(hasher),
+        }
+    }
+}
+
+/// Which errors of a disk an operation can have.
+pub(super) fn can_fail_with(op: &FileOp, error: &FileError) -> bool {
+    let (takes_space, writes) = match op {
+        FileOp::MakeDir(_)
+        | FileOp::CreateNew(_)
+        | FileOp::Append(..)
+        | FileOp::Link(..)
+        | FileOp::Rename(..)
+        | FileOp::TryLock(_) => (true, true),
+        // Space is found for some bytes only when they go to the device.
+        FileOp::SyncFile(_) => (true, false),
+        FileOp::Unlink(_) => (false, true),
+        FileOp::Read(_) | FileOp::List(_) | FileOp::SyncDir(_) => (false, false),
+        FileOp::Unlock(_) => return false,
+    };
+    match error {
+        FileError::NoSpace => takes_space,
+        // A descriptor that is open stays good.
+        FileError::Denied => writes && !matches!(op, FileOp::Append(..) | FileOp::SyncFile(_)),
+        FileError::ReadOnly => writes,
+        FileError::NotFound | FileError::Exists | FileError::Locked | FileError::Unfit | FileError::Io(_) => {
+            true
+        }
     }
 }
