@@ -365,9 +365,11 @@ impl Workstream {
             Phase::Creating { step: CreateStep::SavingState, is_cancelled, .. } => {
                 self.after_create_step(CreateStep::SavingState, is_cancelled, around)
             }
-            Phase::Destroying { step: DestroyStep::SavingState, keep_branch, .. } => {
-                self.destroy_next(DestroyStep::SavingState, keep_branch, around)
-            }
+            Phase::Destroying {
+                step: step @ (DestroyStep::SavingState | DestroyStep::Settling),
+                keep_branch,
+                ..
+            } => self.destroy_next(step, keep_branch, around),
             Phase::Changing { op, is_recording: true } => self.after_recording(op, around),
             Phase::Creating { .. }
             | Phase::Destroying { .. }

@@ -368,8 +368,7 @@ fn determinism(options: &Options) -> bool {
     let twice = |seed| {
         let first = campaign::run(Choices::seeded(seed), Planted::Nothing, true);
         let second = campaign::run(Choices::replayed(first.choices.record()), Planted::Nothing, true);
-        let parting =
-            (first.lines != second.lines).then(|| (seed, differs_at(&first.lines, &second.lines)));
+        let parting = (first.lines != second.lines).then(|| (seed, differs_at(&first.lines, &second.lines)));
         (parting, line_of(seed, &first))
     };
     for (parting, line) in of_each(from, seeds, twice) {

@@ -170,8 +170,9 @@ fn an_interrupted_making_without_a_container_is_the_users_to_decide() {
         &mut world,
         "
         ask 1 cancel fix-login
-            -> WriteIntent fix-login destroy unsettled
+            -> InspectWork fix-login
         all ok
+            -> WriteIntent fix-login destroy unsettled
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
             -> SnapshotWork fix-login
@@ -183,6 +184,7 @@ fn an_interrupted_making_without_a_container_is_the_users_to_decide() {
         quietly wait 130s
         all ok
             -> ListContainers
+            -> SaveState of nothing
             -> ClearIntent fix-login
         show
         ",

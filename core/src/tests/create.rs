@@ -296,8 +296,9 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
         quietly fail CreateContainer unknown
         quietly ok WriteIntent
         ask 2 cancel fix-login
-            -> WriteIntent fix-login destroy unsettled
+            -> InspectWork fix-login
         all ok
+            -> WriteIntent fix-login destroy unsettled
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
             -> SnapshotWork fix-login
@@ -320,6 +321,7 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
             -> WriteIntent fix-login destroy unsettled settling
         quietly wait 45s
         all ok
+            -> SaveState of nothing
             -> ClearIntent fix-login
         ",
     );
@@ -365,6 +367,7 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
             -> WriteIntent fix-login destroy unsettled settling
         quietly wait 45s
         all ok
+            -> SaveState of nothing
             -> ClearIntent fix-login
         ",
     );

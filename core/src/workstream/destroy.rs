@@ -233,7 +233,10 @@ impl Workstream {
             return Effects::none();
         }
         self.unsettled_until = None;
-        self.destroy_next(DestroyStep::Settling, self.keep_branch(), around)
+        // What landed meanwhile was taken away again, and a state that was saved at that moment names it.
+        *around.wants_save = true;
+        self.waiting_save = Some(Generation(u64::MAX));
+        Effects::none()
     }
 }
 

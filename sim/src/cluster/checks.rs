@@ -110,7 +110,8 @@ fn leaked(cluster: &mut Cluster) {
         let index = disk::read::<TrackingRecord>(&cluster.ground.disk, &places.index());
         let in_index = index.map(|index| index.containers).unwrap_or_default();
         let in_index = in_index.into_iter().map(|entry| entry.container_id.to_string()).collect();
-        let state = disk::read::<StateRecord>(&cluster.ground.disk, &places.state(&cluster.ground.seat.repo.id));
+        let state =
+            disk::read::<StateRecord>(&cluster.ground.disk, &places.state(&cluster.ground.seat.repo.id));
         let in_state = state.map(|state| state.workstreams).unwrap_or_default();
         let in_state =
             in_state.into_iter().filter_map(|entry| Some(entry.container_id?.to_string())).collect();
