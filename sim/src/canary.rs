@@ -192,7 +192,7 @@ pub fn all() -> Vec<Plant> {
         core(Canary::PidTrusted, 500, &["R19"]),
         shell(Slip::LockLetGoEarly, 500, &["R18"]),
         core(Canary::FoundIsNotSettled, 500, &["R9", "R2"]),
-        core(Canary::UnreadableIsFresh, 500, &["R2", "P1"]),
+        core(Canary::UnreadableIsFresh, 8_000, &["R2", "P1", "R30", "L7"]),
         shell(Slip::ConflictIsOurs, 500, &["R14", "R25"]),
     ]
 }
