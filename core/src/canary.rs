@@ -88,8 +88,6 @@ pub enum Canary {
     ResumesPaused,
     /// A run that could not read everything takes away what it believes to be half removed.
     CarefulRunDeletes,
-    /// A workstream that was made is undone because a second making of its container was interrupted.
-    MadeIsUndone,
     /// A run goes on although another one holds the repository.
     LockIgnored,
     /// A run whose beat is old counts as dead, though it holds its lock.
@@ -104,7 +102,7 @@ pub enum Canary {
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 47] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -147,7 +145,6 @@ impl Canary {
         Self::StartsStopped,
         Self::ResumesPaused,
         Self::CarefulRunDeletes,
-        Self::MadeIsUndone,
         Self::LockIgnored,
         Self::StaleByTime,
         Self::PidTrusted,

@@ -172,7 +172,6 @@ pub fn all() -> Vec<Plant> {
         core(Canary::StartsStopped, 500, &["P2"]),
         core(Canary::ResumesPaused, 500, &["P2"]),
         core(Canary::CarefulRunDeletes, 500, &["R8"]),
-        core(Canary::MadeIsUndone, 500, &["R14", "P1", "P2"]),
         shell(Slip::NoFileSync, 500, &["R1", "R2", "R9"]),
         shell(Slip::NoDirectorySync, 500, &["R2", "R9"]),
         shell(Slip::SyncErrorIgnored, 500, &["R1", "R2", "R9"]),

@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 66] = [
+pub const ROWS: [&str; 67] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -68,6 +68,7 @@ pub const ROWS: [&str; 66] = [
     "no locks",
     "careful run",
     "stream lost, agent alive",
+    "killed between rename and sync",
     "cancelled before its intent",
     "cancelled in git",
     "cancelled at its container",

@@ -396,7 +396,7 @@ impl World {
             return Err(FileError::Io(0));
         }
         self.tear_if_due(process, op);
-        if self.crash_point(process) {
+        if self.crash_point(process) || self.dies_before_sync(process, op) {
             return Err(FileError::Io(0));
         }
         self.before_file_op(process, op);
@@ -416,6 +416,18 @@ impl World {
         });
         self.after_file_op(op);
         outcome
+    }
+
+    /// What is renamed and not yet synced is where a kill is worst for whoever finds it.
+    fn dies_before_sync(&mut self, process: usize, op: &FileOp) -> bool {
+        let rate = 8 * self.weather.hot_crash;
+        let is_so = matches!(op, FileOp::SyncDir(path) if path.as_str().ends_with("/intents"))
+            && self.chance("crash.sync", rate);
+        if is_so {
+            self.saw("killed between rename and sync");
+            self.kill(process);
+        }
+        is_so
     }
 
     /// A point where a crash may come: whether it did.

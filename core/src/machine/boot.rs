@@ -232,7 +232,7 @@ impl Machine {
             let done = match verdict {
                 Verdict::OfferRetry if self.may_delete() => self.with(now, &id, |it, around| {
                     // One that was made is not unmade because a second making of its container was interrupted.
-                    if it.is_busy() || (it.is_made && !around.planted.is(Canary::MadeIsUndone)) {
+                    if it.is_busy() || it.is_made {
                         Effects::none()
                     } else {
                         it.destroy_from(DestroyStep::Inspecting, false, around)

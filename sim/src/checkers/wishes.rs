@@ -82,10 +82,10 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         }
         Effect::PauseContainer { workstream, .. } => {
             let is_ending = world.processes[process].watch.is_ending;
-            if is_ending {
+            let is_pause = was_asked(world, process, workstream, |ask| matches!(ask, Ask::Pause(_)));
+            if is_ending && !is_pause {
                 is_written_down(world, process, workstream);
             }
-            let is_pause = was_asked(world, process, workstream, |ask| matches!(ask, Ask::Pause(_)));
             (workstream, is_ending || is_pause || is_open(world, process, workstream))
         }
         Effect::OpenSession { workstream, .. } => {
