@@ -346,6 +346,15 @@ impl Effects {
     }
 }
 
+impl<'a> IntoIterator for &'a Effects {
+    type Item = &'a Effect;
+    type IntoIter = core::slice::Iter<'a, Effect>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl From<Effect> for Effects {
     fn from(effect: Effect) -> Self {
         Self(alloc::vec![effect])

@@ -164,7 +164,7 @@ impl<S: Site> Reading<'_, S> {
             Access::ReadOnly { holder } if self.start.wanted == Wanted::Write => {
                 Err(StartError::Busy { holder })
             }
-            access => Ok(access),
+            access @ (Access::Write | Access::ReadOnly { .. }) => Ok(access),
         }
     }
 

@@ -156,10 +156,12 @@ impl RealSite {
 
 impl Files for RealSite {
     fn apply(&mut self, op: &FileOp) -> Result<FileOk, FileError> {
-        match op {
-            FileOp::TryLock(lock) if self.for_life.contains(lock) => self.hold(lock),
-            op => self.files.apply(op),
+        if let FileOp::TryLock(lock) = op
+            && self.for_life.contains(lock)
+        {
+            return self.hold(lock);
         }
+        self.files.apply(op)
     }
 }
 

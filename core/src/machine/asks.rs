@@ -132,8 +132,7 @@ impl Machine {
                 let refusal =
                     Refusal { kind: RefusalKind::Failed, text: "cancelled".to_string(), work: None };
                 let forgotten = self.workstreams.remove(id);
-                let mut effects =
-                    forgotten.map(|mut it| it.reply_all(&Err(refusal))).unwrap_or(Effects::none());
+                let mut effects = forgotten.map_or(Effects::none(), |mut it| it.reply_all(&Err(refusal)));
                 effects.extend(done(request, "cancelled"));
                 effects
             }

@@ -91,7 +91,7 @@ fn the_agent_is_given_its_prompt_and_its_conversation() {
         play(&mut world, "boot");
         play(&mut world, "all ok");
         wish(&mut world, 1, |wanted| {
-            (wanted.name, wanted.prompt) = (Some("any".to_string()), prompt.to_string())
+            (wanted.name, wanted.prompt) = (Some("any".to_string()), prompt.to_string());
         });
         let agent = command(&mut world);
         assert_eq!(agent.argv.join("|"), argv);

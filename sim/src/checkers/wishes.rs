@@ -47,7 +47,7 @@ fn agree(world: &mut World, id: &WorkstreamId, is_forced: bool, keeps_branch: bo
 /// At which part of its making a workstream is taken back.
 fn note_step(world: &mut World, process: usize, id: &WorkstreamId) {
     let snapshot = world.processes[process].machine.snapshot();
-    let progress = snapshot.as_ref().and_then(|it| it.card(id)).and_then(|card| card.progress.clone());
+    let progress = snapshot.as_ref().and_then(|it| it.card(id)).and_then(|card| card.progress);
     let step = progress.map(|it| it.step.to_string()).unwrap_or_default();
     let row = match step.as_str() {
         "resolving the base commit" | "writing the intent" => "cancelled before its intent",
