@@ -126,10 +126,13 @@ impl Plant {
 
 /// All planted faults. The limits are some ten times the worst that was measured.
 pub fn all() -> Vec<Plant> {
+    let always = Plant { planted: Planted::Always, within: 1, expected: &["C0"] };
+    std::iter::once(always).chain(in_core()).chain(in_shell()).collect()
+}
+
+fn in_core() -> Vec<Plant> {
     let core = |canary, within, expected| Plant { planted: Planted::InCore(canary), within, expected };
-    let shell = |slip, within, expected| Plant { planted: Planted::InShell(slip), within, expected };
     vec![
-        Plant { planted: Planted::Always, within: 1, expected: &["C0"] },
         core(Canary::TrackAtExit, 500, &["R6", "R9"]),
         core(Canary::CreateWithoutIntent, 500, &["R9"]),
         core(Canary::ForgetUnknown, 500, &["R9", "R13"]),
@@ -172,6 +175,17 @@ pub fn all() -> Vec<Plant> {
         core(Canary::StartsStopped, 500, &["P2"]),
         core(Canary::ResumesPaused, 500, &["P2"]),
         core(Canary::CarefulRunDeletes, 500, &["R8"]),
+        core(Canary::LockIgnored, 500, &["R18"]),
+        core(Canary::StaleByTime, 500, &["R18"]),
+        core(Canary::PidTrusted, 500, &["R19"]),
+        core(Canary::FoundIsNotSettled, 500, &["R9", "R2"]),
+        core(Canary::UnreadableIsFresh, 8_000, &["R2", "P1", "R30", "L7"]),
+    ]
+}
+
+fn in_shell() -> Vec<Plant> {
+    let shell = |slip, within, expected| Plant { planted: Planted::InShell(slip), within, expected };
+    vec![
         shell(Slip::NoFileSync, 500, &["R1", "R2", "R9"]),
         shell(Slip::NoDirectorySync, 500, &["R2", "R9"]),
         shell(Slip::SyncErrorIgnored, 500, &["R1", "R2", "R9"]),
@@ -187,12 +201,7 @@ pub fn all() -> Vec<Plant> {
         shell(Slip::UnreadableIsEmpty, 500, &["R2", "R6", "R9"]),
         shell(Slip::IndexForgetsOthers, 500, &["R2", "R6", "R9"]),
         shell(Slip::IndexGoesAtExit, 500, &["R22"]),
-        core(Canary::LockIgnored, 500, &["R18"]),
-        core(Canary::StaleByTime, 500, &["R18"]),
-        core(Canary::PidTrusted, 500, &["R19"]),
         shell(Slip::LockLetGoEarly, 500, &["R18"]),
-        core(Canary::FoundIsNotSettled, 500, &["R9", "R2"]),
-        core(Canary::UnreadableIsFresh, 8_000, &["R2", "P1", "R30", "L7"]),
         shell(Slip::ConflictIsOurs, 500, &["R14", "R25"]),
     ]
 }

@@ -218,17 +218,22 @@ impl Story {
                 wish(world, Ask::Resume(id));
             }
             Self::Lost => {
-                let names: Vec<_> = world.engine.containers.keys().cloned().collect();
-                for name in names {
-                    world.note_meddling(&name, Meddling::Remove);
-                    world.engine.meddle(&name, Meddling::Remove);
-                }
-                world.engine_changed();
-                campaign::rest(world, REST_MS);
+                take_all_away(world);
                 wish(world, Ask::Resume(id));
             }
         }
     }
+}
+
+/// Somebody removes every container behind our back.
+fn take_all_away(world: &mut World) {
+    let names: Vec<_> = world.engine.containers.keys().cloned().collect();
+    for name in names {
+        world.note_meddling(&name, Meddling::Remove);
+        world.engine.meddle(&name, Meddling::Remove);
+    }
+    world.engine_changed();
+    campaign::rest(world, REST_MS);
 }
 
 /// A story comes to rest within this time after each of its turns.
