@@ -12,7 +12,7 @@ use ccells_core::wire::{Decoder, FromHolder, Resync, ToHolder, encode};
 use ccells_holder::emulator::Emulator;
 
 /// Longer than anything here takes; a test that waits so long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running holder in a directory of its own. Ended with its agent when dropped.
 pub(crate) struct Holder {
