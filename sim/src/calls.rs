@@ -14,6 +14,8 @@ use crate::world::{Call, EngineAnswer, Item, World};
 const LONGEST_WAY_MS: u64 = 120_000;
 /// How much more often a run falls asleep where that hurts most.
 const HOT: u32 = 50;
+/// No sleep makes a storm longer than this.
+const LONGEST_STORM_MS: u64 = 400_000;
 const _: () = assert!(LONGEST_WAY_MS < ccells_core::limits::LATE_MS);
 
 impl World {
@@ -105,7 +107,8 @@ impl World {
             } else {
                 self.sleep_all(until);
             }
-            self.storm_until = self.storm_until.max(until + 5_000);
+            // Where this happens again and again, the storm would never end.
+            self.storm_until = self.storm_until.max((until + 5_000).min(LONGEST_STORM_MS));
         }
     }
 
