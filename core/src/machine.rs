@@ -526,7 +526,8 @@ impl Machine {
 
     /// When a listing could end a removal's wait. While the engine is silent its retries are soon enough.
     fn settles_at(&self, workstream: &Workstream) -> Option<Mono> {
-        workstream.settles_at().filter(|_| self.engine.state == EngineState::Up)
+        // While it waits for a write, no listing could end anything.
+        workstream.settles_at().filter(|_| self.engine.state == EngineState::Up && !workstream.is_busy())
     }
 
     fn drop_gone(&mut self, now: Mono) {

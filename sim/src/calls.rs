@@ -12,10 +12,10 @@ use crate::world::{Call, EngineAnswer, Item, World};
 
 /// The longest a request is under way before it lands or never does; the core allows for a little more.
 const LONGEST_WAY_MS: u64 = 120_000;
-/// How much more often a run falls asleep where that hurts most.
-const HOT: u32 = 50;
 /// No sleep makes a storm longer than this.
 const LONGEST_STORM_MS: u64 = 400_000;
+/// How much more often a run falls asleep where that hurts most.
+const HOT: u32 = 50;
 const _: () = assert!(LONGEST_WAY_MS < ccells_core::limits::LATE_MS);
 
 impl World {
@@ -107,7 +107,7 @@ impl World {
             } else {
                 self.sleep_all(until);
             }
-            // Where this happens again and again, the storm would never end.
+            // A storm goes on behind the sleep, but no storm goes on for ever.
             self.storm_until = self.storm_until.max((until + 5_000).min(LONGEST_STORM_MS));
         }
     }

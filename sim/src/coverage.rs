@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 67] = [
+pub const ROWS: [&str; 68] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -50,6 +50,7 @@ pub const ROWS: [&str; 67] = [
     "reconcile",
     "crash during the recovery of a recovery",
     "takeover after a reboot",
+    "orderly reboot",
     "unsynced bytes lost",
     "failed sync",
     "torn write",

@@ -483,11 +483,13 @@ impl World {
 
     /// The power goes: every process dies, the engine and its containers too, and the disk loses what was not synced.
     pub fn cut_power(&mut self) {
-        self.cut_power_and_lose(Loss::Drawn);
+        // A machine that is shut down in order writes everything out first.
+        let is_orderly = self.draw("power.orderly", 4) == 3;
+        self.cut_power_and_lose(Some(Loss::Drawn).filter(|_| !is_orderly));
     }
 
-    /// The same, with a given part of what was not synced.
-    pub fn cut_power_and_lose(&mut self, loss: Loss) {
+    /// The same, with a given part of what was not synced, or nothing.
+    pub fn cut_power_and_lose(&mut self, loss: Option<Loss>) {
         self.trace.note(self.now, Who::Sky, "power", String::new);
         self.saw("power loss");
         for process in 0..self.processes.len() {
@@ -501,13 +503,16 @@ impl World {
         let before = self.disk.files();
         self.engine.end_all();
         match loss {
-            Loss::Drawn => self.disk.lose_power(),
-            Loss::Everything => self.disk.lose_power_and_all(),
+            Some(Loss::Drawn) => self.disk.lose_power(),
+            Some(Loss::Everything) => self.disk.lose_power_and_all(),
+            None => self.saw("orderly reboot"),
         }
         if self.disk.files() != before {
             self.saw("unsynced bytes lost");
         }
-        self.engine_forgets();
+        if loss.is_some() {
+            self.engine_forgets();
+        }
         self.after_power_cut();
     }
 

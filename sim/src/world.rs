@@ -406,7 +406,7 @@ impl World {
         };
         self.note_disk(process, &outcome);
         match (op, &outcome) {
-            (FileOp::SyncFile(_), Err(_)) => self.saw("failed sync"),
+            (FileOp::SyncFile(_) | FileOp::SyncDir(_), Err(_)) => self.saw("failed sync"),
             (FileOp::Append(..), Err(_)) => self.saw("torn write"),
             _ => {}
         }
@@ -438,7 +438,7 @@ impl World {
             self.has_crashed = true;
             match how {
                 CrashHow::Kill | CrashHow::Torn => self.kill(process),
-                CrashHow::PowerAll => self.cut_power_and_lose(Loss::Everything),
+                CrashHow::PowerAll => self.cut_power_and_lose(Some(Loss::Everything)),
                 CrashHow::PowerSome(seed) => {
                     self.disk.draw_from(&Choices::seeded(seed.wrapping_mul(1_000_003) ^ point));
                     self.cut_power();

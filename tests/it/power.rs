@@ -6,6 +6,7 @@
 //! told to flush, or what becomes of writes that it reorders between two flushes: here it has made all or none of them.
 
 use std::path::Path;
+use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -93,11 +94,19 @@ impl Field {
         }
         let stage = self.stage.as_ref().expect("it is taken at the end only");
         assert_eq!(git(&stage.repo, &["rev-parse", "main"]), self.commit, "{context}");
-        stage.run(&["reconcile", "--apply"]).expect(0);
-        stage.run(&["reconcile", "--apply"]).expect(0);
+        let said: Vec<Said> =
+            (0..2).map(|_| stage.run(&["reconcile", "--apply", "--json"]).expect(0)).collect();
         // Before, git may complain of a worktree that it was itself about to make.
-        let checked = git(&stage.repo, &["fsck", "--full", "--no-dangling", "--no-progress"]);
-        assert_eq!(checked, "", "{context}");
+        let checked = Command::new("git")
+            .args(["fsck", "--full", "--no-dangling", "--no-progress"])
+            .current_dir(&stage.repo)
+            .output()
+            .unwrap();
+        assert!(
+            checked.status.success(),
+            "{context}: {checked:?}; what git has of worktrees: {:?}; reconciled: {said:#?}",
+            registered(&stage.repo),
+        );
         let listed = stage.json(&["ls"]);
         let cards = listed.as_array().unwrap();
         let row = self.tally.row(part);
@@ -113,7 +122,12 @@ impl Field {
             eventually(&format!("{context}: it works again"), SOON, || {
                 stage.run(&["logs", id]).out.contains("tick 1 end").then_some(())
             });
-            assert!(Path::new(card["worktree"].as_str().unwrap()).join("code").exists(), "{context}");
+            let code = Path::new(card["worktree"].as_str().unwrap()).join("code");
+            assert_eq!(
+                std::fs::read_to_string(code).unwrap(),
+                "1\n",
+                "{context}: the base is not whole: {card:#}"
+            );
         }
         let found = stage.doctor();
         if !found.is_empty() {
@@ -185,6 +199,13 @@ impl Field {
             place += 1;
         }
     }
+}
+
+/// The files that git keeps of each worktree, with their lengths.
+fn registered(repo: &Path) -> Vec<(String, u64)> {
+    let rooms = std::fs::read_dir(repo.join(".git/worktrees")).into_iter().flatten().flatten();
+    let files = rooms.flat_map(|room| std::fs::read_dir(room.path()).into_iter().flatten().flatten());
+    files.map(|file| (file.path().display().to_string(), file.metadata().map_or(0, |it| it.len()))).collect()
 }
 
 /// All verbs on one kind of disk.

@@ -288,7 +288,7 @@ impl Follower {
                 }
                 is_struck.then_some(-i64::from(error as i32))
             }
-            Fate::NeverSynced => ["fsync", "fdatasync"].contains(&change.call).then_some(0),
+            Fate::NeverSynced => ["fsync", "fdatasync", "syncfs"].contains(&change.call).then_some(0),
         }
     }
 }
@@ -306,6 +306,7 @@ enum About {
 const OF_FILES: &[(c_long, &str, About)] = &[
     (libc::SYS_fsync, "fsync", About::Descriptor),
     (libc::SYS_fdatasync, "fdatasync", About::Descriptor),
+    (libc::SYS_syncfs, "syncfs", About::Descriptor),
     (libc::SYS_ftruncate, "ftruncate", About::Descriptor),
     (libc::SYS_fchmod, "fchmod", About::Descriptor),
     (libc::SYS_rename, "rename", About::Path(1)),

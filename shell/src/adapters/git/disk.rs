@@ -40,6 +40,11 @@ pub(super) fn copy_with_times(from: &Path, to: &Path) -> io::Result<()> {
     target.sync_all()
 }
 
+/// Makes everything last that has been written to the file system of `path`.
+pub(super) fn sync_file_system(path: &Path) -> io::Result<()> {
+    rustix::fs::syncfs(fs::File::open(path)?).map_err(io::Error::from)
+}
+
 /// Makes the names in `directory` durable.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()

@@ -134,7 +134,9 @@ impl Workplace {
     }
 
     async fn look_if_there(&self, has_worktree: bool) -> Result<Changes, GitError> {
-        if has_worktree { self.look().await } else { Ok(Changes::default()) }
+        // While it is made nobody works in it: what a power cut left of the making is no work, however it looks.
+        let may_hold_work = has_worktree && !disk::exists(&self.adding_mark());
+        if may_hold_work { self.look().await } else { Ok(Changes::default()) }
     }
 
     /// How the files of the worktree differ from the base.
@@ -219,7 +221,7 @@ impl Workplace {
         let name = format!("refs/ccells/trash/{}", self.plan.workstream);
         let kept = list_refs(|| self.on_repo(), &[&name]).await?.into_iter().find(|found| found.name == name);
         let kept = kept.map(|found| parse(&found.object)).transpose()?;
-        if !disk::is_directory(self.worktree()) {
+        if !disk::is_directory(self.worktree()) || disk::exists(&self.adding_mark()) {
             return Ok(kept);
         }
         let lens = self.lens().await?;

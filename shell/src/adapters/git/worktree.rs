@@ -110,7 +110,7 @@ impl Workplace {
     }
 
     /// The note that stands beside the worktree while it is made.
-    fn adding_mark(&self) -> PathBuf {
+    pub(super) fn adding_mark(&self) -> PathBuf {
         self.worktree().with_file_name(format!(".{}.adding", self.plan.workstream))
     }
 
@@ -244,6 +244,8 @@ impl Workplace {
     fn own_and_sync(&self) -> io::Result<bool> {
         let is_given = disk::give_to(self.worktree(), self.plan.owner)?;
         let admin = self.admin_dir();
+        // Git syncs none of the files it checks out. There may be very many: one call for all.
+        disk::sync_file_system(self.worktree())?;
         disk::sync_tree(&admin)?;
         fs::File::open(self.worktree().join(".git")).and_then(|file| file.sync_all())?;
         for directory in
