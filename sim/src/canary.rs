@@ -141,7 +141,7 @@ pub fn all() -> Vec<Plant> {
         core(Canary::StaleListAsFresh, 2_000, &["R9", "R13", "R14", "R2"]),
         core(Canary::AdoptOtherHomes, 25, &["R14", "R13"]),
         core(Canary::ReapUnknown, 150, &["R14", "R18", "R8"]),
-        core(Canary::FreshNameEachTry, 20, &["R10"]),
+        core(Canary::FreshNameEachTry, 20, &["R10", "L1"]),
         core(Canary::QuitWithoutDeadline, 20, &["R23"]),
         core(Canary::NoRelist, 30, &["R30"]),
         core(Canary::IgnoreSaveError, 20, &["R6", "R2", "R23", "R9"]),
