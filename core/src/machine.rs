@@ -523,7 +523,9 @@ impl Machine {
 
     /// When a listing could end a removal's wait. While the engine is silent its retries are soon enough.
     fn settles_at(&self, workstream: &Workstream) -> Option<Mono> {
-        workstream.settles_at().filter(|_| self.engine.state == EngineState::Up)
+        // While it waits for a write, or when another run has to end it, no listing of ours could.
+        let may_end = self.is_writer() && !workstream.is_busy();
+        workstream.settles_at().filter(|_| self.engine.state == EngineState::Up && may_end)
     }
 
     fn drop_gone(&mut self, now: Mono) {

@@ -288,7 +288,7 @@ impl Workstream {
 
     /// Since when a container may still appear that was asked for, by the wall clock. It stays what it was.
     fn unsettled_since(&self, now: Now) -> Option<Wall> {
-        let until = self.unsettled_until.filter(|until| now.mono < *until)?;
+        let until = self.unsettled_until?;
         let age = LATE_MS.saturating_sub(until.since(now.mono));
         Some(Wall(now.wall.0.saturating_sub(age)))
     }
@@ -329,7 +329,6 @@ impl Workstream {
     ) -> Effects {
         self.phase = Phase::Destroying { step, keep_branch, stuck: None };
         self.last_trouble = None;
-        self.unsettled_until = self.unsettled_until.filter(|until| around.now.mono < *until);
         self.issue_destroy(step, around)
     }
 
@@ -442,6 +441,7 @@ impl Workstream {
         if requested_at < self.settled_at || (self.is_busy() && !self.is_mending()) {
             return;
         }
+        self.settle_by(requested_at);
         self.container = Some(seen.id.clone());
         self.observe(seen.state, seen.exit, requested_at);
         if self.phase == Phase::Lost {
@@ -454,6 +454,7 @@ impl Workstream {
         if requested_at < self.settled_at || (self.is_busy() && !self.is_mending()) {
             return;
         }
+        self.settle_by(requested_at);
         match self.phase {
             Phase::Live => self.phase = Phase::Lost,
             // Taken up again, it makes another container instead of asking for one that is gone.
@@ -465,6 +466,14 @@ impl Workstream {
             | Phase::Gone => return,
         }
         self.forget_container();
+    }
+
+    /// Nothing can land any more that a listing would not have shown. Time alone does not settle anything: whoever slept
+    /// has not seen what landed meanwhile. A removal settles at its own step.
+    fn settle_by(&mut self, requested_at: Mono) {
+        if !matches!(self.phase, Phase::Destroying { .. }) {
+            self.unsettled_until = self.unsettled_until.filter(|until| requested_at < *until);
+        }
     }
 
     fn forget_container(&mut self) {

@@ -11,6 +11,7 @@ use ccells_core::tracking::{self, Delta};
 
 use crate::boot;
 use crate::canary::Slip;
+use crate::checkers::pace;
 use crate::flaws::{self, Flawed};
 use crate::ports::engine::EngineOp;
 use crate::ports::files::Crash;
@@ -460,7 +461,7 @@ impl World {
     pub fn tell_soon(&mut self, process: usize, delay: u64, event: Event) {
         let rate = self.weather.twice;
         if self.chance("event.twice", rate) {
-            let again = delay + self.draw("event.again", 20_000);
+            let again = delay + self.draw("event.again", pace::ECHO_MS);
             self.saw("an answer twice");
             self.later(again, Item::Tell(process, event.clone()));
         }

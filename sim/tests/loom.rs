@@ -47,6 +47,8 @@ const BRANCHES: usize = 10_000;
 fn explore(name: &str, model: impl Fn() + Send + Sync + 'static) {
     let schedules = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counter = schedules.clone();
+    // Which schedule finds a planted bug is worth knowing too, and it may be the last thing that is said.
+    let is_told = std::env::var_os("PLANTED").is_some();
     let started = Instant::now();
     let mut builder = loom::model::Builder::new();
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
@@ -57,7 +59,10 @@ fn explore(name: &str, model: impl Fn() + Send + Sync + 'static) {
     builder.max_branches = BRANCHES;
     builder.max_duration = Some(budget);
     builder.check(move || {
-        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        if is_told {
+            println!("schedule {number}");
+        }
         model();
     });
     let count = schedules.load(std::sync::atomic::Ordering::Relaxed);

@@ -220,6 +220,7 @@ fn an_interrupted_removal_is_finished() {
         quietly all ok
         quietly wait 129s
         all ok
+            -> ListContainers
         quietly wait 46s
         all ok
         ",

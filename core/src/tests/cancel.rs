@@ -46,8 +46,9 @@ fn after_the_intent_everything_is_taken_back() {
         ask 2 cancel fix-login
             -> Reply 1 failed: the creation of `fix-login` was cancelled
         ok AddWorktree
-            -> WriteIntent fix-login destroy
+            -> InspectWork fix-login
         all ok
+            -> WriteIntent fix-login destroy
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
             -> SnapshotWork fix-login
@@ -70,8 +71,9 @@ fn a_container_that_lands_in_spite_of_it_is_taken_away() {
         ask 2 cancel fix-login
             -> Reply 1 failed: the creation of `fix-login` was cancelled
         fail CreateContainer landed
-            -> WriteIntent fix-login destroy unsettled
+            -> InspectWork fix-login
         all ok
+            -> WriteIntent fix-login destroy unsettled
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
             -> UntrackContainer fix-login
             -> SnapshotWork fix-login

@@ -312,6 +312,7 @@ fn what_lands_after_it_was_discarded_is_taken_away() {
         engine fix-login created
         ok ListContainers
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+            -> ListContainers
         all ok
             -> UntrackContainer fix-login
             -> SnapshotWork fix-login
@@ -359,6 +360,7 @@ fn what_lands_after_a_second_try_was_removed_is_taken_away() {
         engine fix-login created
         all ok
             -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+            -> ListContainers
             -> UntrackContainer fix-login
             -> SnapshotWork fix-login
             -> RemoveWorktree fix-login

@@ -14,6 +14,8 @@ const JITTER_MS: u64 = 300;
 const LISTS_WITHIN_MS: u64 = LIST_MS + RETRY_LAST_MS + JITTER_MS;
 /// The window in which repetitions are counted, and how many of one kind are no spin.
 const WINDOW_MS: u64 = 1_000;
+/// The longest time after which an answer may be told again.
+pub const ECHO_MS: u64 = 20_000;
 const MOST_IN_WINDOW: u32 = 100;
 
 /// Looks at every run that is awake.
@@ -41,11 +43,16 @@ fn lists(world: &mut World, process: usize) {
         return;
     }
     let (now, listed_at, went_on_at) = (world.now, run.listed_at, run.watch.went_on_at);
-    if now - listed_at.max(went_on_at) > RELIST_MS + LISTS_WITHIN_MS {
+    if now - listed_at.max(went_on_at) > RELIST_MS + LISTS_WITHIN_MS + echo_ms(world) {
         world.fail("R30", format!("p{process} has not looked at the engine for {} ms", now - listed_at));
     } else if run.watch.slept_long && listed_at < went_on_at && now - went_on_at > LISTS_WITHIN_MS {
         world.fail("R30", format!("p{process} slept and has not looked at the engine since"));
     }
+}
+
+/// An answer that is told twice winds the clock of what follows it up once more: by how much.
+fn echo_ms(world: &World) -> u64 {
+    if world.weather.twice > 0 { ECHO_MS } else { 0 }
 }
 
 /// Takes note of a save that came to an end.
@@ -66,7 +73,7 @@ pub fn saves_again(world: &mut World) {
             continue;
         };
         let waited = world.now - since.max(run.watch.went_on_at);
-        if waited > RESAVE_MS + JITTER_MS {
+        if waited > RESAVE_MS + JITTER_MS + echo_ms(world) {
             world.fail(
                 "L8",
                 format!("p{process} could not save its state and has not tried again for {waited} ms"),
