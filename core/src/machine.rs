@@ -379,6 +379,9 @@ impl Machine {
         self.engine.was_heard = true;
         self.engine.wait_ms = RETRY_FIRST_MS;
         let again_ms = if now.mono < self.engine.doubted_until { DOUBT_STEP_MS } else { RELIST_MS };
+        // Whoever slept over the answer looks again at once.
+        let is_old = now.mono.since(requested_at) >= RELIST_MS;
+        let again_ms = if is_old { 0 } else { again_ms };
         self.engine.list_at = Some(now.mono.after(again_ms)).filter(|_| !self.planted.is(Canary::NoRelist));
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));

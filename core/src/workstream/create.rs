@@ -358,16 +358,11 @@ impl Workstream {
         effects
     }
 
-    /// Takes back what there is of it. Before its intent, that is nothing; once it has a container, its agent may have
-    /// worked, and work is never taken without the user's word.
+    /// Takes back what there is of it. Before its intent, that is nothing; later its agent may have worked, in a container
+    /// that is gone by now or that was made by a run that died, and work is never taken without the user's word.
     fn roll_back(&mut self, around: &mut Surroundings<'_>) -> Effects {
-        // A dead run may have made one, and the engine was not heard yet.
-        let may_have_one = matches!(self.phase, Phase::Broken { .. }) && self.unsettled_until.is_some();
-        if self.container.is_some() || may_have_one {
+        if self.has_intent || self.container.is_some() {
             return self.destroy_from(DestroyStep::Inspecting, false, around);
-        }
-        if self.has_intent {
-            return self.destroy_from(DestroyStep::WritingIntent, false, around);
         }
         self.phase = Phase::Gone;
         self.reply_all(&Ok("cancelled; nothing is left of it".to_string()))
