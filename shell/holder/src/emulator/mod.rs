@@ -5,11 +5,14 @@
 //! read back), and a change of size that does not push a half empty screen into the scrollback.
 //! The same bytes give the same terminal, however they were split.
 
+mod answers;
+mod outward;
 mod replies;
 mod restore;
 mod scan;
 mod shadow;
 mod snapshot;
+mod standard;
 mod status;
 mod wrap;
 
@@ -24,8 +27,10 @@ use alacritty_terminal::vte::ansi::{Processor, Timeout};
 use ccells_core::agent::AgentStatus;
 use ccells_core::limits;
 
+use self::outward::Spokesman;
+pub use self::outward::{Outward, OutwardList};
 pub use self::replies::Replies;
-use self::scan::{Scanner, Unit};
+use self::scan::{INDEX, Scanner, Unit};
 use self::shadow::Shadow;
 use self::status::Told;
 use self::wrap::Wrap;
@@ -67,16 +72,20 @@ impl Emulator {
     }
 
     fn new(role: Role, size: Size, scrollback: usize) -> Self {
+        let mut shadow = Shadow::new(size.columns);
         let replies = match role {
             Role::Resident => Replies::answering(),
-            Role::Pane => Replies::default(),
+            Role::Pane => {
+                shadow.outward = Some(Spokesman::default());
+                Replies::default()
+            }
         };
         Self {
             role,
             term: new_term(size, scrollback, &replies),
             parser: Processor::new(),
             scanner: Scanner::default(),
-            shadow: Shadow::new(size.columns),
+            shadow,
             replies,
             status: AgentStatus::Unknown,
             held: None,
@@ -146,9 +155,9 @@ impl Emulator {
         self.shadow.bells
     }
 
-    /// What the program put on the clipboard since this was asked last. Untrusted text.
-    pub fn take_clipboard(&mut self) -> Option<String> {
-        self.shadow.clipboard.take()
+    /// What the program said to the world outside of its pane since this was asked last. Empty but in a pane.
+    pub fn take_outward(&mut self) -> Vec<Outward> {
+        self.shadow.outward.as_mut().map_or_else(Vec::new, Spokesman::take)
     }
 
     /// How often the terminal had to start anew because the program's output broke it.
@@ -183,6 +192,8 @@ impl Emulator {
                     Unit::Osc { payload, terminator } => {
                         held.extend([b"\x1b]", payload, terminator].concat());
                     }
+                    // Nothing is held back where questions are answered.
+                    Unit::Question(_) => {}
                 }
                 if held.len() > limits::SYNC_BYTES {
                     self.release();
@@ -197,6 +208,9 @@ impl Emulator {
             Unit::Plain(bytes) => self.advance(bytes),
             Unit::Csi(sequence) => self.apply_csi(sequence),
             Unit::Osc { payload, terminator } => self.apply_osc(payload, terminator),
+            Unit::Question(payload) => {
+                self.replies.push(answers::answer(payload, &self.term, &self.shadow).as_bytes());
+            }
         }
     }
 
@@ -208,9 +222,12 @@ impl Emulator {
                 self.replies.push(format!("\x1b[6;{height};{width}t").as_bytes());
             }
             b"\x1b[?6n" => {
-                let point = self.term.grid().cursor.point;
-                self.replies.push(format!("\x1b[?{};{}R", point.line.0 + 1, point.column.0 + 1).as_bytes());
+                let report = self.wrap().cursor_report();
+                self.replies.push(format!("\x1b[?{report}").as_bytes());
             }
+            b"\x1b[!p" => self.wrap().reset_softly(),
+            INDEX => self.wrap().index(),
+            [.., b'b'] => self.repeat(sequence),
             // Which colours suit: dark ones.
             b"\x1b[?996n" => self.replies.push(b"\x1b[?997;1n"),
             _ => self.advance(sequence),
@@ -227,9 +244,32 @@ impl Emulator {
                 }
                 AgentStatus::Unknown | AgentStatus::Done | AgentStatus::Error { .. } => {}
             },
-            Some(Told::Attention) => self.shadow.bells += 1,
-            Some(Told::Nothing) => {}
+            Some(Told::Attention) => {
+                self.shadow.bells += 1;
+                self.tell_notification(payload);
+            }
+            Some(Told::Nothing) => self.tell_notification(payload),
             None => self.advance(&[b"\x1b]", payload, terminator].concat()),
+        }
+    }
+
+    /// A notification, or a part of one.
+    fn tell_notification(&mut self, payload: &[u8]) {
+        if let Some(outward) = self.shadow.outward.as_mut().filter(|_| status::may_notify(payload)) {
+            outward.notify(payload);
+        }
+    }
+
+    /// Repeats the last character. More than fills the screen would only scroll: of that, whole rows are left out.
+    fn repeat(&mut self, sequence: &[u8]) {
+        let digits = sequence.get(2..sequence.len() - 1).and_then(|digits| std::str::from_utf8(digits).ok());
+        let area = self.term.columns() * self.term.screen_lines();
+        match digits.and_then(|digits| digits.parse::<usize>().ok()).filter(|count| *count > area) {
+            Some(count) => {
+                let count = area + (count.min(usize::from(u16::MAX)) - area) % self.term.columns();
+                self.advance(format!("\x1b[{count}b").as_bytes());
+            }
+            None => self.advance(sequence),
         }
     }
 
@@ -237,6 +277,10 @@ impl Emulator {
     fn advance(&mut self, bytes: &[u8]) {
         let mut wrap = Wrap { term: &mut self.term, shadow: &mut self.shadow, replies: &self.replies };
         self.parser.advance(&mut wrap, bytes);
+    }
+
+    fn wrap(&mut self) -> Wrap<'_> {
+        Wrap { term: &mut self.term, shadow: &mut self.shadow, replies: &self.replies }
     }
 
     /// The last wall: whatever breaks the terminal costs its screen, not the program around it.
@@ -285,8 +329,7 @@ impl Emulator {
         self.term.swap_alt();
         *self.term.grid_mut() = alternate;
         self.term.selection = selection;
-        let mut wrap = Wrap { term: &mut self.term, shadow: &mut self.shadow, replies: &self.replies };
-        wrap.apply_keyboard();
+        self.wrap().apply_keyboard();
     }
 
     fn is_blank(&self, row: usize) -> bool {

@@ -144,15 +144,14 @@ fn answers_nobody_reads_are_bounded() {
 }
 
 #[test]
-fn status_title_bell_and_clipboard_are_seen() {
+fn status_title_and_bell_are_seen() {
     let mut emulator = resident();
     emulator.feed(b"\x1b]0;\xe2\x9c\xb3 Claude Code\x07\x07\x1b]9;look\x07\x1b]52;c;aGVsbG8=\x07");
     emulator.feed(b"\x1b]7501;state=blocked:kind=permission:msg=YXBwcm92ZQ==:app=claude-code\x1b\\");
     assert_eq!((emulator.title(), emulator.bells()), ("✳ Claude Code", 2));
     let message = "approve".to_owned();
     assert_eq!(emulator.status(), &AgentStatus::Blocked { kind: BlockedKind::Permission, message });
-    assert_eq!(emulator.take_clipboard().as_deref(), Some("hello"));
-    assert_eq!(emulator.take_clipboard(), None);
+    assert_eq!(emulator.take_outward(), [], "nobody would ever ask a resident terminal");
     emulator.feed(b"\x1b]133;A\x07");
     assert_eq!(emulator.status(), &AgentStatus::Unknown);
 }
