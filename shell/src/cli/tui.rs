@@ -11,6 +11,7 @@ use ccells_core::snapshot::{ShutdownOutcome, Snapshot};
 use tokio::sync::{mpsc, watch};
 
 use super::{Failure, ground, link, print};
+use crate::adapters::desktop::RealDesktop;
 use crate::adapters::entropy;
 use crate::adapters::signals::{Asked, Signals};
 use crate::boot::Wanted;
@@ -114,11 +115,14 @@ fn into_ports(mut run: Run, interrupts: mpsc::Receiver<Interrupt>) -> (TuiPorts,
         interrupts,
         clock: Arc::new(run.clock),
         draw_identity: Box::new(draw_identity),
+        desktop: Arc::new(RealDesktop::find(|name| std::env::var_os(name))),
         preferences: Preferences {
             on_quit: run.config.on_quit,
             leader: run.config.leader,
             keys: run.config.keys.clone(),
             theme: Theme::from_no_color(no_color.as_deref()),
+            is_selecting_only: !run.config.copies_on_select,
+            clipboard: run.config.clipboard,
         },
     };
     (ports, run)

@@ -3,8 +3,11 @@
 
 mod action;
 mod clip;
+mod copy;
+mod desktop;
 mod dialog;
 mod editor;
+mod errand;
 mod keymap;
 mod layout;
 mod model;
@@ -30,11 +33,15 @@ use ccells_core::ports::Clock;
 use ccells_core::snapshot::Snapshot;
 use tokio::sync::{Notify, mpsc, watch};
 
+pub use desktop::{Desktop, NoDesktop};
 pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
-pub use preferences::Preferences;
+pub use preferences::{Clipboard, Preferences};
 pub use run::run;
 pub use screen::{Input, Screen};
 pub use theme::Theme;
+
+use crate::backlog::Progress;
+use crate::terminal::transcript::Transcript;
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
 
@@ -49,15 +56,6 @@ pub struct PaneScreen<'a> {
     pub cursor: CursorShape,
 }
 
-/// How far to scroll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScrollBy {
-    /// So many lines: positive goes back in time.
-    Lines(i32),
-    /// To the newest line.
-    Bottom,
-}
-
 /// The live terminals, one for each workstream that has, or had, a session in this run. Every method returns at once:
 /// an emulator's lock is held only while rows are copied, and what is written is put into a queue.
 pub trait Panes: Send + Sync {
@@ -70,8 +68,18 @@ pub trait Panes: Send + Sync {
     /// Wants this size for the terminal. It is remembered for a session that is opened later.
     fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16);
 
-    /// Moves the view over the scrollback.
-    fn scroll(&self, id: &WorkstreamId, by: ScrollBy);
+    /// All that is kept of what a workstream has shown, standing still; `None` when there is nothing.
+    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript>;
+
+    /// Queues a paste, which goes as fast as the agent reads; what is written after it comes after it. False when there
+    /// is no session or no room, and nothing was taken. While it goes, the screen counts as changed.
+    fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool;
+
+    /// Drops what has not gone of pastes.
+    fn cancel_paste(&self, id: &WorkstreamId);
+
+    /// How far a paste is that has not gone.
+    fn pasting(&self, id: &WorkstreamId) -> Option<Progress>;
 
     /// The workstreams whose screen changed since this was last called.
     fn take_damage(&self) -> Vec<WorkstreamId>;
@@ -111,6 +119,8 @@ pub struct TuiPorts {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// Ids for new workstreams.
     pub draw_identity: DrawIdentity,
+    /// The clipboard, and the user's files.
+    pub desktop: Arc<dyn Desktop>,
     /// What the user has chosen.
     pub preferences: Preferences,
 }

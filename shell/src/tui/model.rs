@@ -14,13 +14,15 @@ use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::Mono;
 use ratatui::layout::Rect;
 
+use super::copy::Looking;
 use super::dialog::Dialog;
 use super::dialog::new::Draft;
 use super::keymap::{Keymap, Leader};
 use super::layout::{self, Page};
-use super::preferences::Preferences;
+use super::preferences::{Clipboard, Preferences};
 use super::theme::Theme;
 use super::wish::Ticket;
+use crate::backlog::Progress;
 
 /// Where keys go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +81,16 @@ pub(crate) struct Model {
     pub(crate) swapped: Option<WorkstreamId>,
     /// What lies above the panes.
     pub(crate) dialog: Option<Dialog>,
+    /// The pane that is looked back in.
+    pub(crate) looking: Option<Looking>,
+    /// The mouse button that is down in a pane.
+    pub(crate) press: Option<Press>,
+    /// Pastes on their way.
+    pub(crate) pasting: BTreeMap<WorkstreamId, Progress>,
+    /// Whether what the mouse selects waits for a key to be copied.
+    pub(crate) is_selecting_only: bool,
+    /// Which clipboard is used.
+    pub(crate) clipboard: Clipboard,
     /// The draft of the next workstream.
     pub(crate) draft: Draft,
     /// What is told for a while, oldest first.
@@ -124,6 +136,27 @@ pub(crate) struct Model {
     pub(super) is_quitting: bool,
 }
 
+/// A mouse button that is, or was last, down in a pane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Press {
+    /// Whose pane.
+    pub(crate) workstream: WorkstreamId,
+    /// Row and column in the pane.
+    pub(crate) at: (u16, u16),
+    /// When it went down.
+    pub(crate) when: Mono,
+    /// How often at this place.
+    pub(crate) clicks: u8,
+    /// Whether it is down still.
+    pub(crate) is_down: bool,
+    /// Whether it was moved meanwhile.
+    pub(crate) is_drag: bool,
+    /// Whether the pane had the focus before.
+    pub(crate) was_focused: bool,
+    /// The pointer is beyond the pane: above it or not, at which column, and when the text moves next.
+    pub(crate) edge: Option<(bool, u16, Mono)>,
+}
+
 /// What of an agent the user has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -149,7 +182,7 @@ pub(crate) enum Attention {
 impl Model {
     /// The model before anything is known.
     pub(crate) fn new(size: (u16, u16), preferences: Preferences, now: Mono) -> Self {
-        let Preferences { on_quit, leader, keys, theme } = preferences;
+        let Preferences { on_quit, leader, keys, theme, is_selecting_only, clipboard } = preferences;
         Self {
             snapshot: None,
             mode: Mode::Navigate,
@@ -159,6 +192,11 @@ impl Model {
             unzoomed: Layout::Grid,
             swapped: None,
             dialog: None,
+            looking: None,
+            press: None,
+            pasting: BTreeMap::new(),
+            is_selecting_only,
+            clipboard,
             draft: Draft::default(),
             toasts: Vec::new(),
             size,
@@ -232,6 +270,18 @@ impl Model {
         layout::arrange(self.panes_area(), self.order.len(), self.layout, self.focused_index())
     }
 
+    /// The pane that is looked back in, where it is the focused one and keys move about in it.
+    pub(crate) fn looking_with_keys(&mut self) -> Option<&mut Looking> {
+        let focused = self.focused.as_ref();
+        self.looking.as_mut().filter(|looking| looking.has_keys && Some(&looking.workstream) == focused)
+    }
+
+    /// Whether keys move about in what the focused pane has shown.
+    pub(crate) fn is_looking(&self) -> bool {
+        let focused = self.focused.as_ref();
+        self.looking.as_ref().is_some_and(|it| it.has_keys && Some(&it.workstream) == focused)
+    }
+
     /// Why `card` waits for a person, if it does.
     pub(crate) fn attention(&self, card: &Card) -> Option<Attention> {
         match card.state {
@@ -278,7 +328,8 @@ impl Model {
     pub(crate) fn next_tick(&self) -> Option<Mono> {
         let toasts = self.toasts.iter().filter_map(|toast| toast.until);
         let second = self.counts_seconds().then(|| self.now.after(1_000 - self.now.0 % 1_000));
-        toasts.chain(self.view_due).chain(self.sizes_due).chain(second).min()
+        let edge = self.press.as_ref().and_then(|press| press.edge).map(|(_, _, due)| due);
+        toasts.chain(edge).chain(self.view_due).chain(self.sizes_due).chain(second).min()
     }
 
     fn counts_seconds(&self) -> bool {

@@ -7,7 +7,10 @@ use ccells_core::ids::WorkstreamId;
 use ccells_core::snapshot::Snapshot;
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::copy::Intent;
 use super::{Interrupt, Notice};
+use crate::backlog::Progress;
+use crate::terminal::transcript::Transcript;
 use crate::tui::wish::Ticket;
 
 /// Something that happened.
@@ -41,6 +44,21 @@ pub(crate) enum Msg {
         /// What came of it.
         outcome: Result<Done, Refusal>,
     },
+    /// The mouse did something in a pane, relative to it, that its agent did not ask for.
+    PaneMouse(WorkstreamId, MouseEvent),
+    /// A pane's transcript, and what it was wanted for.
+    Transcript {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// The transcript.
+        transcript: Arc<Transcript>,
+        /// What for.
+        intent: Intent,
+    },
+    /// How far a paste is; `None`: it is done, or given up.
+    Pasting(WorkstreamId, Option<Progress>),
+    /// What became of an export: where the text is, or why not.
+    Exported(Result<String, String>),
     /// An agent took no input.
     InputRefused(WorkstreamId),
     /// A signal came.

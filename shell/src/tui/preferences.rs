@@ -16,4 +16,22 @@ pub struct Preferences {
     pub keys: Keymap,
     /// The colours.
     pub theme: Theme,
+    /// Whether what the mouse selects is not copied before a key says so.
+    pub is_selecting_only: bool,
+    /// Which clipboard is used.
+    pub clipboard: Clipboard,
+}
+
+/// Which clipboard is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clipboard {
+    /// That of the desktop by one of its programs, and that of the terminal around us.
+    #[default]
+    Auto,
+    /// That of the terminal around us, by OSC 52.
+    Terminal,
+    /// That of the desktop.
+    System,
+    /// None.
+    Off,
 }

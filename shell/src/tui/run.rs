@@ -2,11 +2,13 @@
 //! changed, at most so many a second. It waits for all of it at once and for none of it alone.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
-use ccells_core::effect::{Done, Refusal, RefusalKind};
+use alacritty_terminal::term::TermMode;
+use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
-use ccells_core::limits::FRAMES_PER_S;
+use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
 use ccells_core::time::Mono;
 use crossterm::event::{Event, KeyEvent, MouseEvent};
 use futures_util::StreamExt;
@@ -20,7 +22,9 @@ use super::msg::Msg;
 use super::screen::{self, Input, Inputs};
 use super::update::update;
 use super::wish::{Ticket, Wanted, Wish};
-use super::{Ended, Screen, ScrollBy, TuiAsk, TuiPorts, view};
+use super::copy::Intent;
+use super::errand::{self, Errand};
+use super::{Clipboard, Ended, Screen, TuiAsk, TuiPorts, view};
 use crate::terminal::input::{self, PaneMouse};
 
 /// Shortest time between two frames.
@@ -46,6 +50,8 @@ struct Running {
     screen: Screen,
     model: Model,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// What the desktop is asked for.
+    errands: FuturesUnordered<BoxFuture<'static, Errand>>,
     is_dirty: bool,
     /// A key was sent to the focused pane, and what it changes has not come yet.
     is_echo_due: bool,
@@ -59,6 +65,7 @@ struct Running {
 enum Woken {
     Msg(Msg),
     KnowsKittyKeys,
+    Errand(Errand),
     Damage,
     Time,
     Over,
@@ -75,6 +82,7 @@ impl Running {
             screen,
             model,
             answers: FuturesUnordered::new(),
+            errands: FuturesUnordered::new(),
             is_dirty: true,
             is_echo_due: false,
             is_urgent: false,
@@ -117,6 +125,7 @@ impl Running {
             Some(interrupt) = ports.interrupts.recv() => Woken::Msg(Msg::Interrupt(interrupt)),
             input = inputs.next() => input.map_or(Woken::Gone, from_input),
             Some((ticket, outcome)) = self.answers.next() => Woken::Msg(Msg::Replied { ticket, outcome }),
+            Some(errand) = self.errands.next() => Woken::Errand(errand),
             changed = ports.snapshots.changed() => match changed {
                 Ok(()) => {
                     let snapshot = ports.snapshots.borrow_and_update().clone();
@@ -144,6 +153,9 @@ impl Running {
     fn wake(&mut self, woken: Woken) {
         match woken {
             Woken::Msg(msg) => self.take(msg),
+            Woken::Errand(Errand::Told(msg)) => self.take(msg),
+            Woken::Errand(Errand::Typed(id, text)) => self.messages(Wish::Paste(id, text)),
+            Woken::Errand(Errand::Done) => {}
             Woken::KnowsKittyKeys => self.screen.use_kitty_keys(),
             Woken::Damage => self.look_at_damage(),
             Woken::Time => {
@@ -177,9 +189,20 @@ impl Running {
         }
     }
 
+    /// Does a wish that is not the model's.
+    fn messages(&mut self, wish: Wish) {
+        if let Some(msg) = self.perform(wish) {
+            self.take(msg);
+        }
+    }
+
     /// A screen that is not shown needs no frame.
     fn look_at_damage(&mut self) {
         let damaged = self.ports.panes.take_damage();
+        for id in damaged.iter().filter(|id| self.model.pasting.contains_key(*id)).cloned().collect::<Vec<_>>() {
+            let progress = self.ports.panes.pasting(&id);
+            self.take(Msg::Pasting(id, progress));
+        }
         let page = self.model.page();
         let shown =
             |id: &WorkstreamId| page.panes.iter().any(|pane| self.model.order.get(pane.index) == Some(id));
@@ -214,18 +237,25 @@ impl Running {
             }
             Wish::Create(ticket, wanted) => Some(self.create(ticket, wanted)),
             Wish::Type(id, key) => self.type_key(id, &key),
-            Wish::Paste(id, text) => self.send(id, |mode| input::paste(&text, mode)),
-            Wish::Mouse(id, event) => {
-                self.mouse(&id, event);
+            Wish::Paste(id, text) => self.paste(id, text),
+            Wish::CancelPaste(id) => {
+                self.ports.panes.cancel_paste(&id);
                 None
             }
+            Wish::PasteImage(id, worktree) => {
+                self.errands.push(errand::save_image(self.ports.desktop.as_ref(), id, &worktree));
+                None
+            }
+            Wish::Copy(text) => {
+                self.copy(text);
+                None
+            }
+            Wish::Export(id, path) => self.export(&id, path),
+            Wish::LookBack(id, intent) => Some(self.look_back(id, intent)),
+            Wish::Mouse(id, event) => self.mouse(id, event),
             Wish::Focus(id, has_focus) => {
                 // An agent that is not there needs no report.
                 let _ = self.send(id, |mode| input::focus(has_focus, mode));
-                None
-            }
-            Wish::Scroll(id, by) => {
-                self.ports.panes.scroll(&id, by);
                 None
             }
             Wish::Resize(id, columns, rows) => {
@@ -276,32 +306,64 @@ impl Running {
 
     fn type_key(&mut self, id: WorkstreamId, key: &KeyEvent) -> Option<Msg> {
         self.is_echo_due = true;
-        let mut is_scrolled = false;
-        self.ports.panes.with_screen(&id, &mut |screen| is_scrolled = screen.grid.display_offset() > 0);
-        if is_scrolled {
-            self.ports.panes.scroll(&id, ScrollBy::Bottom);
-            self.is_dirty = true;
-        }
         self.send(id, |mode| input::key(key, mode))
     }
 
-    fn mouse(&mut self, id: &WorkstreamId, event: MouseEvent) {
+    fn mouse(&mut self, id: WorkstreamId, event: MouseEvent) -> Option<Msg> {
         let mut meaning = PaneMouse::Ignore;
-        self.ports.panes.with_screen(id, &mut |screen| meaning = input::mouse(&event, screen.mode));
+        self.ports.panes.with_screen(&id, &mut |screen| meaning = input::mouse(&event, screen.mode));
         match meaning {
-            PaneMouse::Ignore => {}
-            PaneMouse::Scroll(lines) => self.ports.panes.scroll(id, ScrollBy::Lines(lines)),
+            PaneMouse::Ignore => None,
+            PaneMouse::Ours => Some(Msg::PaneMouse(id, event)),
             // Reports of the mouse that an agent does not take are not missed.
             PaneMouse::Send(bytes) => {
-                self.ports.panes.write(id, bytes);
+                self.ports.panes.write(&id, bytes);
+                None
             }
         }
+    }
+
+    fn paste(&mut self, id: WorkstreamId, text: String) -> Option<Msg> {
+        let mut mode = None;
+        self.ports.panes.with_screen(&id, &mut |screen| mode = Some(screen.mode));
+        let is_bracketed = mode?.contains(TermMode::BRACKETED_PASTE);
+        if !self.ports.panes.paste(&id, text, is_bracketed) {
+            return Some(Msg::InputRefused(id));
+        }
+        let progress = self.ports.panes.pasting(&id);
+        Some(Msg::Pasting(id, progress))
+    }
+
+    fn look_back(&self, id: WorkstreamId, intent: Intent) -> Msg {
+        match self.ports.panes.transcript(&id) {
+            Some(transcript) => Msg::Transcript { workstream: id, transcript: Arc::new(transcript), intent },
+            None => errand::told(Level::Info, "there is nothing to look back at yet"),
+        }
+    }
+
+    fn copy(&mut self, text: String) {
+        let clipboard = self.ports.preferences.clipboard;
+        if matches!(clipboard, Clipboard::Auto | Clipboard::Terminal) {
+            self.screen.copy(&text);
+        }
+        if matches!(clipboard, Clipboard::Auto | Clipboard::System) {
+            let is_needed = clipboard == Clipboard::System || text.len() > COPY_TERMINAL_BYTES;
+            self.errands.push(errand::copy(self.ports.desktop.as_ref(), text, is_needed));
+        }
+    }
+
+    fn export(&mut self, id: &WorkstreamId, path: String) -> Option<Msg> {
+        let Some(transcript) = self.ports.panes.transcript(id) else {
+            return Some(Msg::Exported(Err("there is nothing to write yet".to_owned())));
+        };
+        self.errands.push(errand::export(&self.ports.desktop, path, transcript));
+        None
     }
 
     fn send(
         &mut self,
         id: WorkstreamId,
-        encode: impl FnOnce(alacritty_terminal::term::TermMode) -> Vec<u8>,
+        encode: impl FnOnce(TermMode) -> Vec<u8>,
     ) -> Option<Msg> {
         let mut mode = None;
         self.ports.panes.with_screen(&id, &mut |screen| mode = Some(screen.mode));

@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc as thread_mps
 use std::time::Duration;
 
 use alacritty_terminal::vte::ansi::CursorShape;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use ccells_core::limits;
 use crossterm::event::{Event, EventStream};
 use futures_util::{Stream, StreamExt};
@@ -178,6 +180,14 @@ impl Screen {
     pub fn set_mouse(&mut self, is_on: bool) {
         if std::mem::replace(&mut self.is_mouse_on, is_on) != is_on && self.is_taken {
             self.writer.write(if is_on { MOUSE_ON.into() } else { MOUSE_OFF.into() });
+        }
+    }
+
+    /// Puts a text on the clipboard of the terminal, if it takes it; one that is too long is left out.
+    pub fn copy(&mut self, text: &str) {
+        if self.is_taken && text.len() <= limits::COPY_TERMINAL_BYTES {
+            let text = BASE64_STANDARD.encode(text);
+            self.writer.write(format!("\x1b]52;c;{text}\x1b\\").into_bytes());
         }
     }
 

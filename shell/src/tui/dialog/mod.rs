@@ -5,12 +5,14 @@
 )]
 
 pub(crate) mod discard;
+pub(crate) mod export;
 pub(crate) mod new;
 pub(crate) mod palette;
 pub(crate) mod quit;
 pub(crate) mod recovery;
 
 use discard::DiscardDialog;
+use export::ExportDialog;
 use new::NewDialog;
 use palette::Palette;
 use quit::QuitDialog;
@@ -29,6 +31,8 @@ pub(crate) enum Dialog {
     Recovery(RecoveryDialog),
     /// Every action by name.
     Palette(Palette),
+    /// Where a pane's text is written.
+    Export(ExportDialog),
     /// What the keys do.
     Help {
         /// How many lines are scrolled away.

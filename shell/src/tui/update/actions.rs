@@ -7,11 +7,12 @@ use ccells_core::record::Layout;
 use ccells_core::snapshot::CardState;
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{ask, quit, scroll};
-use crate::tui::ScrollBy;
+use super::{ask, copy, paste, quit};
 use crate::tui::action::Action;
+use crate::tui::copy::Intent;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::discard::DiscardDialog;
+use crate::tui::dialog::export::ExportDialog;
 use crate::tui::dialog::new::NewDialog;
 use crate::tui::dialog::palette::Palette;
 use crate::tui::dialog::quit::QuitDialog;
@@ -22,7 +23,7 @@ use crate::tui::wish::Wish;
 /// Does what a key is bound to.
 pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish>) {
     match action {
-        Action::Input => enter_input(model, wishes),
+        Action::Input => enter_input(model),
         Action::New => open_new(model),
         Action::Pause => pause(model, wishes),
         Action::Resume => resume(model, wishes),
@@ -44,21 +45,19 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
             model.toast(Level::Info, &format!("layout: {}", layout::name(model.layout)));
         }
         Action::Swap => swap(model),
-        Action::Scroll(halves) => {
-            let page = model.page();
-            let focused = model.focused_index();
-            let rows =
-                page.panes.iter().find(|pane| pane.index == focused).map_or(0, |pane| pane.content.height);
-            scroll(model, ScrollBy::Lines(i32::from(rows.max(2) / 2) * i32::from(halves)), wishes);
-        }
-        Action::Bottom => scroll(model, ScrollBy::Bottom, wishes),
+        Action::Scroll(halves) => copy::scroll(model, halves, wishes),
+        Action::Bottom => copy::leave(model),
+        Action::Copy => copy::look_back(model, Intent::Look, wishes),
+        Action::Search => copy::look_back(model, Intent::Search, wishes),
+        Action::Export => open_export(model),
+        Action::PasteImage => paste::paste_image(model, wishes),
         Action::Mouse => toggle_mouse(model, wishes),
         Action::Redraw => wishes.push(Wish::Redraw),
         Action::Palette => model.dialog = Some(Dialog::Palette(Palette::new())),
         Action::Help => model.dialog = Some(Dialog::Help { scroll: 0 }),
         Action::Suspend => wishes.push(Wish::Suspend),
         Action::Quit => open_quit(model, wishes),
-        Action::Dismiss if model.toasts.is_empty() => scroll(model, ScrollBy::Bottom, wishes),
+        Action::Dismiss if model.toasts.is_empty() => copy::leave(model),
         Action::Dismiss => model.toasts.clear(),
     }
 }
@@ -78,7 +77,7 @@ pub(super) fn on_unbound(model: &mut Model, key: &KeyEvent) {
 }
 
 /// Lets keys go to the agent, where there is one that can take them.
-pub(super) fn enter_input(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(super) fn enter_input(model: &mut Model) {
     let Some(card) = model.focused_card() else {
         return model.toast(Level::Info, "there is no pane yet; n makes a workstream");
     };
@@ -97,7 +96,7 @@ pub(super) fn enter_input(model: &mut Model, wishes: &mut Vec<Wish>) {
         model.toast(Level::Info, &why);
     } else {
         model.mode = Mode::Input;
-        scroll(model, ScrollBy::Bottom, wishes);
+        copy::leave(model);
     }
 }
 
@@ -136,6 +135,13 @@ fn open_new(model: &mut Model) {
         );
     }
     model.dialog = Some(Dialog::New(NewDialog::over(model.draft.clone())));
+}
+
+fn open_export(model: &mut Model) {
+    model.dialog = match model.focused_card() {
+        Some(card) => Some(Dialog::Export(ExportDialog::of(card.id.clone(), &card.name))),
+        None => return model.toast(Level::Info, "there is no pane whose text could be written"),
+    };
 }
 
 fn open_discard(model: &mut Model) {

@@ -12,7 +12,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::{actions, ask, expect_answer, quit};
 use crate::tui::dialog::discard::{self, Stage};
 use crate::tui::dialog::new::{self, Draft};
-use crate::tui::dialog::{Dialog, palette, quit as quit_dialog, recovery};
+use crate::tui::dialog::{Dialog, export, palette, quit as quit_dialog, recovery};
 use crate::tui::model::{Model, Pending};
 use crate::tui::wish::{Ticket, Wish};
 
@@ -49,6 +49,14 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             palette::Outcome::Do(action) => {
                 model.dialog = None;
                 actions::on_action(model, action, wishes);
+            }
+        },
+        Some(Dialog::Export(dialog)) => match dialog.key(key) {
+            export::Outcome::Stay => {}
+            export::Outcome::Close => model.dialog = None,
+            export::Outcome::Write => {
+                let path = dialog.path.text().trim().to_owned();
+                wishes.push(Wish::Export(dialog.workstream.clone(), path));
             }
         },
         Some(Dialog::Help { scroll }) => match key.code {
@@ -127,6 +135,23 @@ fn send_discard(model: &mut Model, wish: Ask, wishes: &mut Vec<Wish>) {
     let ticket = ask(model, wish, pending, wishes);
     if let Some(Dialog::Discard(dialog)) = &mut model.dialog {
         dialog.stage = Stage::Trying(ticket);
+    }
+}
+
+/// What became of an export. Whoever closed the dialog meanwhile is told as well.
+pub(super) fn on_exported(model: &mut Model, outcome: Result<String, String>) {
+    match (outcome, &mut model.dialog) {
+        (Ok(path), dialog) => {
+            if matches!(dialog, Some(Dialog::Export(dialog)) if dialog.is_writing) {
+                model.dialog = None;
+            }
+            model.toast(Level::Info, &format!("written to {path}"));
+        }
+        (Err(error), Some(Dialog::Export(dialog))) if dialog.is_writing => {
+            dialog.is_writing = false;
+            dialog.error = Some(error);
+        }
+        (Err(error), _) => model.toast(Level::Error, &error),
     }
 }
 

@@ -2,7 +2,9 @@
 //! safe first.
 
 mod card;
+mod copy;
 mod dialogs;
+mod export;
 mod help;
 mod keys;
 mod palette;
@@ -45,7 +47,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, panes: &dyn Panes) -> C
     status::draw_status(model, buffer);
     let in_dialog = draw_above(model, area, buffer).map(|position| (position, CursorShape::Beam));
     toasts::draw(model, buffer);
-    let types = model.mode == Mode::Input && model.dialog.is_none() && !model.is_shutting_down();
+    let has_cursor = model.mode == Mode::Input || model.is_looking();
+    let types = has_cursor && model.dialog.is_none() && !model.is_shutting_down();
     match in_dialog.or(in_pane.filter(|_| types)) {
         Some((position, shape)) => {
             frame.set_cursor_position(position);
@@ -65,6 +68,7 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
         Dialog::New(dialog) => Some(dialogs::draw_new(model, dialog, area, buffer)),
         Dialog::Discard(dialog) => dialogs::draw_discard(model, dialog, area, buffer),
         Dialog::Palette(dialog) => Some(palette::draw(model, dialog, area, buffer)),
+        Dialog::Export(dialog) => Some(export::draw(model, dialog, area, buffer)),
         Dialog::Quit(dialog) => {
             dialogs::draw_quit(model, *dialog, area, buffer);
             None

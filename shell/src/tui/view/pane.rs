@@ -9,7 +9,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::card;
+use super::{card, copy};
 use crate::terminal::paint::{self, Painted};
 use crate::tui::clip;
 use crate::tui::layout::Placed;
@@ -56,6 +56,10 @@ fn draw_content(
         CardState::Paused | CardState::Stopped => (true, true),
         CardState::Creating | CardState::Failed | CardState::Lost | CardState::Removing => (false, true),
     };
+    let looking = model.looking.as_ref().filter(|looking| looking.workstream == card.id);
+    if let Some(looking) = looking.filter(|_| may_show) {
+        return Some(copy::draw(model, looking, area, buffer));
+    }
     let mut painted = None;
     if may_show {
         let look = &mut |screen: PaneScreen<'_>| painted = Some(paint::paint(screen, area, is_faint, buffer));
@@ -170,9 +174,13 @@ fn left_side(
 fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<'static>> {
     let theme = model.theme;
     let mut spans = Vec::new();
-    if let Some(painted) = painted.filter(|painted| painted.scrolled > 0) {
-        spans
-            .push(Span::styled(format!(" ↑ {}/{} ", painted.scrolled, painted.history), theme.warning_bar()));
+    let looking = model.looking.as_ref().filter(|looking| looking.workstream == card.id);
+    if let Some(looking) = looking.filter(|_| painted.is_some()) {
+        spans.extend(copy::header(model, looking));
+    }
+    if let Some(progress) = model.pasting.get(&card.id) {
+        let percent = progress.done * 100 / progress.of.max(1);
+        spans.push(Span::styled(format!(" pasting {percent} %: Esc drops the rest "), theme.warning_bar()));
     }
     let is_told_below = matches!(card.state, CardState::Creating | CardState::Removing);
     if let Some(progress) = card.progress.filter(|_| !is_told_below) {
