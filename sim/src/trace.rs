@@ -7,6 +7,7 @@ pub const LEGEND: &str = "\
 # who    p<n>: run n of ccells; engine; disk; user; sky: whatever strikes from outside
 # what   event: the machine was told; effect: it asked for; file, git: one step; send, land, answer: a request's way;
 #        ask, reply: a wish and its answer; everything else says itself
+# about  what exactly; a `!` behind a file's line: the disk refused it; #<n> is one request from its sending to its answer
 #   time  who     what      about";
 
 /// The trace of one world.
