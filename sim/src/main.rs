@@ -250,7 +250,8 @@ fn campaign_of(
 /// `name` is the seed, or the file that was replayed. The choices are left in a file of their own, with what they show.
 fn tell_failure(name: &str, report: &Report, planted: Planted, is_shrunk: bool) {
     let Some(violation) = &report.violation else { return };
-    println!("FAIL {} seed={name} commit={}: {}", violation.invariant, commit(), violation.text);
+    let kind = if name.parse::<u64>().is_ok() { "seed" } else { "file" };
+    println!("FAIL {} {kind}={name} commit={}: {}", violation.invariant, commit(), violation.text);
     let mut record = report.choices.record();
     let before = record.weight();
     let mut text = violation.text.clone();
@@ -269,7 +270,7 @@ fn tell_failure(name: &str, report: &Report, planted: Planted, is_shrunk: bool) 
     println!("     replay: cargo sim --replay {name}{flag} --trace");
     match write(&path, &file) {
         Ok(()) => println!(
-            "         or: cargo sim --replay {}{flag} --trace ({} of {before} choices are left)",
+            "         or: cargo sim --replay {}{flag} --trace ({} of {before} choices)",
             path.display(),
             record.weight()
         ),
