@@ -323,7 +323,11 @@ fn replay(what: &str, options: &Options) -> bool {
     };
     let report = campaign::run(choices, options.planted, options.is_traced);
     tell_world(&report, options);
-    tell_failure(what, &report, options.planted, options.is_shrunk);
+    if options.is_shrunk {
+        tell_failure(what, &report, options.planted, true);
+    } else if let Some(violation) = &report.violation {
+        println!("FAIL {} {what} commit={}: {}", violation.invariant, commit(), violation.text);
+    }
     report.violation.is_none()
 }
 

@@ -16,16 +16,20 @@ pub struct Trace {
     lines: Option<Vec<String>>,
     hash: u64,
     steps: u64,
+    is_over: bool,
 }
 
 impl Trace {
     /// A trace that keeps its lines, or only their fingerprint.
     pub fn new(keeps_lines: bool) -> Self {
-        Self { lines: keeps_lines.then(Vec::new), hash: 0xcbf2_9ce4_8422_2325, steps: 0 }
+        Self { lines: keeps_lines.then(Vec::new), hash: 0xcbf2_9ce4_8422_2325, steps: 0, is_over: false }
     }
 
     /// Notes a step. `about` is only asked for when lines are kept.
     pub fn note(&mut self, now: u64, who: Who, what: &'static str, about: impl FnOnce() -> String) {
+        if self.is_over {
+            return;
+        }
         self.steps += 1;
         self.mix(now);
         self.mix(who.number());
@@ -42,6 +46,11 @@ impl Trace {
                 who.name()
             ));
         }
+    }
+
+    /// What was noted last is the end: the rest of a world that has failed says nothing.
+    pub fn end(&mut self) {
+        self.is_over = true;
     }
 
     /// Fingerprint and number of steps.
