@@ -270,7 +270,7 @@ fn tell_failure(name: &str, report: &Report, planted: Planted, is_shrunk: bool) 
     println!("     replay: cargo sim --replay {name}{flag} --trace");
     match write(&path, &file) {
         Ok(()) => println!(
-            "         or: cargo sim --replay {}{flag} --trace ({} of {before} choices)",
+            "         or: cargo sim --replay {}{flag} --trace # {} of {before} choices",
             path.display(),
             record.weight()
         ),
