@@ -135,6 +135,7 @@ pub fn read(site: &mut impl Site, start: &Start) -> Result<Found, StartError> {
         tracked,
         worktrees,
         notices: reading.notices,
+        warnings: Vec::new(),
     })
 }
 

@@ -299,6 +299,25 @@ fn a_state_that_was_recovered_is_written_anew_at_once() {
 }
 
 #[test]
+fn a_weak_place_of_the_home_is_said_and_forbids_nothing() {
+    check(
+        "
+        given intent destroy leaving
+        engine leaving running
+        given warning the home is in memory
+        boot reconcile crashed
+            -> Notify warning: the home is in memory
+            -> Beat 1
+            -> ListContainers
+        ok ListContainers
+        ask 1 reconcile
+            -> PauseContainer leaving c1
+            -> Reply 1 ok
+        ",
+    );
+}
+
+#[test]
 fn reconciling_finishes_and_undoes_what_was_interrupted() {
     check(
         "
