@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod client;
+mod conformance;
 mod emulator;
 mod holder;
+mod oracle;
+mod picture;
+mod recordings;
 mod support;
