@@ -5,6 +5,7 @@ mod client;
 mod conformance;
 mod emulator;
 mod holder;
+mod hostile;
 mod oracle;
 mod picture;
 mod recordings;
