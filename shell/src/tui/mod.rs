@@ -10,6 +10,7 @@ mod model;
 mod msg;
 mod run;
 pub mod screen;
+mod still;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -32,6 +33,7 @@ use tokio::sync::{Notify, mpsc, watch};
 pub use keymap::{Leader, LeaderError};
 pub use run::run;
 pub use screen::{Input, Screen};
+pub use still::Still;
 pub use theme::Theme;
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
