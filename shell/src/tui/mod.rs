@@ -1,6 +1,7 @@
 //! The screen: a model, messages that change it, wishes it has, and views that draw it. Nothing here waits for I/O.
 //! The rest of the program meets it in [`TuiPorts`], [`Panes`] and [`run`].
 
+mod action;
 mod clip;
 mod dialog;
 mod editor;
@@ -8,6 +9,7 @@ mod keymap;
 mod layout;
 mod model;
 mod msg;
+mod preferences;
 mod run;
 pub mod screen;
 mod still;
@@ -24,13 +26,13 @@ use alacritty_terminal::grid::Grid;
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::vte::ansi::CursorShape;
-use ccells_core::event::OnQuit;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::ports::Clock;
 use ccells_core::snapshot::Snapshot;
 use tokio::sync::{Notify, mpsc, watch};
 
-pub use keymap::{Leader, LeaderError};
+pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
+pub use preferences::Preferences;
 pub use run::run;
 pub use screen::{Input, Screen};
 pub use still::Still;
@@ -107,16 +109,12 @@ pub struct TuiPorts {
     pub damage: Arc<Notify>,
     /// Signals.
     pub interrupts: mpsc::Receiver<Interrupt>,
-    /// What quitting does unless the user chooses otherwise.
-    pub on_quit: OnQuit,
     /// What time it is, on the clock of the snapshots.
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// Ids for new workstreams.
     pub draw_identity: DrawIdentity,
-    /// The key that leaves a pane.
-    pub leader: Leader,
-    /// The colours.
-    pub theme: Theme,
+    /// What the user has chosen.
+    pub preferences: Preferences,
 }
 
 /// Why the screen ended.

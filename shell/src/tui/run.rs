@@ -69,7 +69,7 @@ enum Woken {
 impl Running {
     fn new(ports: TuiPorts, mut screen: Screen) -> Self {
         let now = ports.clock.now().mono;
-        let model = Model::new(screen.size(), ports.leader, ports.theme, ports.on_quit, now);
+        let model = Model::new(screen.size(), ports.preferences.clone(), now);
         Self {
             ports,
             screen,

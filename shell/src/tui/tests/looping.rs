@@ -95,11 +95,9 @@ fn begin() -> (Far, impl Future<Output = Ended>) {
         notices: notices_near,
         damage: damage.clone(),
         interrupts: interrupts_near,
-        on_quit: OnQuit::PauseAll,
         clock: Arc::new(TestClock(Instant::now())),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
-        leader: Leader::default(),
-        theme: Theme::default(),
+        preferences: Preferences::default(),
     };
     let mut screen = Screen::over(Box::new(output.clone()), 80, 24);
     screen.take().expect("nothing is asked of the system");

@@ -24,7 +24,7 @@ use super::model::Model;
 use super::msg::Msg;
 use super::update::update;
 use super::wish::Wish;
-use super::{Leader, PaneScreen, Panes, ScrollBy, Theme, view};
+use super::{Leader, PaneScreen, Panes, Preferences, ScrollBy, Theme, view};
 
 /// The time of all pictures.
 const NOW: Mono = Mono(100_000);
@@ -142,7 +142,7 @@ struct Stage {
 
 impl Stage {
     fn new(columns: u16, rows: u16) -> Self {
-        let model = Model::new((columns, rows), Leader::default(), Theme::default(), OnQuit::PauseAll, NOW);
+        let model = Model::new((columns, rows), Preferences::default(), NOW);
         Self { model, panes: FakePanes::default() }
     }
 

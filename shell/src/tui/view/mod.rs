@@ -5,6 +5,7 @@ mod card;
 mod dialogs;
 mod help;
 mod keys;
+mod palette;
 mod pane;
 mod shutdown;
 mod status;
@@ -63,6 +64,7 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
     match model.dialog.as_ref()? {
         Dialog::New(dialog) => Some(dialogs::draw_new(model, dialog, area, buffer)),
         Dialog::Discard(dialog) => dialogs::draw_discard(model, dialog, area, buffer),
+        Dialog::Palette(dialog) => Some(palette::draw(model, dialog, area, buffer)),
         Dialog::Quit(dialog) => {
             dialogs::draw_quit(model, *dialog, area, buffer);
             None
