@@ -22,7 +22,7 @@ use crate::adapters::docker::DockerEngine;
 use crate::adapters::holder;
 use crate::mailbox::Mailbox;
 use crate::session::{Pane, Session, Told};
-use crate::tui::{PaneScreen, Panes, ScrollBy};
+use crate::tui::{PaneScreen, Panes, Rows, ScrollBy};
 
 /// The attached terminals of one run.
 pub struct Sessions {
@@ -157,7 +157,10 @@ impl Sessions {
 
     /// A screen changed.
     pub fn note_damage(&self, workstream: &WorkstreamId) {
-        if self.lock().damaged.insert(workstream.clone()) {
+        let mut desks = self.lock();
+        if !desks.damaged.contains(workstream) {
+            desks.damaged.insert(workstream.clone());
+            drop(desks);
             self.damage.notify_one();
         }
     }
@@ -228,6 +231,11 @@ impl Panes for Sessions {
 
     fn take_damage(&self) -> Vec<WorkstreamId> {
         Sessions::take_damage(self)
+    }
+
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let Some(pane) = self.pane(id) else { return Rows::ALL };
+        pane.with_emulator(|emulator| Rows::take(emulator.term_mut()))
     }
 }
 

@@ -39,6 +39,7 @@ pub use still::Still;
 pub use theme::Theme;
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
+pub use crate::terminal::rows::Rows;
 
 /// What the screen shows of one emulator, while its lock is held. Look quickly.
 #[derive(Clone, Copy)]
@@ -77,6 +78,12 @@ pub trait Panes: Send + Sync {
 
     /// The workstreams whose screen changed since this was last called.
     fn take_damage(&self) -> Vec<WorkstreamId>;
+
+    /// The rows of a screen that changed since this was last called: at least those.
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let _whichever = id;
+        Rows::ALL
+    }
 }
 
 /// A signal, in the words of the screen.

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
-use ccells_core::event::{Access, OnQuit, Previous};
+use ccells_core::event::{Access, Previous};
 use ccells_core::ids::{Attempt, ContainerId, PathText, RepoId, WorkstreamId};
 use ccells_core::record::ViewRecord;
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
@@ -18,7 +18,7 @@ use ccells_shell::holder_binary::HOLDER;
 use ccells_shell::mailbox::mailbox;
 use ccells_shell::sessions::Sessions;
 use ccells_shell::tui::screen::inputs;
-use ccells_shell::tui::{self, Leader, Screen, Theme, TuiPorts};
+use ccells_shell::tui::{self, Preferences, Screen, TuiPorts};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
@@ -64,11 +64,9 @@ async fn show(room: &Path, panes: usize) {
         notices: told,
         damage,
         interrupts: interrupted,
-        on_quit: OnQuit::KeepRunning,
         clock: Arc::new(RealClock::new()),
         draw_identity: Box::new(|| (id(99), "none".to_owned())),
-        leader: Leader::default(),
-        theme: Theme::default(),
+        preferences: Preferences::default(),
     };
     let screen = Screen::enter().expect("we are in a terminal");
     tui::run(ports, screen, inputs()).await;
