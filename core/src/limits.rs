@@ -172,7 +172,7 @@ pub const FINDINGS: usize = 10_000;
 /// Longest text that is looked for.
 pub const SEARCH_BYTES: usize = 256;
 /// Longest text that waits to be pasted into one pane, with what was typed after it.
-pub const PASTE_BYTES: usize = 64 * 1_024 * 1_024;
+pub const PENDING_PASTE_BYTES: usize = 64 * 1_024 * 1_024;
 /// Longest text that is put on a clipboard by way of the terminal around us.
 pub const COPY_TERMINAL_BYTES: usize = 1_024 * 1_024;
 /// Longest text that is put on the clipboard of the desktop.
@@ -197,6 +197,8 @@ pub const SEQUENCE_BYTES: usize = 1_024;
 pub const SYNC_BYTES: usize = 2 * 1_024 * 1_024;
 /// Longest time a pane holds a synchronized update back.
 pub const SYNC_MS: u64 = 150;
+/// Bytes of a paste that are taken as one; what is longer comes in pieces.
+pub const PASTE_BYTES: usize = 16 * 1_024 * 1_024;
 /// Largest picture of a terminal; the oldest scrollback is left out of a larger one.
 pub const SNAPSHOT_BYTES: usize = 16 * 1_024 * 1_024;
 /// Longest address of a link on the screen.

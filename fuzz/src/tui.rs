@@ -4,10 +4,9 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use alacritty_terminal::grid::Scroll;
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
 use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
-use ccells_core::event::{Access, Ask, NewWorkstream, OnQuit, Previous};
+use ccells_core::event::{Access, Ask, NewWorkstream, Previous};
 use ccells_core::ids::{PathText, RepoId, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{Clock, WorkReport};
@@ -15,10 +14,11 @@ use ccells_core::record::ViewRecord;
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Now, Wall};
 use ccells_holder::emulator::Emulator;
+use ccells_shell::terminal::history::History;
+use ccells_shell::terminal::transcript::Transcript;
 use ccells_shell::tui::{
-    Ended, Input, Leader, Notice, PaneScreen, Panes, Screen, ScrollBy, Theme, TuiAsk, TuiPorts, run,
+    Ended, Input, NoDesktop, Notice, PaneScreen, Panes, Preferences, Screen, TuiAsk, TuiPorts, run,
 };
-use crossterm::event::{Event, KeyCode, KeyModifiers};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -48,9 +48,7 @@ pub fn tui_input(bytes: &[u8]) {
     let mut events = Vec::new();
     while !choices.is_over() && events.len() < EVENTS {
         let event = keys::event(&mut choices);
-        if !stops_us(&event) {
-            events.push(Input::Event(event));
-        }
+        events.push(Input::Event(event));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let ended = runtime.expect("a runtime asks little of the system").block_on(show(
@@ -59,11 +57,6 @@ pub fn tui_input(bytes: &[u8]) {
         (columns, rows),
     ));
     assert!(matches!(ended, Ended::TerminalGone | Ended::Left));
-}
-
-/// The key that stops the whole process is not for us: nobody would let it go on.
-fn stops_us(event: &Event) -> bool {
-    matches!(event, Event::Key(key) if key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL))
 }
 
 async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16)) -> Ended {
@@ -86,11 +79,10 @@ async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16
         notices,
         damage: Arc::new(Notify::new()),
         interrupts,
-        on_quit: OnQuit::PauseAll,
         clock: Arc::new(Steps::default()),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
-        leader: Leader::default(),
-        theme: Theme::default(),
+        desktop: Arc::new(NoDesktop),
+        preferences: Preferences::default(),
     };
     let inputs = Box::pin(stream::iter(events).chain(stream::once(async { Input::Gone })));
     let sink = Sink::default();
@@ -248,14 +240,10 @@ impl Panes for Held {
         }
     }
 
-    fn scroll(&self, id: &WorkstreamId, by: ScrollBy) {
-        let mut screens = self.lock();
-        if let Some((_, emulator)) = screens.iter_mut().find(|(known, _)| known == id) {
-            emulator.term_mut().scroll_display(match by {
-                ScrollBy::Lines(lines) => Scroll::Delta(lines),
-                ScrollBy::Bottom => Scroll::Bottom,
-            });
-        }
+    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+        let screens = self.lock();
+        let (_, emulator) = screens.iter().find(|(known, _)| known == id)?;
+        Some(Transcript::of(History::new(0).freeze(emulator)))
     }
 
     fn take_damage(&self) -> Vec<WorkstreamId> {

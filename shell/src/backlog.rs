@@ -52,7 +52,7 @@ impl Backlog {
         if held.items.is_empty() {
             return Behind::Nothing;
         }
-        if held.bytes + bytes.len() > limits::PASTE_BYTES {
+        if held.bytes + bytes.len() > limits::PENDING_PASTE_BYTES {
             return Behind::Full;
         }
         held.bytes += bytes.len();
@@ -63,7 +63,7 @@ impl Backlog {
     /// Adds a paste; false when there is no room for it, and nothing was taken.
     pub fn paste(&self, text: String, is_bracketed: bool) -> bool {
         let mut held = self.lock();
-        if held.bytes + text.len() > limits::PASTE_BYTES {
+        if held.bytes + text.len() > limits::PENDING_PASTE_BYTES {
             return false;
         }
         held.bytes += text.len();
@@ -206,9 +206,9 @@ mod tests {
     #[test]
     fn there_is_a_limit() {
         let backlog = Backlog::default();
-        assert!(!backlog.paste("a".repeat(limits::PASTE_BYTES + 1), false));
-        assert!(backlog.paste("a".repeat(limits::PASTE_BYTES), false));
+        assert!(!backlog.paste("a".repeat(limits::PENDING_PASTE_BYTES + 1), false));
+        assert!(backlog.paste("a".repeat(limits::PENDING_PASTE_BYTES), false));
         assert_eq!(backlog.type_behind(b"x"), Behind::Full);
-        assert_eq!(all(&backlog, 1 << 20).len(), limits::PASTE_BYTES);
+        assert_eq!(all(&backlog, 1 << 20).len(), limits::PENDING_PASTE_BYTES);
     }
 }

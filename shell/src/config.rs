@@ -12,7 +12,7 @@ use ccells_core::naming;
 use ccells_core::record::AgentCommand;
 use toml::{Table, Value};
 
-use crate::tui::{Clipboard, Keymap, KeymapError, Leader};
+use crate::tui::{AgentClipboard, Clipboard, Keymap, KeymapError, Leader};
 
 /// Everything the user can set.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,12 @@ pub struct Config {
     pub clipboard: Clipboard,
     /// Whether what the mouse selects is copied at once.
     pub copies_on_select: bool,
+    /// What becomes of what agents want to copy.
+    pub agent_clipboard: AgentClipboard,
+    /// Whether an agent's bell is passed on.
+    pub has_bell: bool,
+    /// Whether agents' notifications are shown.
+    pub has_notifications: bool,
 }
 
 /// Why the settings cannot be used.
@@ -96,7 +102,7 @@ pub enum ConfigError {
 
 /// Every key with what it takes, but for those of `[keys]`: each is the name of an action of the screen, and takes one
 /// key or a list of them.
-pub const KEYS: [(&str, &str); 14] = [
+pub const KEYS: [(&str, &str); 17] = [
     ("image", "a text: the image of new workstreams"),
     ("on_quit", "`pause` or `keep`"),
     ("leader", "a key that leaves a pane: ctrl+ and a letter other than c, i, m or z, or one of ] \\ ^ _ @"),
@@ -104,6 +110,9 @@ pub const KEYS: [(&str, &str); 14] = [
     ("branch_prefix", "a text that begins branch names"),
     ("scrollback", "a whole number from 0 to 200000: lines that every pane keeps"),
     ("clipboard", "`auto`, `osc52`, `system` or `off`"),
+    ("agent_clipboard", "`ask`, `allow` or `deny`: what becomes of what agents want to copy"),
+    ("bell", "true or false: whether an agent's bell is passed on"),
+    ("notifications", "true or false: whether agents' notifications are shown"),
     ("copy_on_select", "true or false: whether what the mouse selects is copied at once"),
     ("agent.command", "a list of words"),
     ("agent.resume", "a list of words"),
@@ -146,6 +155,9 @@ impl Default for Config {
             scrollback: limits::SCROLLBACK_LINES,
             clipboard: Clipboard::default(),
             copies_on_select: true,
+            agent_clipboard: AgentClipboard::default(),
+            has_bell: true,
+            has_notifications: true,
         }
     }
 }
@@ -214,6 +226,11 @@ impl Config {
             ("clipboard", Value::String(text)) => {
                 self.clipboard = clipboard(text).ok_or_else(|| bad(&value))?;
             }
+            ("agent_clipboard", Value::String(text)) => {
+                self.agent_clipboard = agent_clipboard(text).ok_or_else(|| bad(&value))?;
+            }
+            ("bell", Value::Boolean(does)) => self.has_bell = *does,
+            ("notifications", Value::Boolean(does)) => self.has_notifications = *does,
             ("copy_on_select", Value::Boolean(does)) => self.copies_on_select = *does,
             ("agent.command", Value::Array(_)) => {
                 settings.agent.argv =
@@ -291,7 +308,8 @@ fn from_variable(key: &str, text: &str) -> Value {
         "agent.command" | "agent.resume" => as_toml().filter(Value::is_array).unwrap_or_else(|| {
             Value::Array(text.split_whitespace().map(|word| Value::String(word.to_string())).collect())
         }),
-        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback" | "copy_on_select" => {
+        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback" | "copy_on_select"
+        | "bell" | "notifications" => {
             as_toml().unwrap_or_else(|| Value::String(text.to_string()))
         }
         _ => Value::String(text.to_string()),
@@ -340,6 +358,15 @@ fn clipboard(text: &str) -> Option<Clipboard> {
         "osc52" => Some(Clipboard::Terminal),
         "system" => Some(Clipboard::System),
         "off" => Some(Clipboard::Off),
+        _ => None,
+    }
+}
+
+fn agent_clipboard(text: &str) -> Option<AgentClipboard> {
+    match text {
+        "ask" => Some(AgentClipboard::Ask),
+        "allow" => Some(AgentClipboard::Allow),
+        "deny" => Some(AgentClipboard::Deny),
         _ => None,
     }
 }
@@ -437,6 +464,10 @@ mod tests {
         assert_eq!((config.scrollback, config.clipboard, config.copies_on_select), (500, Clipboard::Terminal, false));
         let config = read("", &[("CCELLS_SCROLLBACK", "0"), ("CCELLS_COPY_ON_SELECT", "false")]).unwrap();
         assert_eq!((config.scrollback, config.clipboard, config.copies_on_select), (0, Clipboard::Auto, false));
+        let config = read("agent_clipboard = 'deny'\nbell = false", &[("CCELLS_NOTIFICATIONS", "false")]).unwrap();
+        assert_eq!(config.agent_clipboard, AgentClipboard::Deny);
+        assert_eq!((config.has_bell, config.has_notifications), (false, false));
+        assert!(read("agent_clipboard = 'maybe'", &[]).unwrap_err().contains("`ask`, `allow` or `deny`"));
         let most = KEYS.iter().find(|(key, _)| *key == "scrollback").map(|(_, wanted)| *wanted).unwrap();
         assert!(most.contains(&limits::SCROLLBACK_MOST.to_string()));
         for bad in ["scrollback = -1", "scrollback = 200001", "scrollback = '9'", "clipboard = 'both'", "copy_on_select = 1"] {

@@ -6,15 +6,26 @@ use tokio::io::DuplexStream;
 
 use super::*;
 
-/// Reads what the session sends, a few bytes at a time, until `until` bytes of input came.
-async fn read_slowly(far: &mut DuplexStream, until: usize) -> Vec<u8> {
-    let mut decoder = Decoder::<ToHolder>::new();
+/// The holder's end.
+struct Far {
+    stream: DuplexStream,
+    decoder: Decoder<ToHolder>,
+}
+
+/// A session's stream, and the other end of it.
+fn streams() -> (Box<dyn Io>, Far) {
+    let (near, stream) = tokio::io::duplex(4_096);
+    (Box::new(near), Far { stream, decoder: Decoder::new() })
+}
+
+/// Reads what the session sends, a few bytes at a time, until so many bytes of input came.
+async fn read_slowly(far: &mut Far, until: usize) -> Vec<u8> {
     let (mut input, mut bytes) = (Vec::new(), vec![0; 1_500]);
     while input.len() < until {
-        let count = far.read(&mut bytes).await.expect("the session lives");
+        let count = far.stream.read(&mut bytes).await.expect("the session lives");
         assert!(count > 0, "the session ended after {} bytes", input.len());
-        decoder.push(&bytes[..count]);
-        while let Some(frame) = decoder.next().expect("it speaks our words") {
+        far.decoder.push(&bytes[..count]);
+        while let Some(frame) = far.decoder.next().expect("it speaks our words") {
             if let ToHolder::Input(piece) = frame {
                 input.extend(piece);
             }
@@ -27,7 +38,7 @@ async fn read_slowly(far: &mut DuplexStream, until: usize) -> Vec<u8> {
 #[tokio::test]
 async fn ten_megabytes_are_pasted_whole_and_what_is_typed_meanwhile_comes_after() {
     let (session, queue) = Session::new(&CancellationToken::new());
-    let (near, mut far) = tokio::io::duplex(4_096);
+    let (near, mut far) = streams();
     let pane = Pane::new();
     let told = AtomicUsize::new(0);
     let tell = |_| {
@@ -41,10 +52,15 @@ async fn ten_megabytes_are_pasted_whole_and_what_is_typed_meanwhile_comes_after(
     assert!(session.paste(text, true));
     assert!(session.write(b"after"));
     assert!(session.pasting().is_some());
-    let run = session.run(Box::new(near), &pane, false, queue, &tell);
+    let run = session.run(near, &pane, false, queue, &tell);
     let holder = async {
         let input = read_slowly(&mut far, expected.len()).await;
-        assert!(input == expected.as_bytes(), "{} of {} bytes are right", same(&input, &expected), expected.len());
+        assert!(
+            input == expected.as_bytes(),
+            "{} of {} bytes are right",
+            same(&input, &expected),
+            expected.len()
+        );
         session.close();
     };
     tokio::join!(run, holder);
@@ -60,11 +76,11 @@ fn same(input: &[u8], expected: &str) -> usize {
 #[tokio::test]
 async fn a_paste_that_is_given_up_leaves_its_brackets_closed() {
     let (session, queue) = Session::new(&CancellationToken::new());
-    let (near, mut far) = tokio::io::duplex(4_096);
+    let (near, mut far) = streams();
     let pane = Pane::new();
     assert!(session.paste("x".repeat(1_024 * 1_024), true));
     assert!(session.write(b"typed"));
-    let run = session.run(Box::new(near), &pane, false, queue, &|_| {});
+    let run = session.run(near, &pane, false, queue, &|_| {});
     let holder = async {
         let begin = read_slowly(&mut far, 40_000).await;
         assert!(begin.starts_with(b"\x1b[200~xxx"));

@@ -141,12 +141,15 @@ async fn give(argv: &'static [&'static str], text: String) -> Result<(), String>
     let mut child = start(argv, Stdio::piped(), Stdio::null())?;
     let status = within(argv[0], &mut child, async |child| {
         let mut input = child.stdin.take().expect("it was asked for");
-        input.write_all(text.as_bytes()).await?;
+        let written = input.write_all(text.as_bytes()).await;
         drop(input);
-        child.wait().await
+        // One that ends early has a better reason than that its input broke.
+        Ok((child.wait().await?, written))
     });
-    let status = status.await?;
-    if status.success() { Ok(()) } else { Err(format!("{} failed: {status}", argv[0])) }
+    match status.await? {
+        (status, _) if !status.success() => Err(format!("{} failed: {status}", argv[0])),
+        (_, written) => written.map_err(|error| format!("{}: {error}", argv[0])),
+    }
 }
 
 /// Takes what a program prints.

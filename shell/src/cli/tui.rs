@@ -123,6 +123,9 @@ fn into_ports(mut run: Run, interrupts: mpsc::Receiver<Interrupt>) -> (TuiPorts,
             theme: Theme::from_no_color(no_color.as_deref()),
             is_selecting_only: !run.config.copies_on_select,
             clipboard: run.config.clipboard,
+            agent_clipboard: run.config.agent_clipboard,
+            is_bell_off: !run.config.has_bell,
+            are_notifications_off: !run.config.has_notifications,
         },
     };
     (ports, run)

@@ -3,8 +3,10 @@
 
 pub mod history;
 pub mod input;
+pub mod outward;
 pub mod packed;
 pub mod paint;
+pub mod rows;
 pub mod search;
 pub mod selection;
 #[cfg(test)]

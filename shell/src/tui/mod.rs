@@ -15,6 +15,7 @@ mod msg;
 mod preferences;
 mod run;
 pub mod screen;
+mod still;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -31,19 +32,23 @@ use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::ports::Clock;
 use ccells_core::snapshot::Snapshot;
+use ccells_core::time::Mono;
+use ccells_holder::emulator::Outward;
 use tokio::sync::{Notify, mpsc, watch};
 
 pub use desktop::{Desktop, NoDesktop};
 pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
-pub use preferences::{Clipboard, Preferences};
+pub use preferences::{AgentClipboard, Clipboard, Preferences};
 pub use run::run;
 pub use screen::{Input, Screen};
+pub use still::Still;
 pub use theme::Theme;
 
 use crate::backlog::Progress;
 use crate::terminal::transcript::Transcript;
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
+pub use crate::terminal::rows::Rows;
 
 /// What the screen shows of one emulator, while its lock is held. Look quickly.
 #[derive(Clone, Copy)]
@@ -69,20 +74,44 @@ pub trait Panes: Send + Sync {
     fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16);
 
     /// All that is kept of what a workstream has shown, standing still; `None` when there is nothing.
-    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript>;
+    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+        let _nobody = id;
+        None
+    }
 
     /// Queues a paste, which goes as fast as the agent reads; what is written after it comes after it. False when there
     /// is no session or no room, and nothing was taken. While it goes, the screen counts as changed.
-    fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool;
+    fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool {
+        let _refused = (id, text, is_bracketed);
+        false
+    }
 
     /// Drops what has not gone of pastes.
-    fn cancel_paste(&self, id: &WorkstreamId);
+    fn cancel_paste(&self, id: &WorkstreamId) {
+        let _nothing = id;
+    }
 
     /// How far a paste is that has not gone.
-    fn pasting(&self, id: &WorkstreamId) -> Option<Progress>;
+    fn pasting(&self, id: &WorkstreamId) -> Option<Progress> {
+        let _nothing = id;
+        None
+    }
 
     /// The workstreams whose screen changed since this was last called.
     fn take_damage(&self) -> Vec<WorkstreamId>;
+
+    /// What the programs in the panes say to the world outside, as much of it as may pass at `now`; all of it harmless
+    /// and bounded. Those who have no such panes say nothing.
+    fn take_outward(&self, now: Mono) -> Vec<(WorkstreamId, Outward)> {
+        let _ = now;
+        Vec::new()
+    }
+
+    /// The rows of a screen that changed since this was last called: at least those.
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let _whichever = id;
+        Rows::ALL
+    }
 }
 
 /// A signal, in the words of the screen.

@@ -16,10 +16,11 @@ use ratatui::layout::Rect;
 
 use super::copy::Looking;
 use super::dialog::Dialog;
+use super::dialog::clipboard::ClipboardDialog;
 use super::dialog::new::Draft;
 use super::keymap::{Keymap, Leader};
 use super::layout::{self, Page};
-use super::preferences::{Clipboard, Preferences};
+use super::preferences::{AgentClipboard, Clipboard, Preferences};
 use super::theme::Theme;
 use super::wish::Ticket;
 use crate::backlog::Progress;
@@ -91,6 +92,14 @@ pub(crate) struct Model {
     pub(crate) is_selecting_only: bool,
     /// Which clipboard is used.
     pub(crate) clipboard: Clipboard,
+    /// What becomes of what agents want to copy.
+    pub(crate) agent_clipboard: AgentClipboard,
+    /// Whether the bell of an agent is not passed on.
+    pub(crate) is_bell_off: bool,
+    /// Whether notifications of agents are not shown.
+    pub(crate) are_notifications_off: bool,
+    /// The latest text that an agent wants to copy, until it can be asked about.
+    pub(crate) asked_copy: Option<ClipboardDialog>,
     /// The draft of the next workstream.
     pub(crate) draft: Draft,
     /// What is told for a while, oldest first.
@@ -182,7 +191,8 @@ pub(crate) enum Attention {
 impl Model {
     /// The model before anything is known.
     pub(crate) fn new(size: (u16, u16), preferences: Preferences, now: Mono) -> Self {
-        let Preferences { on_quit, leader, keys, theme, is_selecting_only, clipboard } = preferences;
+        let Preferences { on_quit, leader, keys, theme, is_selecting_only, clipboard, .. } = preferences;
+        let Preferences { agent_clipboard, is_bell_off, are_notifications_off, .. } = preferences;
         Self {
             snapshot: None,
             mode: Mode::Navigate,
@@ -197,6 +207,10 @@ impl Model {
             pasting: BTreeMap::new(),
             is_selecting_only,
             clipboard,
+            agent_clipboard,
+            is_bell_off,
+            are_notifications_off,
+            asked_copy: None,
             draft: Draft::default(),
             toasts: Vec::new(),
             size,

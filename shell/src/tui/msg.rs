@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ccells_core::effect::{Done, Refusal};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::snapshot::Snapshot;
+use ccells_holder::emulator::Outward;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::copy::Intent;
@@ -55,6 +56,8 @@ pub(crate) enum Msg {
         /// What for.
         intent: Intent,
     },
+    /// What an agent said to the world outside.
+    Outward(WorkstreamId, Outward),
     /// How far a paste is; `None`: it is done, or given up.
     Pasting(WorkstreamId, Option<Progress>),
     /// What became of an export: where the text is, or why not.

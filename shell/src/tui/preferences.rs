@@ -20,6 +20,24 @@ pub struct Preferences {
     pub is_selecting_only: bool,
     /// Which clipboard is used.
     pub clipboard: Clipboard,
+    /// What becomes of what agents want to copy.
+    pub agent_clipboard: AgentClipboard,
+    /// Whether the bell of an agent is not passed on.
+    pub is_bell_off: bool,
+    /// Whether notifications of agents are not shown.
+    pub are_notifications_off: bool,
+}
+
+/// What becomes of what agents want to copy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AgentClipboard {
+    /// The user is asked each time.
+    #[default]
+    Ask,
+    /// It is copied.
+    Allow,
+    /// It is not.
+    Deny,
 }
 
 /// Which clipboard is used.

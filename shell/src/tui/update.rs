@@ -4,6 +4,7 @@ mod actions;
 mod copy;
 mod dialogs;
 mod mouse;
+mod outward;
 mod paste;
 mod picture;
 
@@ -33,6 +34,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
         Msg::Transcript { workstream, transcript, intent } => {
             copy::on_transcript(model, workstream, transcript, intent);
         }
+        Msg::Outward(id, what) => outward::on_outward(model, &id, what, &mut wishes),
         Msg::Pasting(id, progress) => paste::on_progress(model, id, progress),
         Msg::Exported(outcome) => dialogs::on_exported(model, outcome),
         Msg::Resized(columns, rows) => {
@@ -163,6 +165,7 @@ pub(super) fn quit(model: &mut Model, policy: OnQuit, wishes: &mut Vec<Wish>) {
 fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     let now = model.now;
     copy::follow(model);
+    outward::ask_when_free(model);
     model.toasts.retain(|toast| toast.until.is_none_or(|until| now < until));
     if model.sizes_due.is_none_or(|due| due <= now) {
         model.sizes_due = None;

@@ -45,6 +45,10 @@ pub(crate) enum Wish {
     Mouse(WorkstreamId, MouseEvent),
     /// Make a transcript of a pane. Answered by `Msg::Transcript`, or a toast when there is nothing to look at.
     LookBack(WorkstreamId, Intent),
+    /// Ring the terminal's bell.
+    Ring,
+    /// Have the terminal notify the user. The text is safe.
+    Notify(String),
     /// Put a text on the clipboard.
     Copy(String),
     /// Write a pane's text to a file that is not there yet. Answered by `Msg::Exported`.

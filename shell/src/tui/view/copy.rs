@@ -104,7 +104,7 @@ fn found_words(looking: &Looking) -> Option<String> {
 pub(super) fn header(model: &Model, looking: &Looking) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     if let Some(words) = found_words(looking).filter(|_| looking.prompt.is_none()) {
-        spans.push(Span::styled(format!(" found {words} "), model.theme.text()));
+        spans.push(Span::styled(format!(" {words} "), model.theme.text()));
     }
     spans.push(Span::styled(
         format!(" ↑ {}/{} ", looking.scrolled(), looking.last_top()),

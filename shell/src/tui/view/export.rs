@@ -19,7 +19,7 @@ pub(super) fn draw(model: &Model, dialog: &ExportDialog, area: Rect, buffer: &mu
     let told = match &dialog.error {
         Some(error) => super::paragraph(&format!("✗ {}", clip::safe(error)), columns, theme.error()),
         None if dialog.is_writing => vec![Line::styled("writing …", theme.strong())],
-        None => vec![Line::styled("no file that is there is ever overwritten", theme.faint())],
+        None => super::paragraph("no file that is there is ever overwritten", columns, theme.faint()),
     };
     let rows = 3 + u16::try_from(told.len()).unwrap_or(u16::MAX);
     let title = format!("Write the text of {}", clip::clip(&clip::safe(&dialog.name), 30));

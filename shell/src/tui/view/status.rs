@@ -72,6 +72,7 @@ fn mode_chip(model: &Model) -> Span<'static> {
         (Some(Dialog::Quit(_)), _) => "QUIT",
         (Some(Dialog::Recovery(_)), _) => "RECOVER",
         (Some(Dialog::Palette(_)), _) => "DO",
+        (Some(Dialog::Clipboard(_)), _) => "CLIPBOARD",
         (Some(Dialog::Export(_)), _) => "EXPORT",
         (Some(Dialog::Help { .. }), _) => "HELP",
         (None, _) if model.is_looking() => "COPY",
