@@ -40,5 +40,4 @@ fn nine_panes_of_ten_thousand_lines_fit_into_sixty_megabytes() {
         let transcript = Transcript::of(history.freeze(emulator));
         assert_eq!(transcript.len(), SCROLLBACK_LINES + 40, "every line is kept");
     }
-    eprintln!("{PANES} panes take {taken} kB; with transcripts made and dropped, {} kB", share_kb() - before);
 }
