@@ -308,8 +308,8 @@ fn from_variable(key: &str, text: &str) -> Value {
         "agent.command" | "agent.resume" => as_toml().filter(Value::is_array).unwrap_or_else(|| {
             Value::Array(text.split_whitespace().map(|word| Value::String(word.to_string())).collect())
         }),
-        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback" | "copy_on_select"
-        | "bell" | "notifications" => {
+        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback"
+        | "copy_on_select" | "bell" | "notifications" => {
             as_toml().unwrap_or_else(|| Value::String(text.to_string()))
         }
         _ => Value::String(text.to_string()),
@@ -461,16 +461,29 @@ mod tests {
     #[test]
     fn what_panes_keep_and_which_clipboard_they_use_can_be_chosen() {
         let config = read("scrollback = 500\nclipboard = 'osc52'\ncopy_on_select = false", &[]).unwrap();
-        assert_eq!((config.scrollback, config.clipboard, config.copies_on_select), (500, Clipboard::Terminal, false));
+        assert_eq!(
+            (config.scrollback, config.clipboard, config.copies_on_select),
+            (500, Clipboard::Terminal, false)
+        );
         let config = read("", &[("CCELLS_SCROLLBACK", "0"), ("CCELLS_COPY_ON_SELECT", "false")]).unwrap();
-        assert_eq!((config.scrollback, config.clipboard, config.copies_on_select), (0, Clipboard::Auto, false));
-        let config = read("agent_clipboard = 'deny'\nbell = false", &[("CCELLS_NOTIFICATIONS", "false")]).unwrap();
+        assert_eq!(
+            (config.scrollback, config.clipboard, config.copies_on_select),
+            (0, Clipboard::Auto, false)
+        );
+        let config =
+            read("agent_clipboard = 'deny'\nbell = false", &[("CCELLS_NOTIFICATIONS", "false")]).unwrap();
         assert_eq!(config.agent_clipboard, AgentClipboard::Deny);
         assert_eq!((config.has_bell, config.has_notifications), (false, false));
         assert!(read("agent_clipboard = 'maybe'", &[]).unwrap_err().contains("`ask`, `allow` or `deny`"));
         let most = KEYS.iter().find(|(key, _)| *key == "scrollback").map(|(_, wanted)| *wanted).unwrap();
         assert!(most.contains(&limits::SCROLLBACK_MOST.to_string()));
-        for bad in ["scrollback = -1", "scrollback = 200001", "scrollback = '9'", "clipboard = 'both'", "copy_on_select = 1"] {
+        for bad in [
+            "scrollback = -1",
+            "scrollback = 200001",
+            "scrollback = '9'",
+            "clipboard = 'both'",
+            "copy_on_select = 1",
+        ] {
             assert!(read(bad, &[]).unwrap_err().contains("must be"), "{bad}");
         }
     }

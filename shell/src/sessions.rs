@@ -21,9 +21,9 @@ use tokio_util::task::TaskTracker;
 use crate::adapters::dial::Io;
 use crate::adapters::docker::DockerEngine;
 use crate::adapters::holder;
+use crate::backlog::Progress;
 use crate::mailbox::Mailbox;
 use crate::session::{Pane, Session, Told};
-use crate::backlog::Progress;
 use crate::terminal::outward::OutwardQueue;
 use crate::terminal::transcript::Transcript;
 use crate::tui::{PaneScreen, Panes, Rows};
@@ -64,6 +64,7 @@ impl Sessions {
     }
 
     /// The same, with panes that keep so many lines.
+    #[must_use]
     pub fn keeping(self, scrollback: usize) -> Self {
         Self { scrollback, ..self }
     }

@@ -181,7 +181,9 @@ impl Chunk {
             if let Some(marks) = cell.zerowidth().filter(|marks| !marks.is_empty()) {
                 self.bytes.push(if spacer.is_some() { WIDE_MARKS } else { MARKS });
                 self.put_number(marks.len());
-                marks.iter().for_each(|mark| self.put_number(u32::from(*mark) as usize));
+                for mark in marks {
+                    self.put_number(u32::from(*mark) as usize);
+                }
             } else if spacer.is_none() && cell.extra.is_none() {
                 column += self.put_run(cell, &cells[column..used]);
             }
@@ -256,17 +258,17 @@ impl Chunk {
 
     fn put_number(&mut self, mut number: usize) {
         while number >= 0x80 {
-            self.bytes.push(number as u8 | 0x80);
+            self.bytes.push(number.to_le_bytes()[0] | 0x80);
             number >>= 7;
         }
-        self.bytes.push(number as u8);
+        self.bytes.push(number.to_le_bytes()[0]);
     }
 
     fn put_colour(&mut self, colour: Color) {
         match colour {
             Color::Named(name) => {
                 let place = NAMES.iter().position(|known| *known == name);
-                self.bytes.push(place.expect("the list has every name") as u8);
+                self.bytes.push(place.expect("the list has every name").to_le_bytes()[0]);
             }
             Color::Indexed(index) => self.bytes.extend([INDEXED, index]),
             Color::Spec(Rgb { r, g, b }) => self.bytes.extend([DIRECT, r, g, b]),

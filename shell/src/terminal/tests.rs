@@ -122,7 +122,11 @@ fn what_is_kept_of_a_flood_is_small() {
     assert!(frozen.rows.len() < 1_000, "{} rows in the emulator", frozen.rows.len());
     let transcript = Transcript::of(frozen);
     assert_eq!(transcript.len(), 10_040);
-    assert!(transcript.all_text().starts_with("+  9961 a line"), "{:?}", transcript.all_text().lines().next());
+    assert!(
+        transcript.all_text().starts_with("+  9961 a line"),
+        "{:?}",
+        transcript.all_text().lines().next()
+    );
 }
 
 #[test]

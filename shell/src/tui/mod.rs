@@ -75,25 +75,25 @@ pub trait Panes: Send + Sync {
 
     /// All that is kept of what a workstream has shown, standing still; `None` when there is nothing.
     fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
-        let _nobody = id;
+        let _ = id;
         None
     }
 
     /// Queues a paste, which goes as fast as the agent reads; what is written after it comes after it. False when there
     /// is no session or no room, and nothing was taken. While it goes, the screen counts as changed.
     fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool {
-        let _refused = (id, text, is_bracketed);
+        let _ = (id, text, is_bracketed);
         false
     }
 
     /// Drops what has not gone of pastes.
     fn cancel_paste(&self, id: &WorkstreamId) {
-        let _nothing = id;
+        let _ = id;
     }
 
     /// How far a paste is that has not gone.
     fn pasting(&self, id: &WorkstreamId) -> Option<Progress> {
-        let _nothing = id;
+        let _ = id;
         None
     }
 
@@ -109,7 +109,7 @@ pub trait Panes: Send + Sync {
 
     /// The rows of a screen that changed since this was last called: at least those.
     fn take_rows(&self, id: &WorkstreamId) -> Rows {
-        let _whichever = id;
+        let _ = id;
         Rows::ALL
     }
 }

@@ -18,13 +18,13 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, Instant, Sleep};
 
+use super::copy::Intent;
+use super::errand::{self, Errand};
 use super::model::Model;
 use super::msg::Msg;
 use super::screen::{self, Input, Inputs};
 use super::update::update;
 use super::wish::{Ticket, Wanted, Wish};
-use super::copy::Intent;
-use super::errand::{self, Errand};
 use super::{Clipboard, Ended, Screen, TuiAsk, TuiPorts, view};
 use crate::terminal::input::{self, PaneMouse};
 
@@ -422,11 +422,7 @@ impl Running {
         None
     }
 
-    fn send(
-        &mut self,
-        id: WorkstreamId,
-        encode: impl FnOnce(TermMode) -> Vec<u8>,
-    ) -> Option<Msg> {
+    fn send(&mut self, id: WorkstreamId, encode: impl FnOnce(TermMode) -> Vec<u8>) -> Option<Msg> {
         let mut mode = None;
         self.ports.panes.with_screen(&id, &mut |screen| mode = Some(screen.mode));
         let bytes = mode.map(encode)?;

@@ -166,6 +166,7 @@ fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     let now = model.now;
     copy::follow(model);
     outward::ask_when_free(model);
+    paste::follow(model);
     model.toasts.retain(|toast| toast.until.is_none_or(|until| now < until));
     if model.sizes_due.is_none_or(|due| due <= now) {
         model.sizes_due = None;

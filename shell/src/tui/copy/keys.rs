@@ -160,7 +160,7 @@ impl Looking {
             return Outcome::Tell("it is nowhere");
         }
         // Once round is where it began.
-        (0..(times - 1) % count + 1).for_each(|_| self.go_to_next(is_other_way));
+        (0..=(times - 1) % count).for_each(|_| self.go_to_next(is_other_way));
         Outcome::Stay
     }
 

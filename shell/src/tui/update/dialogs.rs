@@ -10,9 +10,9 @@ use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{actions, ask, copy, expect_answer, quit};
+use crate::tui::dialog::clipboard::ClipboardDialog;
 use crate::tui::dialog::discard::{self, Stage};
 use crate::tui::dialog::new::{self, Draft};
-use crate::tui::dialog::clipboard::ClipboardDialog;
 use crate::tui::dialog::{Dialog, clipboard, export, palette, quit as quit_dialog, recovery};
 use crate::tui::model::{Model, Pending};
 use crate::tui::wish::{Ticket, Wish};

@@ -66,3 +66,16 @@ pub(super) fn on_progress(model: &mut Model, id: WorkstreamId, progress: Option<
         }
     }
 }
+
+/// A paste does not outlive its session: who pasted is told how far it came.
+pub(super) fn follow(model: &mut Model) {
+    let is_lost = |id: &WorkstreamId| model.card(id).is_none_or(|card| !card.is_attached);
+    let lost: Vec<WorkstreamId> = model.pasting.keys().filter(|id| is_lost(id)).cloned().collect();
+    for id in lost {
+        if let Some(progress) = model.pasting.remove(&id) {
+            let percent = progress.done * 100 / progress.of.max(1);
+            let text = format!("the terminal went away while you pasted; about {percent} % arrived");
+            model.toast(Level::Warning, &text);
+        }
+    }
+}

@@ -20,6 +20,8 @@ use crate::tui::screen::Cursor;
 use crate::tui::theme;
 use crate::tui::{PaneScreen, Panes, Rows};
 
+/// A paste of less is over before anybody could read how far it is.
+const SHOWN_PASTE_BYTES: usize = 64 * 1_024;
 /// Columns a name is given before anything else beside it.
 const NAME_COLUMNS: usize = 12;
 
@@ -222,7 +224,7 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
     if let Some(looking) = looking {
         spans.extend(copy::header(model, looking));
     }
-    if let Some(progress) = model.pasting.get(&card.id) {
+    if let Some(progress) = model.pasting.get(&card.id).filter(|progress| progress.of > SHOWN_PASTE_BYTES) {
         let percent = progress.done * 100 / progress.of.max(1);
         spans.push(Span::styled(format!(" pasting {percent} %: Esc drops the rest "), theme.warning_bar()));
     }
