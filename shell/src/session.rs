@@ -9,7 +9,7 @@ use std::time::Duration;
 use ccells_core::agent::AgentReport;
 use ccells_core::limits;
 use ccells_core::wire::{self, Decoder, FromHolder, Resync, ToHolder};
-use ccells_holder::emulator::Emulator;
+use ccells_holder::emulator::{Emulator, Outward};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -103,6 +103,8 @@ pub enum Told {
     Opened,
     /// The screen changed.
     Damage,
+    /// The program said this to the world outside of its pane.
+    Outward(Vec<Outward>),
     /// The holder told how its agent fares.
     Agent(AgentReport),
     /// The holder would not do something.
@@ -189,8 +191,12 @@ impl Session {
                 Ok(count) => count?,
                 Err(_) if held.take().is_some() => {
                     let Some(_pass) = self.gate.enter() else { return Ok(()) };
-                    pane.with_emulator(Emulator::release);
+                    let said = pane.with_emulator(|emulator| {
+                        emulator.release();
+                        emulator.take_outward()
+                    });
                     tell(Told::Damage);
+                    tell_outward(said, tell);
                     continue;
                 }
                 Err(_) if is_asked => {
@@ -223,7 +229,11 @@ impl Session {
                     tell(told);
                 }
             }
-            held = pane.with_emulator(|emulator| emulator.holding()).map(|number| match held {
+            let Some(_pass) = self.gate.enter() else { return Ok(()) };
+            let (said, holding) =
+                pane.with_emulator(|emulator| (emulator.take_outward(), emulator.holding()));
+            tell_outward(said, tell);
+            held = holding.map(|number| match held {
                 Some((before, since)) if before == number => (number, since),
                 Some(_) | None => (number, Instant::now()),
             });
@@ -260,6 +270,13 @@ impl Session {
             }
         }
         Ok(true)
+    }
+}
+
+/// Hands on what a program said to the outside, if it said anything.
+fn tell_outward(said: Vec<Outward>, tell: &(dyn Fn(Told) + Send + Sync)) {
+    if !said.is_empty() {
+        tell(Told::Outward(said));
     }
 }
 

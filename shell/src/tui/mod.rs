@@ -29,6 +29,8 @@ use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::ports::Clock;
 use ccells_core::snapshot::Snapshot;
+use ccells_core::time::Mono;
+use ccells_holder::emulator::Outward;
 use tokio::sync::{Notify, mpsc, watch};
 
 pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
@@ -78,6 +80,13 @@ pub trait Panes: Send + Sync {
 
     /// The workstreams whose screen changed since this was last called.
     fn take_damage(&self) -> Vec<WorkstreamId>;
+
+    /// What the programs in the panes say to the world outside, as much of it as may pass at `now`; all of it harmless
+    /// and bounded. Those who have no such panes say nothing.
+    fn take_outward(&self, now: Mono) -> Vec<(WorkstreamId, Outward)> {
+        let _ = now;
+        Vec::new()
+    }
 
     /// The rows of a screen that changed since this was last called: at least those.
     fn take_rows(&self, id: &WorkstreamId) -> Rows {

@@ -156,7 +156,10 @@ impl Screen {
     /// Gives the terminal back, stops this process, and takes the terminal again when it goes on.
     pub fn suspend(&mut self) -> io::Result<()> {
         self.leave();
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        // Without a terminal of ours there is no shell that would let us go on.
+        if self.is_raw {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        }
         self.resume()
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
 mod frames;
+mod hostile;
 mod keys;
 mod looping;
 mod parts;
