@@ -3,14 +3,15 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use ccells_core::container::Labels;
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
 use ccells_core::ids::{Attempt, ContainerId, HomeId, RepoId, RunId, WorkstreamId};
-use ccells_core::ports::{Clock, ProcessId};
+use ccells_core::ports::{Clock, Engine as _, ProcessId};
 use ccells_core::record::Writer;
 use ccells_core::time::Mono;
 use ccells_core::wire::{self, FromHolder, Resync};
@@ -188,52 +189,65 @@ fn performer(
     (performer, durable, dialed)
 }
 
-/// Plays an engine that has nothing, and takes its time to say so; when it was asked.
-async fn list_slowly(stream: DuplexStream, clock: RealClock) -> Option<Mono> {
-    let mut stream = BufReader::new(stream);
-    let mut asked = None;
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if stream.read_line(&mut head).await.ok()? == 0 {
-                return asked;
+/// Plays an engine: `answer` gives status and body for a path, and may take its time.
+async fn play<A: Future<Output = (u16, String)> + Send>(
+    mut dialed: mpsc::UnboundedReceiver<DuplexStream>,
+    answer: impl Fn(String) -> A + Clone + Send + 'static,
+) {
+    let about =
+        r#"{"Version":"20.10.0","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#;
+    while let Some(stream) = dialed.recv().await {
+        let answer = answer.clone();
+        let serve = async move {
+            let mut stream = BufReader::new(stream);
+            while let Some(path) = read_path(&mut stream).await {
+                let (status, body) =
+                    if path.contains("/version") { (200, about.to_string()) } else { answer(path).await };
+                let head = format!("HTTP/1.1 {status} Told\r\nContent-Type: application/json\r\n");
+                let text = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+                if stream.get_mut().write_all(text.as_bytes()).await.is_err() {
+                    return;
+                }
             }
-        }
-        let body = if head.contains("/containers/json") {
-            let at = clock.now().mono;
-            while clock.now().mono == at {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            asked = Some(at);
-            "[]"
-        } else {
-            r#"{"Version":"20.10.0","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#
         };
-        let length = body.len();
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        stream.get_mut().write_all(answer.as_bytes()).await.ok()?;
-        if asked.is_some() {
-            return asked;
+        serve.await;
+    }
+}
+
+/// The path of the next request; `None` when there is none.
+async fn read_path(stream: &mut BufReader<DuplexStream>) -> Option<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head).await.ok()? == 0 {
+            return None;
         }
     }
+    head.split(' ').nth(1).map(str::to_string)
+}
+
+fn home() -> HomeId {
+    HomeId::parse("0123456789abcdef").expect("a home")
 }
 
 #[tokio::test]
 async fn a_listing_is_as_old_as_its_question() {
     let place = tempfile::tempdir().expect("a temporary directory");
     let (clock, (mailbox, mut inbox)) = (RealClock::new(), mailbox());
-    let (performer, durable, mut dialed) = performer(place.path(), mailbox, clock);
-    performer.perform(Effect::ListContainers { home: HomeId::parse("0123456789abcdef").expect("an id") });
-    let played = tokio::spawn(async move {
-        while let Some(stream) = dialed.recv().await {
-            if let Some(asked) = list_slowly(stream, clock).await {
-                return asked;
+    let (performer, durable, dialed) = performer(place.path(), mailbox, clock);
+    let asked = Arc::new(OnceLock::new());
+    let noted = Arc::clone(&asked);
+    tokio::spawn(play(dialed, move |_path| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let at: Mono = clock.now().mono;
+            while clock.now().mono == at {
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            noted.get_or_init(|| at);
+            (200, "[]".to_string())
         }
-        unreachable!("the performer lives")
-    });
+    }));
+    performer.perform(Effect::ListContainers { home: home() });
     let listed = |event| {
         if let Event::ContainersListed { requested_at, outcome } = event {
             Some((requested_at, outcome))
@@ -243,10 +257,34 @@ async fn a_listing_is_as_old_as_its_question() {
     };
     let (requested_at, outcome) = next(&mut inbox, listed).await;
     assert_eq!(outcome, Ok(Vec::new()));
-    let asked = played.await.expect("it was asked");
+    let asked = *asked.get().expect("it was asked");
     assert!(requested_at <= asked, "asked at {asked:?}, and said to be of {requested_at:?}");
     performer.end(true).await;
     durable.stop();
+}
+
+#[tokio::test]
+async fn a_container_that_goes_while_it_is_looked_at_fails_no_listing() {
+    let (engine, dialed) = engine();
+    let labels = Labels {
+        home: home(),
+        workstream: workstream(),
+        repo: RepoId::parse("web-1a2b").expect("a repository id"),
+        run: run_id(),
+        branch: "one".to_string(),
+        config_hash: "0".repeat(16),
+    };
+    let (id, names, labels) = ("a".repeat(64), ["/ccells-one"], labels.to_pairs());
+    let row = serde_json::json!([{ "Id": id, "Names": names, "State": "exited", "Labels": labels }]);
+    tokio::spawn(play(dialed, move |path| {
+        let answer = if path.contains("/containers/json") {
+            (200, row.to_string())
+        } else {
+            (404, r#"{"message":"No such container"}"#.to_string())
+        };
+        std::future::ready(answer)
+    }));
+    assert_eq!(engine.list_containers(&home()).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
