@@ -443,4 +443,6 @@ pub struct Found {
     pub worktrees: BTreeSet<WorkstreamId>,
     /// What else went wrong while reading, for people; anything here forbids deletions.
     pub notices: Vec<String>,
+    /// What is weak about the place the home is in, for people. Nothing hangs on it.
+    pub warnings: Vec<String>,
 }

@@ -34,7 +34,7 @@ pub struct Snapshot {
     pub shutdown: Option<ShutdownState>,
     /// What the start found that a person may want to decide, until it is decided.
     pub findings: Vec<Finding>,
-    /// What went wrong while reading the disk, for people.
+    /// What is weak about the home's place and what went wrong while reading the disk, for people.
     pub notices: Vec<String>,
 }
 

@@ -106,7 +106,7 @@ pub fn boot(git: &RepoFacts, wanted: Wanted, purpose: Purpose) -> Result<Boot, B
     };
     let mut site = RealSite::new(&paths, &start, me);
     let mut found = reading::read(&mut site, &start)?;
-    found.notices.splice(0..0, warnings);
+    found.warnings = warnings;
     let run_lock = paths.run_lock(&found.run);
     Ok(Boot { paths, config, found, locks: site.held, run_lock })
 }

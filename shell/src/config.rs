@@ -12,6 +12,8 @@ use ccells_core::naming;
 use ccells_core::record::AgentCommand;
 use toml::{Table, Value};
 
+use crate::tui::{Keymap, KeymapError, Leader};
+
 /// Everything the user can set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -21,6 +23,10 @@ pub struct Config {
     pub on_quit: OnQuit,
     /// The engine's endpoint, where one is set.
     pub engine: Option<String>,
+    /// The key that leaves a pane.
+    pub leader: Leader,
+    /// The other keys of the screen.
+    pub keys: Keymap,
 }
 
 /// Why the settings cannot be used.
@@ -60,6 +66,14 @@ pub enum ConfigError {
         /// The nearest there is.
         hint: Option<String>,
     },
+    /// The keys of the screen cannot be these.
+    #[error("{origin}: {why}")]
+    Keys {
+        /// Where they stand.
+        origin: String,
+        /// Why not.
+        why: KeymapError,
+    },
     /// The key does not take that.
     #[error("{origin}: `{key}` must be {wanted}, not {got}")]
     BadValue {
@@ -74,10 +88,12 @@ pub enum ConfigError {
     },
 }
 
-/// Every key with what it takes.
-pub const KEYS: [(&str, &str); 10] = [
+/// Every key with what it takes, but for those of `[keys]`: each is the name of an action of the screen, and takes one
+/// key or a list of them.
+pub const KEYS: [(&str, &str); 11] = [
     ("image", "a text: the image of new workstreams"),
     ("on_quit", "`pause` or `keep`"),
+    ("leader", "a key that leaves a pane: ctrl+ and a letter other than c, i, m or z, or one of ] \\ ^ _ @"),
     ("engine", "a text: the engine's endpoint, such as `unix:///var/run/docker.sock`"),
     ("branch_prefix", "a text that begins branch names"),
     ("agent.command", "a list of words"),
@@ -116,6 +132,8 @@ impl Default for Config {
             },
             on_quit: OnQuit::PauseAll,
             engine: None,
+            leader: Leader::default(),
+            keys: Keymap::default(),
         }
     }
 }
@@ -142,8 +160,12 @@ impl Config {
         let table: Table =
             text.parse().map_err(|why| ConfigError::Syntax { path: path.to_path_buf(), why })?;
         let origin = path.display().to_string();
+        let mut bound = Vec::new();
         for (key, value) in flatten(table) {
-            config.set(&origin, &key, value)?;
+            match key.strip_prefix("keys.") {
+                Some(action) => bound.push((action.to_string(), keys_of(&origin, &key, &value)?)),
+                None => config.set(&origin, &key, value)?,
+            }
         }
         for (key, _) in KEYS {
             let name = variable_name(key);
@@ -151,6 +173,7 @@ impl Config {
                 config.set(&name, key, from_variable(key, &text))?;
             }
         }
+        config.keys = Keymap::with(&bound, config.leader).map_err(|why| ConfigError::Keys { origin, why })?;
         Ok(config)
     }
 
@@ -169,6 +192,7 @@ impl Config {
         match (key, &value) {
             ("image", Value::String(text)) if !text.is_empty() => settings.image.clone_from(text),
             ("engine", Value::String(text)) if !text.is_empty() => self.engine = Some(text.clone()),
+            ("leader", Value::String(text)) => self.leader = Leader::parse(text).map_err(|_| bad(&value))?,
             ("branch_prefix", Value::String(text)) => settings.branch_prefix.clone_from(text),
             ("on_quit", Value::String(text)) => self.on_quit = on_quit(text).ok_or_else(|| bad(&value))?,
             ("agent.command", Value::Array(_)) => {
@@ -205,7 +229,7 @@ fn flatten(table: Table) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     for (name, value) in table {
         match value {
-            Value::Table(inner) if name == "agent" || name == "limits" => {
+            Value::Table(inner) if ["agent", "limits", "keys"].contains(&name.as_str()) => {
                 flat.extend(inner.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
             }
             Value::Table(_)
@@ -269,6 +293,17 @@ fn nearest(key: &str) -> Option<&'static str> {
     }
     let near = |known: &str| strsim::damerau_levenshtein(key, known);
     KEYS.iter().map(|(known, _)| *known).min_by_key(|known| near(known)).filter(|known| near(known) <= 4)
+}
+
+/// The keys of an action: one, or a list; an empty list takes its keys away.
+fn keys_of(origin: &str, key: &str, value: &Value) -> Result<Vec<String>, ConfigError> {
+    let one = value.as_str().map(|key| vec![key.to_string()]);
+    one.or_else(|| words(value)).ok_or_else(|| ConfigError::BadValue {
+        origin: origin.to_string(),
+        key: naming::sanitise(key),
+        wanted: "a key, or a list of keys",
+        got: naming::sanitise(&value.to_string()),
+    })
 }
 
 fn on_quit(text: &str) -> Option<OnQuit> {
@@ -367,12 +402,29 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_of_the_screen_can_be_others() {
+        let config = read("leader = 'ctrl+g'\n[keys]\nnew = 'c'\nstop = ['X', 'ctrl+x']\n", &[]).unwrap();
+        assert_eq!(config.leader.to_string(), "Ctrl+G");
+        assert_ne!(config.keys, Keymap::default());
+        let refused = |text: &str| read(text, &[]).unwrap_err();
+        assert_eq!(
+            refused("[keys]\nzoon = 'c'"),
+            "HOME/config.toml: there is no action `zoon`; did you mean `zoom`?"
+        );
+        assert!(refused("[keys]\nnew = 3").contains("`keys.new` must be a key, or a list of keys, not 3"));
+        assert!(refused("[keys]\nnew = 'c'\nstop = 'c'").contains("bound to both `new` and `stop`"));
+        assert!(refused("leader = 'ctrl+g'\n[keys]\nnew = 'ctrl+g'").contains("is the leader"));
+        assert!(refused("leader = 'x'").contains("a key that leaves a pane"));
+    }
+
+    #[test]
     fn every_key_can_be_set_by_a_variable() {
         for (key, value) in [
             ("agent.env", "{ A = 'b' }"),
             ("limits.cpus", "3"),
             ("engine", "unix:///x"),
             ("branch_prefix", "me/"),
+            ("leader", "ctrl+g"),
         ] {
             let name = variable_name(key);
             assert_ne!(read("", &[(&name, value)]).unwrap(), Config::default(), "{key}");

@@ -56,10 +56,10 @@ impl Machine {
             }
         }
         self.engine.is_stale = true;
-        let notices = found.notices.clone();
+        let said: Vec<String> = found.warnings.iter().chain(&found.notices).cloned().collect();
         self.found = Some(found);
         let mut effects = Effects::none();
-        for text in notices {
+        for text in said {
             effects.push(Effect::Notify { level: Level::Warning, text });
         }
         effects

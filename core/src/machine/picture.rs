@@ -23,7 +23,7 @@ impl Machine {
             view: self.view.clone(),
             shutdown: self.shutdown.state(),
             findings: self.findings.clone(),
-            notices: found.notices.clone(),
+            notices: found.warnings.iter().chain(&found.notices).cloned().collect(),
         })
     }
 

@@ -182,6 +182,7 @@ fn given(world: &mut World, what: &[&str]) {
         }
         ["damaged", "state"] => world.damage(),
         ["notice", words @ ..] => world.found.notices.push(words.join(" ")),
+        ["warning", words @ ..] => world.found.warnings.push(words.join(" ")),
         _ => panic!("no such thing: {}", what.join(" ")),
     }
 }

@@ -544,6 +544,7 @@ fn found() -> Found {
         tracked: BTreeMap::new(),
         worktrees: BTreeSet::new(),
         notices: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::boot::Wanted;
 use crate::driver::Ended;
 use crate::runs::{Run, sweep_volumes};
 use crate::tui::screen::{inputs, watch_hangup};
-use crate::tui::{self, Interrupt, Leader, Screen, Theme, TuiPorts};
+use crate::tui::{self, Interrupt, Preferences, Screen, Theme, TuiPorts};
 
 /// How long an endpoint across a network may take to be found missing before the screen opens all the same.
 const KNOCK: Duration = Duration::from_millis(100);
@@ -112,11 +112,14 @@ fn into_ports(mut run: Run, interrupts: mpsc::Receiver<Interrupt>) -> (TuiPorts,
         notices,
         damage: Arc::clone(&run.damage),
         interrupts,
-        on_quit: run.config.on_quit,
         clock: Arc::new(run.clock),
         draw_identity: Box::new(draw_identity),
-        leader: Leader::default(),
-        theme: Theme::from_no_color(no_color.as_deref()),
+        preferences: Preferences {
+            on_quit: run.config.on_quit,
+            leader: run.config.leader,
+            keys: run.config.keys.clone(),
+            theme: Theme::from_no_color(no_color.as_deref()),
+        },
     };
     (ports, run)
 }

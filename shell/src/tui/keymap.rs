@@ -1,4 +1,4 @@
-//! Which key does what, as data: the same table is looked up when a key comes and shown when `?` is pressed.
+//! Which key does what: the usual keys of every action, with what the user bound instead.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "keys are the terminal library's; those we do not bind do nothing"
@@ -6,58 +6,10 @@
 
 use std::fmt;
 
+use ccells_core::naming;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::layout::Direction;
-
-/// What a key does while keys steer ccells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Keys go to the agent.
-    Input,
-    /// The dialog for a new workstream.
-    New,
-    /// Freeze, or let go on.
-    Pause,
-    /// Have it run.
-    Resume,
-    /// End its processes.
-    Stop,
-    /// Start its agent again.
-    Restart,
-    /// Take it away, after a question.
-    Discard,
-    /// The neighbour on that side.
-    Move(Direction),
-    /// The next pane.
-    Next,
-    /// The pane before.
-    Previous,
-    /// The next workstream that waits for a person.
-    Waiting,
-    /// The focused pane alone, or all again.
-    Zoom,
-    /// The next layout.
-    Layout,
-    /// Change places with the first pane.
-    Swap,
-    /// Scroll, in half pages: positive goes back in time.
-    Scroll(i8),
-    /// To the newest line.
-    Bottom,
-    /// Whether the mouse is ours.
-    Mouse,
-    /// Draw anew.
-    Redraw,
-    /// What the keys do.
-    Help,
-    /// Stop the process, as the shell's job control does.
-    Suspend,
-    /// The dialog about the end.
-    Quit,
-    /// Close what lies above the panes.
-    Dismiss,
-}
+use super::action::{self, Action};
 
 /// One key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,142 +18,209 @@ pub(crate) struct Chord {
     modifiers: KeyModifiers,
 }
 
+/// Keys that have a name instead of a character, as they are written in `config.toml`.
+const NAMED: [(&str, KeyCode); 16] = [
+    ("enter", KeyCode::Enter),
+    ("tab", KeyCode::Tab),
+    ("esc", KeyCode::Esc),
+    ("space", KeyCode::Char(' ')),
+    ("plus", KeyCode::Char('+')),
+    ("backspace", KeyCode::Backspace),
+    ("delete", KeyCode::Delete),
+    ("insert", KeyCode::Insert),
+    ("left", KeyCode::Left),
+    ("right", KeyCode::Right),
+    ("up", KeyCode::Up),
+    ("down", KeyCode::Down),
+    ("home", KeyCode::Home),
+    ("end", KeyCode::End),
+    ("pageup", KeyCode::PageUp),
+    ("pagedown", KeyCode::PageDown),
+];
+const MODIFIERS: [(&str, KeyModifiers); 3] =
+    [("ctrl+", KeyModifiers::CONTROL), ("alt+", KeyModifiers::ALT), ("shift+", KeyModifiers::SHIFT)];
+
 impl Chord {
-    const fn plain(code: KeyCode) -> Self {
-        Self { code, modifiers: KeyModifiers::NONE }
+    /// The key that was pressed. A letter's case speaks for Shift already.
+    pub(crate) fn of(key: &KeyEvent) -> Self {
+        let held = key.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
+        let (code, modifiers) = match key.code {
+            KeyCode::BackTab => (KeyCode::Tab, held | KeyModifiers::SHIFT),
+            KeyCode::Char(c) if held.contains(KeyModifiers::CONTROL) => {
+                (KeyCode::Char(c.to_ascii_lowercase()), held - KeyModifiers::SHIFT)
+            }
+            KeyCode::Char(c) => (KeyCode::Char(c), held - KeyModifiers::SHIFT),
+            code => (code, held),
+        };
+        Self { code, modifiers }
     }
 
-    const fn char(character: char) -> Self {
-        Self::plain(KeyCode::Char(character))
+    /// Reads `ctrl+u`, `R`, `shift+tab`, `f5` and the like; none where that names no key.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (mut rest, mut modifiers) = (text, KeyModifiers::NONE);
+        while let Some((name, modifier)) = MODIFIERS.iter().find(|(name, _)| starts_with(rest, name)) {
+            modifiers |= *modifier;
+            rest = &rest[name.len()..];
+        }
+        let mut chars = rest.chars();
+        let code = match (chars.next(), chars.next()) {
+            (Some(c), None) if !c.is_control() && !c.is_whitespace() => KeyCode::Char(c),
+            _ => named(rest)?,
+        };
+        let code = match code {
+            KeyCode::Char(c) if modifiers.contains(KeyModifiers::SHIFT) => {
+                KeyCode::Char(c.to_ascii_uppercase())
+            }
+            code => code,
+        };
+        Some(Self::of(&KeyEvent::new(code, modifiers)))
     }
+}
 
-    const fn ctrl(character: char) -> Self {
-        Self { code: KeyCode::Char(character), modifiers: KeyModifiers::CONTROL }
-    }
+fn starts_with(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
 
-    /// Whether `key` is this one. A letter's case speaks for Shift already.
-    pub(crate) fn is(self, key: &KeyEvent) -> bool {
-        let relevant = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SUPER;
-        key.code == self.code && key.modifiers & relevant == self.modifiers & relevant
-    }
+fn named(text: &str) -> Option<KeyCode> {
+    let lower = text.to_ascii_lowercase();
+    let function = lower.strip_prefix('f').and_then(|number| number.parse::<u8>().ok());
+    let function = function.filter(|number| (1..=24).contains(number)).map(KeyCode::F);
+    NAMED.iter().find(|(name, _)| *name == lower).map(|(_, code)| *code).or(function)
 }
 
 impl fmt::Display for Chord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.modifiers.contains(KeyModifiers::CONTROL) {
-            f.write_str("Ctrl+")?;
+        for (modifier, name) in
+            [(KeyModifiers::CONTROL, "Ctrl+"), (KeyModifiers::ALT, "Alt+"), (KeyModifiers::SHIFT, "Shift+")]
+        {
+            if self.modifiers.contains(modifier) {
+                f.write_str(name)?;
+            }
         }
         match self.code {
             KeyCode::Char(' ') => f.write_str("Space"),
-            KeyCode::Char(c) if self.modifiers.is_empty() => write!(f, "{c}"),
-            KeyCode::Char(c) => write!(f, "{}", c.to_ascii_uppercase()),
+            KeyCode::Char(c) if self.modifiers.contains(KeyModifiers::CONTROL) => {
+                write!(f, "{}", c.to_ascii_uppercase())
+            }
+            KeyCode::Char(c) => write!(f, "{c}"),
             KeyCode::Left => f.write_str("←"),
             KeyCode::Right => f.write_str("→"),
             KeyCode::Up => f.write_str("↑"),
             KeyCode::Down => f.write_str("↓"),
             KeyCode::PageUp => f.write_str("PgUp"),
             KeyCode::PageDown => f.write_str("PgDn"),
-            KeyCode::BackTab => f.write_str("Shift+Tab"),
             code => write!(f, "{code}"),
         }
     }
 }
 
-/// One line of the table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Binding {
-    /// The keys, each of which does it.
-    pub(crate) chords: &'static [Chord],
-    /// What they do.
-    pub(crate) action: Action,
-    /// What they do, for people.
-    pub(crate) help: &'static str,
+/// Which key does what in this run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keymap {
+    bindings: Vec<(Chord, Action)>,
 }
 
-/// Lines of the table that belong together.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Group {
-    /// What they are about.
-    pub(crate) title: &'static str,
-    /// The lines.
-    pub(crate) bindings: &'static [Binding],
+/// What the user bound cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeymapError {
+    /// There is no such action.
+    #[error("there is no action `{name}`{}", hint.map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default())]
+    UnknownAction {
+        /// Its name.
+        name: String,
+        /// The nearest there is.
+        hint: Option<&'static str>,
+    },
+    /// There is no such key.
+    #[error("`{0}` is no key; write `x`, `ctrl+x`, `alt+x`, `shift+tab`, `f5`, `pageup` and the like")]
+    UnknownKey(String),
+    /// One key for two actions.
+    #[error("the key {key} is bound to both `{first}` and `{second}`; give one of them another")]
+    Twice {
+        /// The key.
+        key: String,
+        /// An action.
+        first: &'static str,
+        /// Another.
+        second: &'static str,
+    },
+    /// A key that never reaches the actions.
+    #[error("the key {key} is the leader and cannot do `{action}` as well; give one of them another")]
+    IsLeader {
+        /// The key.
+        key: String,
+        /// The action.
+        action: &'static str,
+    },
 }
 
-const fn bind(chords: &'static [Chord], action: Action, help: &'static str) -> Binding {
-    Binding { chords, action, help }
+impl Default for Keymap {
+    fn default() -> Self {
+        Self::with(&[], Leader::default())
+            .expect("a test holds that the usual keys are keys and do one thing each")
+    }
 }
 
-/// The table.
-pub(crate) const GROUPS: &[Group] = &[
-    Group {
-        title: "Workstreams",
-        bindings: &[
-            bind(&[Chord::char('i'), Chord::plain(KeyCode::Enter)], Action::Input, "type into the pane"),
-            bind(&[Chord::char('n')], Action::New, "new workstream"),
-            bind(&[Chord::char('p')], Action::Pause, "pause; again: go on"),
-            bind(&[Chord::char('r')], Action::Resume, "resume, or try again"),
-            bind(&[Chord::char('x')], Action::Stop, "stop; its work is kept"),
-            bind(&[Chord::char('R')], Action::Restart, "restart the agent"),
-            bind(&[Chord::char('d')], Action::Discard, "discard, after a question"),
-        ],
-    },
-    Group {
-        title: "Moving",
-        bindings: &[
-            bind(
-                &[Chord::plain(KeyCode::Left), Chord::char('h')],
-                Action::Move(Direction::Left),
-                "pane left",
-            ),
-            bind(
-                &[Chord::plain(KeyCode::Down), Chord::char('j')],
-                Action::Move(Direction::Down),
-                "pane below",
-            ),
-            bind(&[Chord::plain(KeyCode::Up), Chord::char('k')], Action::Move(Direction::Up), "pane above"),
-            bind(
-                &[Chord::plain(KeyCode::Right), Chord::char('l')],
-                Action::Move(Direction::Right),
-                "pane right",
-            ),
-            bind(&[Chord::plain(KeyCode::Tab)], Action::Next, "next pane"),
-            bind(&[Chord::plain(KeyCode::BackTab)], Action::Previous, "pane before"),
-            bind(&[Chord::char('w')], Action::Waiting, "next that waits for you"),
-        ],
-    },
-    Group {
-        title: "Looking",
-        bindings: &[
-            bind(&[Chord::char('z')], Action::Zoom, "zoom; again: all panes"),
-            bind(&[Chord::char('L')], Action::Layout, "next layout"),
-            bind(&[Chord::char(' ')], Action::Swap, "swap with the first pane"),
-            bind(&[Chord::plain(KeyCode::PageUp)], Action::Scroll(2), "a page back"),
-            bind(&[Chord::plain(KeyCode::PageDown)], Action::Scroll(-2), "a page on"),
-            bind(&[Chord::ctrl('u')], Action::Scroll(1), "half a page back"),
-            bind(&[Chord::ctrl('d')], Action::Scroll(-1), "half a page on"),
-            bind(&[Chord::plain(KeyCode::End), Chord::char('G')], Action::Bottom, "to the newest line"),
-            bind(&[Chord::char('m')], Action::Mouse, "mouse on, off (select text)"),
-        ],
-    },
-    Group {
-        title: "ccells",
-        bindings: &[
-            bind(&[Chord::char('?')], Action::Help, "this page"),
-            bind(&[Chord::plain(KeyCode::Esc)], Action::Dismiss, "close, dismiss"),
-            bind(&[Chord::ctrl('l')], Action::Redraw, "draw anew"),
-            bind(&[Chord::ctrl('z')], Action::Suspend, "suspend ccells"),
-            bind(&[Chord::char('q'), Chord::ctrl('c')], Action::Quit, "quit"),
-        ],
-    },
-];
+impl Keymap {
+    /// The usual keys, with what the user bound: the name of an action and all its keys. A key that is bound is taken
+    /// from the action that usually has it.
+    pub fn with(bound: &[(String, Vec<String>)], leader: Leader) -> Result<Self, KeymapError> {
+        let mut bindings: Vec<(Chord, Action)> = Vec::new();
+        for (name, keys) in bound {
+            let described = action::named(name).ok_or_else(|| KeymapError::UnknownAction {
+                name: naming::sanitise(name),
+                hint: action::nearest(name),
+            })?;
+            for key in keys {
+                let chord =
+                    Chord::parse(key).ok_or_else(|| KeymapError::UnknownKey(naming::sanitise(key)))?;
+                if let Some((_, other)) =
+                    bindings.iter().find(|(known, it)| *known == chord && *it != described.action)
+                {
+                    return Err(twice(chord, *other, described.action));
+                }
+                bindings.push((chord, described.action));
+            }
+        }
+        for described in action::all().filter(|it| bound.iter().all(|(name, _)| name != it.name)) {
+            for chord in described.keys.iter().filter_map(|key| Chord::parse(key)) {
+                if bindings.iter().all(|(known, _)| *known != chord) {
+                    bindings.push((chord, described.action));
+                }
+            }
+        }
+        let leader_chord = Chord::of(&leader.key());
+        match bindings.iter().find(|(chord, _)| *chord == leader_chord) {
+            Some((chord, action)) => {
+                Err(KeymapError::IsLeader { key: chord.to_string(), action: name_of(*action) })
+            }
+            None => Ok(Self { bindings }),
+        }
+    }
 
-/// What `key` does while keys steer ccells.
-pub(crate) fn look_up(key: &KeyEvent) -> Option<Action> {
-    GROUPS
-        .iter()
-        .flat_map(|group| group.bindings)
-        .find(|binding| binding.chords.iter().any(|chord| chord.is(key)))
-        .map(|binding| binding.action)
+    /// What `key` does while keys steer ccells.
+    pub(crate) fn look_up(&self, key: &KeyEvent) -> Option<Action> {
+        let pressed = Chord::of(key);
+        self.bindings.iter().find(|(chord, _)| *chord == pressed).map(|(_, action)| *action)
+    }
+
+    /// The keys of an action.
+    pub(crate) fn keys(&self, action: Action) -> impl Iterator<Item = Chord> {
+        self.bindings.iter().filter(move |(_, it)| *it == action).map(|(chord, _)| *chord)
+    }
+
+    /// The first key of an action, as people read it; the palette's name of it where it has none.
+    pub(crate) fn hint(&self, action: Action) -> String {
+        self.keys(action).next().map_or_else(|| format!(":{}", name_of(action)), |chord| chord.to_string())
+    }
+}
+
+fn twice(chord: Chord, first: Action, second: Action) -> KeymapError {
+    KeymapError::Twice { key: chord.to_string(), first: name_of(first), second: name_of(second) }
+}
+
+fn name_of(action: Action) -> &'static str {
+    action::all().find(|described| described.action == action).map_or("", |described| described.name)
 }
 
 /// The one key that is not sent to an agent: it gives the keys back to ccells. Pressed twice, it is sent.
@@ -271,16 +290,98 @@ impl fmt::Display for Leader {
 mod tests {
     use super::*;
 
-    #[test]
-    fn no_key_does_two_things() {
-        let all: Vec<Chord> = GROUPS
+    fn bind(rows: &[(&str, &[&str])]) -> Result<Keymap, String> {
+        let rows: Vec<(String, Vec<String>)> = rows
             .iter()
-            .flat_map(|group| group.bindings)
-            .flat_map(|binding| binding.chords)
-            .copied()
+            .map(|(name, keys)| (name.to_string(), keys.iter().map(ToString::to_string).collect()))
             .collect();
-        for (place, chord) in all.iter().enumerate() {
-            assert!(!all[place + 1..].contains(chord), "{chord} is bound twice");
+        Keymap::with(&rows, Leader::default()).map_err(|error| error.to_string())
+    }
+
+    fn press(code: KeyCode, held: KeyModifiers) -> KeyEvent {
+        KeyEvent::new(code, held)
+    }
+
+    #[test]
+    fn every_usual_key_is_a_key_and_does_one_thing() {
+        let mut seen: Vec<Chord> = Vec::new();
+        for described in action::all() {
+            assert_eq!(action::named(described.name).map(|it| it.action), Some(described.action));
+            for key in described.keys {
+                let chord = Chord::parse(key).unwrap_or_else(|| panic!("`{key}` is no key"));
+                assert!(!seen.contains(&chord), "{chord} is bound twice");
+                seen.push(chord);
+            }
+        }
+        assert_eq!(Keymap::default().bindings.len(), seen.len());
+    }
+
+    #[test]
+    fn a_key_is_known_however_the_terminal_tells_it() {
+        let keys = Keymap::default();
+        for (event, action) in [
+            (press(KeyCode::Char('R'), KeyModifiers::SHIFT), Action::Restart),
+            (press(KeyCode::Char('R'), KeyModifiers::NONE), Action::Restart),
+            (press(KeyCode::Char('r'), KeyModifiers::NONE), Action::Resume),
+            (press(KeyCode::BackTab, KeyModifiers::SHIFT), Action::Previous),
+            (press(KeyCode::Tab, KeyModifiers::SHIFT), Action::Previous),
+            (press(KeyCode::Char('?'), KeyModifiers::SHIFT), Action::Help),
+            (press(KeyCode::Char('C'), KeyModifiers::CONTROL), Action::Quit),
+        ] {
+            assert_eq!(keys.look_up(&event), Some(action), "{event:?}");
+        }
+        assert_eq!(keys.look_up(&press(KeyCode::Char('r'), KeyModifiers::ALT)), None);
+    }
+
+    #[test]
+    fn what_the_user_binds_holds_and_takes_the_key_from_others() {
+        let keys = bind(&[("new", &["c", "alt+n"]), ("stop", &["n"]), ("mouse", &[])])
+            .expect("no key does two things");
+        let does = |text: &str| {
+            let chord = Chord::parse(text).expect("a key");
+            keys.look_up(&KeyEvent::new(chord.code, chord.modifiers))
+        };
+        assert_eq!(does("c"), Some(Action::New));
+        assert_eq!(does("alt+n"), Some(Action::New));
+        assert_eq!(does("n"), Some(Action::Stop));
+        assert_eq!((does("x"), does("m")), (None, None));
+        assert_eq!(keys.hint(Action::Mouse), ":mouse");
+        assert_eq!(keys.hint(Action::New), "c");
+    }
+
+    #[test]
+    fn what_cannot_be_bound_is_told_with_what_to_do() {
+        let refused = |rows: &[(&str, &[&str])]| bind(rows).unwrap_err();
+        assert_eq!(refused(&[("nwe", &["c"])]), "there is no action `nwe`; did you mean `new`?");
+        assert!(refused(&[("new", &["ctrl+"])]).starts_with("`ctrl+` is no key"));
+        assert!(refused(&[("new", &["f99"])]).starts_with("`f99` is no key"));
+        assert_eq!(
+            refused(&[("new", &["c"]), ("stop", &["c"])]),
+            "the key c is bound to both `new` and `stop`; give one of them another"
+        );
+        assert!(refused(&[("new", &["ctrl+]"])]).starts_with("the key Ctrl+] is the leader"));
+    }
+
+    #[test]
+    fn every_key_reads_back_from_its_usual_spelling() {
+        for text in [
+            "a",
+            "Z",
+            "ctrl+x",
+            "alt+é",
+            "shift+up",
+            "f12",
+            "space",
+            "plus",
+            "+",
+            ":",
+            "shift+tab",
+            "CTRL+ALT+Delete",
+        ] {
+            assert!(Chord::parse(text).is_some(), "{text}");
+        }
+        for text in ["", "ctrl+", "f0", "f25", "nokey", "a b", "\u{1b}", "\t", "shift+"] {
+            assert!(Chord::parse(text).is_none(), "{text:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The screen: a model, messages that change it, wishes it has, and views that draw it. Nothing here waits for I/O.
 //! The rest of the program meets it in [`TuiPorts`], [`Panes`] and [`run`].
 
+mod action;
 mod clip;
 mod dialog;
 mod editor;
@@ -8,8 +9,10 @@ mod keymap;
 mod layout;
 mod model;
 mod msg;
+mod preferences;
 mod run;
 pub mod screen;
+mod still;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -23,18 +26,22 @@ use alacritty_terminal::grid::Grid;
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::vte::ansi::CursorShape;
-use ccells_core::event::OnQuit;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::ports::Clock;
 use ccells_core::snapshot::Snapshot;
+use ccells_core::time::Mono;
+use ccells_holder::emulator::Outward;
 use tokio::sync::{Notify, mpsc, watch};
 
-pub use keymap::{Leader, LeaderError};
+pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
+pub use preferences::Preferences;
 pub use run::run;
 pub use screen::{Input, Screen};
+pub use still::Still;
 pub use theme::Theme;
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
+pub use crate::terminal::rows::Rows;
 
 /// What the screen shows of one emulator, while its lock is held. Look quickly.
 #[derive(Clone, Copy)]
@@ -73,6 +80,19 @@ pub trait Panes: Send + Sync {
 
     /// The workstreams whose screen changed since this was last called.
     fn take_damage(&self) -> Vec<WorkstreamId>;
+
+    /// What the programs in the panes say to the world outside, as much of it as may pass at `now`; all of it harmless
+    /// and bounded. Those who have no such panes say nothing.
+    fn take_outward(&self, now: Mono) -> Vec<(WorkstreamId, Outward)> {
+        let _ = now;
+        Vec::new()
+    }
+
+    /// The rows of a screen that changed since this was last called: at least those.
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let _whichever = id;
+        Rows::ALL
+    }
 }
 
 /// A signal, in the words of the screen.
@@ -105,16 +125,12 @@ pub struct TuiPorts {
     pub damage: Arc<Notify>,
     /// Signals.
     pub interrupts: mpsc::Receiver<Interrupt>,
-    /// What quitting does unless the user chooses otherwise.
-    pub on_quit: OnQuit,
     /// What time it is, on the clock of the snapshots.
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// Ids for new workstreams.
     pub draw_identity: DrawIdentity,
-    /// The key that leaves a pane.
-    pub leader: Leader,
-    /// The colours.
-    pub theme: Theme,
+    /// What the user has chosen.
+    pub preferences: Preferences,
 }
 
 /// Why the screen ended.

@@ -16,8 +16,9 @@ use ratatui::layout::Rect;
 
 use super::dialog::Dialog;
 use super::dialog::new::Draft;
-use super::keymap::Leader;
+use super::keymap::{Keymap, Leader};
 use super::layout::{self, Page};
+use super::preferences::Preferences;
 use super::theme::Theme;
 use super::wish::Ticket;
 
@@ -92,6 +93,8 @@ pub(crate) struct Model {
     pub(crate) on_quit: OnQuit,
     /// The key that leaves a pane.
     pub(crate) leader: Leader,
+    /// The other keys.
+    pub(crate) keys: Keymap,
     /// The colours.
     pub(crate) theme: Theme,
     /// What time it is.
@@ -145,7 +148,8 @@ pub(crate) enum Attention {
 
 impl Model {
     /// The model before anything is known.
-    pub(crate) fn new(size: (u16, u16), leader: Leader, theme: Theme, on_quit: OnQuit, now: Mono) -> Self {
+    pub(crate) fn new(size: (u16, u16), preferences: Preferences, now: Mono) -> Self {
+        let Preferences { on_quit, leader, keys, theme } = preferences;
         Self {
             snapshot: None,
             mode: Mode::Navigate,
@@ -162,6 +166,7 @@ impl Model {
             is_mouse_on: true,
             on_quit,
             leader,
+            keys,
             theme,
             now,
             pending: BTreeMap::new(),

@@ -13,7 +13,6 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::dialog::Dialog;
 use super::dialog::discard::Stage;
-use super::keymap;
 use super::model::{Mode, Model, Pending};
 use super::msg::Msg;
 use super::wish::{Ticket, Wish};
@@ -79,7 +78,7 @@ fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
         match model.mode {
             Mode::Input => on_input_key(model, key, wishes),
             Mode::Navigate if model.leader.is(key) => send_leader(model, wishes),
-            Mode::Navigate => match keymap::look_up(key) {
+            Mode::Navigate => match model.keys.look_up(key) {
                 Some(action) => actions::on_action(model, action, wishes),
                 None => actions::on_unbound(model, key),
             },
@@ -107,6 +106,7 @@ fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) {
     match (&mut model.dialog, model.mode, &model.focused) {
         (Some(Dialog::New(dialog)), _, _) => dialog.paste(&text),
         (Some(Dialog::Discard(dialog)), _, _) => dialog.paste(&text),
+        (Some(Dialog::Palette(palette)), _, _) => palette.paste(&text),
         (Some(Dialog::Quit(_) | Dialog::Recovery(_) | Dialog::Help { .. }), _, _) => {}
         (None, Mode::Input, Some(id)) => wishes.push(Wish::Paste(id.clone(), text)),
         (None, Mode::Navigate | Mode::Input, _) => {

@@ -230,9 +230,10 @@ impl DockerEngine {
     }
 
     /// The name is taken. When it is taken by what we ask for, an earlier request of ours landed: that is the answer.
+    /// While that request is still under way its name is taken and nothing can be seen yet: what comes of it is open.
     async fn adopt(&self, spec: &ContainerSpec, what: String) -> Result<ContainerId, EngineError> {
         let Some(seen) = self.find_by_name(&spec.name).await? else {
-            return Err(EngineError::Conflict { what });
+            return Err(EngineError::Unknown { reason: what });
         };
         let labels = seen.config.as_ref().and_then(|config| config.labels.as_ref());
         let labels = labels.and_then(|map| Labels::parse(|name| map.get(name).map(String::as_str)));

@@ -6,11 +6,13 @@
 
 pub(crate) mod discard;
 pub(crate) mod new;
+pub(crate) mod palette;
 pub(crate) mod quit;
 pub(crate) mod recovery;
 
 use discard::DiscardDialog;
 use new::NewDialog;
+use palette::Palette;
 use quit::QuitDialog;
 use recovery::RecoveryDialog;
 
@@ -25,6 +27,8 @@ pub(crate) enum Dialog {
     Quit(QuitDialog),
     /// What the start found.
     Recovery(RecoveryDialog),
+    /// Every action by name.
+    Palette(Palette),
     /// What the keys do.
     Help {
         /// How many lines are scrolled away.

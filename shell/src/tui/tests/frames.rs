@@ -45,7 +45,7 @@ fn exited(number: usize, name: &str) -> Card {
     }
 }
 
-fn five() -> Vec<Card> {
+pub(super) fn five() -> Vec<Card> {
     vec![
         card(1, "fix-login", CardState::Running),
         blocked(2, "new-api"),
@@ -367,5 +367,14 @@ fn nothing_from_outside_acts_on_the_terminal() {
         let frame = stage.frame();
         let acts = |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
         assert!(!frame.contains(acts), "{frame}");
+    }
+}
+
+#[test]
+fn palette() {
+    for (columns, rows) in [(100, 30), (60, 24), (40, 10)] {
+        let mut stage = Stage::with(columns, rows, five());
+        stage.press(":pa<down>");
+        assert_snapshot!(format!("palette_{columns}x{rows}"), stage.frame());
     }
 }

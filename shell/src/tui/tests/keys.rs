@@ -8,11 +8,12 @@ use ccells_core::recovery::Verdict;
 use ccells_core::snapshot::Finding;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
+use super::frames::five;
 use super::*;
 use crate::tui::dialog::Dialog;
 use crate::tui::model::Mode;
 use crate::tui::wish::Ticket;
-use crate::tui::{Interrupt, Notice};
+use crate::tui::{Interrupt, Keymap, Notice};
 
 fn three() -> Stage {
     let cards = (1..=3).map(|number| card(number, &format!("task-{number}"), CardState::Running)).collect();
@@ -365,4 +366,30 @@ fn a_workstream_that_goes_leaves_the_focus_to_its_neighbour() {
     assert_eq!(stage.model.focused, Some(id(2)));
     stage.show(snapshot(Vec::new()));
     assert_eq!((stage.model.focused.clone(), stage.model.order.len()), (None, 0));
+}
+
+#[test]
+fn the_palette_does_what_is_named() {
+    let mut stage = Stage::with(120, 30, five());
+    stage.press(":zoo");
+    assert!(stage.frame().contains("zoom; again: all panes"));
+    stage.press("<enter>");
+    assert_eq!(stage.model.layout, Layout::Zoom);
+    assert_eq!(stage.model.dialog, None);
+    stage.press(":there is none<enter>");
+    assert!(stage.frame().contains("nothing is called that"), "Enter on nothing does nothing");
+    stage.press("<esc>");
+    assert_eq!(stage.model.dialog, None);
+}
+
+#[test]
+fn keys_that_the_user_bound_are_the_ones_that_are_told() {
+    let mut stage = Stage::with(120, 40, five());
+    let bound = [("new".to_owned(), vec!["c".to_owned()]), ("help".to_owned(), vec!["f1".to_owned()])];
+    stage.model.keys = Keymap::with(&bound, Leader::default()).expect("no key does two things");
+    stage.press("n");
+    assert_eq!(stage.model.dialog, None);
+    assert!(stage.frame().contains("F1 help"), "{}", stage.frame());
+    stage.press("c");
+    assert!(matches!(stage.model.dialog, Some(Dialog::New(_))));
 }

@@ -2,8 +2,10 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
 mod frames;
+mod hostile;
 mod keys;
 mod looping;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -24,7 +26,7 @@ use super::model::Model;
 use super::msg::Msg;
 use super::update::update;
 use super::wish::Wish;
-use super::{Leader, PaneScreen, Panes, ScrollBy, Theme, view};
+use super::{Leader, PaneScreen, Panes, Preferences, Rows, ScrollBy, Theme, view};
 
 /// The time of all pictures.
 const NOW: Mono = Mono(100_000);
@@ -132,6 +134,11 @@ impl Panes for FakePanes {
     fn take_damage(&self) -> Vec<WorkstreamId> {
         std::mem::take(&mut self.damaged.lock().expect("no test panics while it holds it"))
     }
+
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let mut screens = self.screens.lock().expect("no test panics while it holds it");
+        screens.get_mut(id).map_or(Rows::ALL, |emulator| Rows::take(emulator.term_mut()))
+    }
 }
 
 /// A screen of some size with a model and panes.
@@ -142,7 +149,7 @@ struct Stage {
 
 impl Stage {
     fn new(columns: u16, rows: u16) -> Self {
-        let model = Model::new((columns, rows), Leader::default(), Theme::default(), OnQuit::PauseAll, NOW);
+        let model = Model::new((columns, rows), Preferences::default(), NOW);
         Self { model, panes: FakePanes::default() }
     }
 
@@ -199,7 +206,7 @@ impl Stage {
             Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
         terminal
             .draw(|frame| {
-                view::draw(frame, &self.model, &self.panes);
+                view::draw(frame.buffer_mut(), &self.model, &self.panes);
             })
             .expect("memory asks the system nothing");
         terminal

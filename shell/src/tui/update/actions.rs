@@ -9,11 +9,12 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{ask, quit, scroll};
 use crate::tui::ScrollBy;
+use crate::tui::action::Action;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::discard::DiscardDialog;
 use crate::tui::dialog::new::NewDialog;
+use crate::tui::dialog::palette::Palette;
 use crate::tui::dialog::quit::QuitDialog;
-use crate::tui::keymap::Action;
 use crate::tui::layout;
 use crate::tui::model::{Attention, Mode, Model, Pending};
 use crate::tui::wish::Wish;
@@ -53,6 +54,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Bottom => scroll(model, ScrollBy::Bottom, wishes),
         Action::Mouse => toggle_mouse(model, wishes),
         Action::Redraw => wishes.push(Wish::Redraw),
+        Action::Palette => model.dialog = Some(Dialog::Palette(Palette::new())),
         Action::Help => model.dialog = Some(Dialog::Help { scroll: 0 }),
         Action::Suspend => wishes.push(Wish::Suspend),
         Action::Quit => open_quit(model, wishes),
@@ -67,8 +69,11 @@ pub(super) fn on_unbound(model: &mut Model, key: &KeyEvent) {
     match character.to_digit(10).and_then(|digit| usize::try_from(digit).ok()) {
         Some(number @ 1..) if number <= model.order.len() => focus_index(model, number - 1),
         Some(number) => model.toast(Level::Info, &format!("there is no pane {number}")),
-        None => model
-            .toast(Level::Info, &format!("`{character}` does nothing here; i types into the pane, ? helps")),
+        None => {
+            let (types, helps) = (model.keys.hint(Action::Input), model.keys.hint(Action::Help));
+            let text = format!("`{character}` does nothing here; {types} types into the pane, {helps} helps");
+            model.toast(Level::Info, &text);
+        }
     }
 }
 

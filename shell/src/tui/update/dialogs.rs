@@ -9,10 +9,10 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{ask, expect_answer, quit};
+use super::{actions, ask, expect_answer, quit};
 use crate::tui::dialog::discard::{self, Stage};
 use crate::tui::dialog::new::{self, Draft};
-use crate::tui::dialog::{Dialog, quit as quit_dialog, recovery};
+use crate::tui::dialog::{Dialog, palette, quit as quit_dialog, recovery};
 use crate::tui::model::{Model, Pending};
 use crate::tui::wish::{Ticket, Wish};
 
@@ -42,6 +42,14 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             recovery::Outcome::Stay => {}
             recovery::Outcome::Close => close_recovery(model),
             recovery::Outcome::Apply => apply_recovery(model, wishes),
+        },
+        Some(Dialog::Palette(dialog)) => match dialog.key(key) {
+            palette::Outcome::Stay => {}
+            palette::Outcome::Close => model.dialog = None,
+            palette::Outcome::Do(action) => {
+                model.dialog = None;
+                actions::on_action(model, action, wishes);
+            }
         },
         Some(Dialog::Help { scroll }) => match key.code {
             KeyCode::Down | KeyCode::Char('j') => *scroll = scroll.saturating_add(1),

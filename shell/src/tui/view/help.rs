@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::keys;
-use crate::tui::keymap::{GROUPS, Group};
+use crate::tui::action::{GROUPS, Group};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
@@ -52,9 +52,10 @@ fn column(groups: &[Group], model: &Model) -> Vec<Line<'static>> {
             lines.push(Line::default());
         }
         lines.push(Line::styled(group.title, theme.strong()));
-        for binding in group.bindings {
-            let keys: Vec<String> = binding.chords.iter().map(ToString::to_string).collect();
-            lines.push(line(&keys.join("  "), binding.help, theme));
+        for described in group.actions {
+            let keys: Vec<String> =
+                model.keys.keys(described.action).map(|chord| chord.to_string()).collect();
+            lines.push(line(&keys.join("  "), described.help, theme));
         }
         match group.title {
             "Workstreams" => {

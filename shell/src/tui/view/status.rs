@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::tui::action::Action;
 use crate::tui::clip;
 use crate::tui::dialog::Dialog;
 use crate::tui::model::{Mode, Model};
@@ -66,6 +67,7 @@ fn mode_chip(model: &Model) -> Span<'static> {
         (Some(Dialog::Discard(_)), _) => "DISCARD",
         (Some(Dialog::Quit(_)), _) => "QUIT",
         (Some(Dialog::Recovery(_)), _) => "RECOVER",
+        (Some(Dialog::Palette(_)), _) => "DO",
         (Some(Dialog::Help { .. }), _) => "HELP",
         (None, Mode::Input) => return Span::styled(" INPUT ", theme.input()),
         (None, Mode::Navigate) => "NAV",
@@ -97,7 +99,7 @@ fn left_parts(model: &Model) -> Vec<Vec<Span<'static>>> {
             Span::raw("  "),
             Span::styled(format!(" {waiting} {word} for you "), theme.attention()),
             Span::raw(" "),
-            Span::styled("w", theme.key()),
+            Span::styled(model.keys.hint(Action::Waiting), theme.key()),
         ]);
     }
     if let Some(snapshot) = model.snapshot.as_deref() {
@@ -143,7 +145,8 @@ fn right_side(model: &Model, room: usize) -> Vec<Span<'static>> {
         spans.push(Span::styled("  mouse off", theme.faint()));
     }
     let has_help = model.mode == Mode::Navigate && model.dialog.is_none() && !model.is_shutting_down();
-    let help = [Span::raw("  "), Span::styled("?", theme.key()), Span::raw(" help")];
+    let help =
+        [Span::raw("  "), Span::styled(model.keys.hint(Action::Help), theme.key()), Span::raw(" help")];
     let mut left = room.saturating_sub(super::spans_width(&spans) + 1);
     if let Some((text, style)) = engine(model) {
         // The counts at the left stay readable beside a long reason, where the screen is wide enough for both.
