@@ -173,6 +173,8 @@ pub const SEQUENCE_BYTES: usize = 1_024;
 pub const SYNC_BYTES: usize = 2 * 1_024 * 1_024;
 /// Longest time a pane holds a synchronized update back.
 pub const SYNC_MS: u64 = 150;
+/// Bytes of a paste that are taken as one; what is longer comes in pieces.
+pub const PASTE_BYTES: usize = 16 * 1_024 * 1_024;
 /// Largest picture of a terminal; the oldest scrollback is left out of a larger one.
 pub const SNAPSHOT_BYTES: usize = 16 * 1_024 * 1_024;
 /// Longest address of a link on the screen.

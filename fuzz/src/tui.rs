@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use alacritty_terminal::grid::Scroll;
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
 use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
-use ccells_core::event::{Access, Ask, NewWorkstream, OnQuit, Previous};
+use ccells_core::event::{Access, Ask, NewWorkstream, Previous};
 use ccells_core::ids::{PathText, RepoId, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{Clock, WorkReport};
@@ -16,9 +16,8 @@ use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Now, Wall};
 use ccells_holder::emulator::Emulator;
 use ccells_shell::tui::{
-    Ended, Input, Leader, Notice, PaneScreen, Panes, Screen, ScrollBy, Theme, TuiAsk, TuiPorts, run,
+    Ended, Input, Notice, PaneScreen, Panes, Preferences, Screen, ScrollBy, TuiAsk, TuiPorts, run,
 };
-use crossterm::event::{Event, KeyCode, KeyModifiers};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -48,9 +47,7 @@ pub fn tui_input(bytes: &[u8]) {
     let mut events = Vec::new();
     while !choices.is_over() && events.len() < EVENTS {
         let event = keys::event(&mut choices);
-        if !stops_us(&event) {
-            events.push(Input::Event(event));
-        }
+        events.push(Input::Event(event));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let ended = runtime.expect("a runtime asks little of the system").block_on(show(
@@ -59,11 +56,6 @@ pub fn tui_input(bytes: &[u8]) {
         (columns, rows),
     ));
     assert!(matches!(ended, Ended::TerminalGone | Ended::Left));
-}
-
-/// The key that stops the whole process is not for us: nobody would let it go on.
-fn stops_us(event: &Event) -> bool {
-    matches!(event, Event::Key(key) if key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL))
 }
 
 async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16)) -> Ended {
@@ -86,11 +78,9 @@ async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16
         notices,
         damage: Arc::new(Notify::new()),
         interrupts,
-        on_quit: OnQuit::PauseAll,
         clock: Arc::new(Steps::default()),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
-        leader: Leader::default(),
-        theme: Theme::default(),
+        preferences: Preferences::default(),
     };
     let inputs = Box::pin(stream::iter(events).chain(stream::once(async { Input::Gone })));
     let sink = Sink::default();

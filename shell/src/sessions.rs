@@ -25,7 +25,7 @@ use crate::adapters::holder;
 use crate::mailbox::Mailbox;
 use crate::session::{Pane, Session, Told};
 use crate::terminal::outward::OutwardQueue;
-use crate::tui::{PaneScreen, Panes, ScrollBy};
+use crate::tui::{PaneScreen, Panes, Rows, ScrollBy};
 
 /// The attached terminals of one run.
 pub struct Sessions {
@@ -166,7 +166,10 @@ impl Sessions {
 
     /// A screen changed.
     pub fn note_damage(&self, workstream: &WorkstreamId) {
-        if self.lock().damaged.insert(workstream.clone()) {
+        let mut desks = self.lock();
+        if !desks.damaged.contains(workstream) {
+            desks.damaged.insert(workstream.clone());
+            drop(desks);
             self.damage.notify_one();
         }
     }
@@ -245,6 +248,11 @@ impl Panes for Sessions {
 
     fn take_outward(&self, now: Mono) -> Vec<(WorkstreamId, Outward)> {
         Sessions::take_outward(self, now)
+    }
+
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let Some(pane) = self.pane(id) else { return Rows::ALL };
+        pane.with_emulator(|emulator| Rows::take(emulator.term_mut()))
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod input;
 pub mod outward;
 pub mod paint;
+pub mod rows;

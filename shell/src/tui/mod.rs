@@ -12,6 +12,7 @@ mod msg;
 mod preferences;
 mod run;
 pub mod screen;
+mod still;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -36,9 +37,11 @@ pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
 pub use preferences::Preferences;
 pub use run::run;
 pub use screen::{Input, Screen};
+pub use still::Still;
 pub use theme::Theme;
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
+pub use crate::terminal::rows::Rows;
 
 /// What the screen shows of one emulator, while its lock is held. Look quickly.
 #[derive(Clone, Copy)]
@@ -83,6 +86,12 @@ pub trait Panes: Send + Sync {
     fn take_outward(&self, now: Mono) -> Vec<(WorkstreamId, Outward)> {
         let _ = now;
         Vec::new()
+    }
+
+    /// The rows of a screen that changed since this was last called: at least those.
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let _whichever = id;
+        Rows::ALL
     }
 }
 

@@ -5,6 +5,7 @@ mod frames;
 mod hostile;
 mod keys;
 mod looping;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,7 @@ use super::model::Model;
 use super::msg::Msg;
 use super::update::update;
 use super::wish::Wish;
-use super::{Leader, PaneScreen, Panes, Preferences, ScrollBy, Theme, view};
+use super::{Leader, PaneScreen, Panes, Preferences, Rows, ScrollBy, Theme, view};
 
 /// The time of all pictures.
 const NOW: Mono = Mono(100_000);
@@ -133,6 +134,11 @@ impl Panes for FakePanes {
     fn take_damage(&self) -> Vec<WorkstreamId> {
         std::mem::take(&mut self.damaged.lock().expect("no test panics while it holds it"))
     }
+
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let mut screens = self.screens.lock().expect("no test panics while it holds it");
+        screens.get_mut(id).map_or(Rows::ALL, |emulator| Rows::take(emulator.term_mut()))
+    }
 }
 
 /// A screen of some size with a model and panes.
@@ -200,7 +206,7 @@ impl Stage {
             Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
         terminal
             .draw(|frame| {
-                view::draw(frame, &self.model, &self.panes);
+                view::draw(frame.buffer_mut(), &self.model, &self.panes);
             })
             .expect("memory asks the system nothing");
         terminal

@@ -1,21 +1,31 @@
 //! The terminal we live in: taken with raw mode and the alternate screen, given back in reverse on every path.
 //! Frames are written by a thread of their own, one write each, so that a stalled terminal stalls nobody else.
 
+mod canvas;
+mod encode;
+mod inputs;
+mod keys;
+mod writer;
+
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc as thread_mpsc};
 use std::time::Duration;
 
-use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::limits;
-use crossterm::event::{Event, EventStream};
-use futures_util::{Stream, StreamExt};
-use ratatui::backend::CrosstermBackend;
+use crossterm::event::Event;
+use futures_util::Stream;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
+use rustix::fd::OwnedFd;
 use tokio::sync::Notify;
 
+use self::canvas::Canvas;
+pub(crate) use self::canvas::Cursor;
+pub use self::encode::Depth;
+pub use self::inputs::inputs;
+use self::writer::Writer;
 use super::Interrupt;
 
 /// What the terminal tells us.
@@ -25,6 +35,8 @@ pub enum Input {
     Event(Event),
     /// Whether it knows the keyboard protocol of kitty.
     KnowsKittyKeys(bool),
+    /// Whether it shows what is between two marks at once.
+    KnowsSync(bool),
     /// It is gone.
     Gone,
 }
@@ -43,6 +55,8 @@ const KITTY_OFF: &str = "\x1b[<u";
 /// Giving it back: whatever was on is off, in reverse; what was never on does not mind.
 const LEAVE: &str =
     "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
+/// What it can do: show a frame at once, the keyboard protocol of kitty; every terminal answers the last question.
+const PROBE: &str = "\x1b[?2026$p\x1b[?u\x1b[c";
 /// Nothing is on the screen any more.
 const CLEAR: &str = "\x1b[0m\x1b[2J";
 const FRAME_BEGINS: &str = "\x1b[?2026h";
@@ -51,44 +65,60 @@ const FRAME_ENDS: &str = "\x1b[?2026l";
 const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
 /// Room for a frame, so that it is gathered without growing.
 const FRAME_BYTES: usize = 256 * 1_024;
-/// Why drawing cannot fail.
-const IN_MEMORY: &str = "a fixed viewport over memory asks the system nothing";
 
 /// The terminal, as long as it is ours.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<FrameBuffer>>,
-    frame: FrameBuffer,
-    last_frame: Vec<u8>,
+    canvas: Canvas,
+    depth: Depth,
+    /// What the next frame begins with.
+    preface: &'static str,
+    frame: Vec<u8>,
     writer: Writer,
     is_raw: bool,
     is_taken: bool,
     is_mouse_on: bool,
     is_kitty_on: bool,
+    /// Whether the terminal shows a marked frame at once.
+    knows_sync: bool,
 }
 
 impl Screen {
     /// Takes the terminal on standard input and output.
     pub fn enter() -> io::Result<Self> {
         let (columns, rows) = crossterm::terminal::size()?;
-        let mut screen = Self::over(Box::new(io::stdout()), columns, rows);
+        let depth = Depth::of(|name| std::env::var(name).ok());
+        let door = writer::quick_door(io::stdout());
+        let mut screen = Self::with(writer::standard_output(), door, depth, columns, rows);
         screen.is_raw = true;
         install_panic_hook();
         screen.take()?;
+        screen.writer.write(PROBE.as_bytes());
         Ok(screen)
     }
 
     /// A screen that writes to `output` and leaves the terminal's line discipline alone; nothing is written yet.
     pub fn over(output: Box<dyn Write + Send>, columns: u16, rows: u16) -> Self {
-        let frame = FrameBuffer::default();
+        Self::with(output, None, Depth::True, columns, rows)
+    }
+
+    fn with(
+        output: Box<dyn Write + Send>,
+        door: Option<OwnedFd>,
+        depth: Depth,
+        columns: u16,
+        rows: u16,
+    ) -> Self {
         Self {
-            terminal: blank(&frame, columns, rows),
-            frame,
-            last_frame: Vec::new(),
-            writer: Writer::start(output),
+            canvas: Canvas::new(area(columns, rows), depth),
+            depth,
+            preface: "",
+            frame: Vec::with_capacity(FRAME_BYTES),
+            writer: Writer::start(output, door),
             is_raw: false,
             is_taken: false,
             is_mouse_on: true,
             is_kitty_on: false,
+            knows_sync: false,
         }
     }
 
@@ -104,7 +134,7 @@ impl Screen {
         self.is_taken = true;
         let mouse = if self.is_mouse_on { MOUSE_ON } else { "" };
         let kitty = if self.is_kitty_on { KITTY_ON } else { "" };
-        self.writer.write(format!("{ENTER}{mouse}{kitty}").into_bytes());
+        self.writer.write(format!("{ENTER}{mouse}{kitty}").as_bytes());
         self.forget_frame();
         Ok(())
     }
@@ -115,7 +145,7 @@ impl Screen {
             return;
         }
         let kitty = if self.is_kitty_on { KITTY_OFF } else { "" };
-        self.writer.write(format!("{kitty}{LEAVE}").into_bytes());
+        self.writer.write(format!("{kitty}{LEAVE}").as_bytes());
         self.writer.wait_idle(LEAVE_PATIENCE);
         if self.is_raw && IS_TAKEN.swap(false, Ordering::SeqCst) {
             // A terminal that is gone cannot be restored, and needs it no more.
@@ -126,7 +156,10 @@ impl Screen {
     /// Gives the terminal back, stops this process, and takes the terminal again when it goes on.
     pub fn suspend(&mut self) -> io::Result<()> {
         self.leave();
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        // Without a terminal of ours there is no shell that would let us go on.
+        if self.is_raw {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        }
         self.resume()
     }
 
@@ -147,17 +180,13 @@ impl Screen {
 
     /// The terminal has another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        // Resizing or clearing the library's terminal would ask the real one where its cursor is, and wait.
-        self.terminal = blank(&self.frame, columns, rows);
-        // What the old one says as it goes is not for this frame.
-        let _ = self.frame.take();
-        self.last_frame.clear();
-        self.frame.lock().extend_from_slice(CLEAR.as_bytes());
+        self.canvas = Canvas::new(area(columns, rows), self.depth);
+        self.preface = CLEAR;
     }
 
     /// Its size, in columns and rows.
-    pub fn size(&mut self) -> (u16, u16) {
-        let area = self.terminal.get_frame().area();
+    pub fn size(&self) -> (u16, u16) {
+        let area = self.canvas.area();
         (area.width, area.height)
     }
 
@@ -170,14 +199,19 @@ impl Screen {
     /// Uses the keyboard protocol of kitty.
     pub fn use_kitty_keys(&mut self) {
         if !std::mem::replace(&mut self.is_kitty_on, true) && self.is_taken {
-            self.writer.write(KITTY_ON.into());
+            self.writer.write(KITTY_ON.as_bytes());
         }
+    }
+
+    /// Marks frames, so that the terminal shows each of them at once; or does not.
+    pub fn use_sync(&mut self, knows_sync: bool) {
+        self.knows_sync = knows_sync;
     }
 
     /// Has the terminal report the mouse to us, or keep it for its own selection.
     pub fn set_mouse(&mut self, is_on: bool) {
         if std::mem::replace(&mut self.is_mouse_on, is_on) != is_on && self.is_taken {
-            self.writer.write(if is_on { MOUSE_ON.into() } else { MOUSE_OFF.into() });
+            self.writer.write(if is_on { MOUSE_ON.as_bytes() } else { MOUSE_OFF.as_bytes() });
         }
     }
 
@@ -188,77 +222,59 @@ impl Screen {
 
     /// Rung when a frame is out.
     pub fn drained(&self) -> Arc<Notify> {
-        self.writer.drained.clone()
+        self.writer.drained()
     }
 
     /// Whether nothing may be written any more: a write failed, or somebody gave the terminal back above our head.
     pub fn is_gone(&self) -> bool {
         let was_restored = self.is_raw && self.is_taken && !IS_TAKEN.load(Ordering::SeqCst);
-        was_restored || self.writer.shared().is_gone
+        was_restored || self.writer.is_gone()
     }
 
     /// The terminal is known to be gone: nothing is written any more.
     pub fn give_up(&mut self) {
-        self.writer.shared().is_gone = true;
+        self.writer.give_up();
     }
 
-    /// Draws one frame and hands it to the writer.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>) -> CursorShape) {
+    /// Draws a whole frame and hands what is new in it to the writer. `render` tells where the cursor is.
+    pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Buffer) -> Cursor) {
+        self.show(|canvas, out| canvas.draw(render, out));
+    }
+
+    /// Draws parts of the frame anew and leaves the others as they are. `render` draws, and tells which parts, and where
+    /// the cursor is now, if it moved.
+    pub(crate) fn redraw(&mut self, render: impl FnOnce(&mut Buffer, &mut Vec<Rect>) -> Option<Cursor>) {
+        self.show(|canvas, out| canvas.redraw(render, out));
+    }
+
+    fn show(&mut self, draw: impl FnOnce(&mut Canvas, &mut Vec<u8>)) {
         if !self.is_taken || self.is_gone() {
             return;
         }
-        let mut shape = CursorShape::Hidden;
-        self.terminal.draw(|frame| shape = render(frame)).expect(IN_MEMORY);
-        self.frame.lock().extend_from_slice(shape_bytes(shape));
-        let cells = self.frame.take();
-        // A frame that says what the last one said (it changed nothing but repeats where the cursor is) is not sent.
-        if cells != self.last_frame {
-            let mut bytes = Vec::with_capacity(cells.len() + FRAME_BEGINS.len() + FRAME_ENDS.len());
-            bytes.extend_from_slice(FRAME_BEGINS.as_bytes());
-            bytes.extend_from_slice(&cells);
-            bytes.extend_from_slice(FRAME_ENDS.as_bytes());
-            self.writer.write(bytes);
-            self.last_frame = cells;
+        let (begins, ends) = if self.knows_sync { (FRAME_BEGINS, FRAME_ENDS) } else { ("", "") };
+        self.frame.clear();
+        self.frame.extend_from_slice(begins.as_bytes());
+        self.frame.extend_from_slice(std::mem::take(&mut self.preface).as_bytes());
+        let empty = self.frame.len();
+        draw(&mut self.canvas, &mut self.frame);
+        // A frame that says what the last one said is not sent.
+        if self.frame.len() > empty {
+            self.frame.extend_from_slice(ends.as_bytes());
+            self.writer.write(&self.frame);
         }
     }
 }
 
-/// How the terminal is told the form of its cursor; a hidden one has none.
-fn shape_bytes(shape: CursorShape) -> &'static [u8] {
-    match shape {
-        CursorShape::Hidden => b"",
-        CursorShape::Block | CursorShape::HollowBlock => b"\x1b[2 q",
-        CursorShape::Underline => b"\x1b[4 q",
-        CursorShape::Beam => b"\x1b[6 q",
-    }
-}
-
-/// A terminal of the library that has drawn nothing yet. It holds its cells in memory, so what anybody may say of the
-/// real one's size is not taken for more than the largest terminal there is.
-fn blank(frame: &FrameBuffer, columns: u16, rows: u16) -> Terminal<CrosstermBackend<FrameBuffer>> {
-    let (columns, rows) = (columns.min(*limits::COLUMNS.end()), rows.min(*limits::ROWS.end()));
-    let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
-    Terminal::with_options(CrosstermBackend::new(frame.clone()), TerminalOptions { viewport })
-        .expect(IN_MEMORY)
+/// Cells are held in memory, so what anybody may say of the terminal's size is not taken for more than the largest
+/// terminal there is.
+fn area(columns: u16, rows: u16) -> Rect {
+    Rect::new(0, 0, columns.min(*limits::COLUMNS.end()), rows.min(*limits::ROWS.end()))
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         self.leave();
     }
-}
-
-/// What the terminal on standard input tells us. It is asked what it can do while the first frames are drawn already;
-/// keys that are pressed meanwhile are kept.
-pub fn inputs() -> Inputs {
-    let probe = futures_util::stream::once(async {
-        let knows = tokio::task::spawn_blocking(crossterm::terminal::supports_keyboard_enhancement).await;
-        Input::KnowsKittyKeys(matches!(knows, Ok(Ok(true))))
-    });
-    let events = futures_util::stream::once(async { EventStream::new() })
-        .flatten()
-        .map(|event| event.map_or(Input::Gone, Input::Event));
-    Box::pin(probe.chain(events))
 }
 
 /// Rings `interrupts` with [`Interrupt::Hangup`] when the terminal on standard input hangs up, for as long as the
@@ -311,107 +327,4 @@ fn install_panic_hook() {
             tell(panic);
         }));
     });
-}
-
-/// Memory a frame is gathered in.
-#[derive(Clone)]
-struct FrameBuffer(Arc<Mutex<Vec<u8>>>);
-
-impl Default for FrameBuffer {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Vec::with_capacity(FRAME_BYTES))))
-    }
-}
-
-impl FrameBuffer {
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self) -> Vec<u8> {
-        let mut bytes = self.lock();
-        let frame = bytes.clone();
-        bytes.clear();
-        frame
-    }
-}
-
-impl Write for FrameBuffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The thread that writes, and what it shares with us.
-struct Writer {
-    queue: thread_mpsc::Sender<Vec<u8>>,
-    shared: Arc<(Mutex<Written>, Condvar)>,
-    drained: Arc<Notify>,
-}
-
-#[derive(Default)]
-struct Written {
-    in_flight: usize,
-    is_gone: bool,
-}
-
-impl Writer {
-    fn start(mut output: Box<dyn Write + Send>) -> Self {
-        // The caller draws only when nothing is in flight, so the queue never holds more than a frame and a mode.
-        let (queue, frames) = thread_mpsc::channel::<Vec<u8>>();
-        let shared = Arc::new((Mutex::new(Written::default()), Condvar::new()));
-        let drained = Arc::new(Notify::new());
-        let (theirs, bell) = (shared.clone(), drained.clone());
-        std::thread::Builder::new()
-            .name("terminal-writer".into())
-            .spawn(move || {
-                for frame in frames {
-                    let is_gone = lock(&theirs.0).is_gone
-                        || output.write_all(&frame).and_then(|()| output.flush()).is_err();
-                    let mut written = lock(&theirs.0);
-                    written.is_gone |= is_gone;
-                    written.in_flight -= 1;
-                    theirs.1.notify_all();
-                    drop(written);
-                    bell.notify_one();
-                }
-            })
-            .expect("a program that cannot have one thread cannot run");
-        Self { queue, shared, drained }
-    }
-
-    fn shared(&self) -> MutexGuard<'_, Written> {
-        lock(&self.shared.0)
-    }
-
-    fn write(&self, bytes: Vec<u8>) {
-        let mut written = self.shared();
-        if !written.is_gone {
-            written.in_flight += 1;
-            drop(written);
-            if self.queue.send(bytes).is_err() {
-                self.shared().in_flight -= 1;
-            }
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.shared().in_flight == 0
-    }
-
-    fn wait_idle(&self, patience: Duration) {
-        let written = self.shared();
-        let waited =
-            self.shared.1.wait_timeout_while(written, patience, |it| it.in_flight > 0 && !it.is_gone);
-        drop(waited);
-    }
-}
-
-fn lock(written: &Mutex<Written>) -> MutexGuard<'_, Written> {
-    written.lock().unwrap_or_else(PoisonError::into_inner)
 }
