@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use alacritty_terminal::grid::Scroll;
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
 use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
-use ccells_core::event::{Access, Ask, NewWorkstream, OnQuit, Previous};
+use ccells_core::event::{Access, Ask, NewWorkstream, Previous};
 use ccells_core::ids::{PathText, RepoId, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{Clock, WorkReport};
@@ -16,9 +16,11 @@ use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Now, Wall};
 use ccells_holder::emulator::Emulator;
 use ccells_shell::tui::{
-    Ended, Input, Leader, Notice, PaneScreen, Panes, Screen, ScrollBy, Theme, TuiAsk, TuiPorts, run,
+    Change, Ended, Errands, Input, Notice, Origin, PaneScreen, Panes, Preferences, Screen, ScrollBy, Setting,
+    Settings, Subject, TuiAsk, TuiPorts, Usage, run,
 };
 use crossterm::event::{Event, KeyCode, KeyModifiers};
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -86,11 +88,10 @@ async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16
         notices,
         damage: Arc::new(Notify::new()),
         interrupts,
-        on_quit: OnQuit::PauseAll,
         clock: Arc::new(Steps::default()),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
-        leader: Leader::default(),
-        theme: Theme::default(),
+        errands: Arc::new(Nobody),
+        preferences: Preferences::default(),
     };
     let inputs = Box::pin(stream::iter(events).chain(stream::once(async { Input::Gone })));
     let sink = Sink::default();
@@ -187,6 +188,35 @@ fn card(number: usize, choices: &mut Choices<'_>) -> Card {
         agent: is_running.then_some(report),
         is_attached: is_running,
         is_recovered: false,
+    }
+}
+
+/// Whoever is asked for something and knows little.
+struct Nobody;
+
+impl Errands for Nobody {
+    fn measure(&self, subjects: Vec<Subject>) -> BoxFuture<'static, Vec<Usage>> {
+        let usage = |subject: Subject| Usage {
+            workstream: Some(subject.workstream),
+            memory: Some(u64::MAX),
+            trouble: Some("it is down ".repeat(9)),
+            ..Usage::default()
+        };
+        futures_util::future::ready(subjects.into_iter().map(usage).collect()).boxed()
+    }
+
+    fn settings(&self, change: Option<Change>) -> BoxFuture<'static, Result<Settings, String>> {
+        let about = "what it means and what it takes ".repeat(9);
+        let row = Setting {
+            key: "image".to_owned(),
+            value: "日本語".repeat(40),
+            origin: Origin::File,
+            about,
+            is_live: true,
+        };
+        let settings = Settings { rows: vec![row; 40], preferences: Preferences::default() };
+        let answer = if change.is_some() { Err("no ".repeat(90)) } else { Ok(settings) };
+        futures_util::future::ready(answer).boxed()
     }
 }
 

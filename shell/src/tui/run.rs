@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 
-use ccells_core::effect::{Done, Refusal, RefusalKind};
+use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::FRAMES_PER_S;
@@ -39,13 +39,11 @@ pub async fn run(ports: TuiPorts, screen: Screen, inputs: Inputs) -> Ended {
     ended
 }
 
-type Answer = (Ticket, Result<Done, Refusal>);
-
 struct Running {
     ports: TuiPorts,
     screen: Screen,
     model: Model,
-    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    answers: FuturesUnordered<BoxFuture<'static, Msg>>,
     is_dirty: bool,
     /// A key was sent to the focused pane, and what it changes has not come yet.
     is_echo_due: bool,
@@ -116,7 +114,7 @@ impl Running {
             biased;
             Some(interrupt) = ports.interrupts.recv() => Woken::Msg(Msg::Interrupt(interrupt)),
             input = inputs.next() => input.map_or(Woken::Gone, from_input),
-            Some((ticket, outcome)) = self.answers.next() => Woken::Msg(Msg::Replied { ticket, outcome }),
+            Some(answer) = self.answers.next() => Woken::Msg(answer),
             changed = ports.snapshots.changed() => match changed {
                 Ok(()) => {
                     let snapshot = ports.snapshots.borrow_and_update().clone();
@@ -165,10 +163,11 @@ impl Running {
         } else {
             msg
         };
-        let now = self.ports.clock.now().mono;
+        let now = self.ports.clock.now();
+        self.model.wall = now.wall;
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {
-            let wishes = update(&mut self.model, msg, now);
+            let wishes = update(&mut self.model, msg, now.mono);
             // What is typed changes nothing before its echo comes.
             self.is_dirty |= !matches!(wishes.as_slice(), [Wish::Type(..)]);
             for wish in wishes {
@@ -232,6 +231,14 @@ impl Running {
                 self.ports.panes.resize(&id, columns, rows);
                 None
             }
+            Wish::Measure(subjects) => {
+                self.answers.push(self.ports.errands.measure(subjects).map(Msg::Measured).boxed());
+                None
+            }
+            Wish::Settings(change) => {
+                self.answers.push(self.ports.errands.settings(change).map(Msg::Settings).boxed());
+                None
+            }
             Wish::SetMouse(is_on) => {
                 self.screen.set_mouse(is_on);
                 None
@@ -260,7 +267,7 @@ impl Running {
             } else {
                 refusal("ccells has too much to do just now; try again")
             };
-            (ticket, outcome)
+            Msg::Replied { ticket, outcome }
         };
         self.answers.push(answer.boxed());
     }

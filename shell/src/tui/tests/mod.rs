@@ -1,9 +1,11 @@
 //! The screen as a person meets it: pictures of frames, keys and what they lead to, and the loop over a fake terminal.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
+mod arranging;
 mod frames;
 mod keys;
 mod looping;
+mod screens;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,6 +18,7 @@ use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
 use ccells_holder::emulator::Emulator;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use futures_util::future::{BoxFuture, FutureExt as _};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -24,7 +27,9 @@ use super::model::Model;
 use super::msg::Msg;
 use super::update::update;
 use super::wish::Wish;
-use super::{Leader, PaneScreen, Panes, Preferences, ScrollBy, Theme, view};
+use super::{
+    Change, Errands, Leader, PaneScreen, Panes, Preferences, ScrollBy, Settings, Subject, Theme, Usage, view,
+};
 
 /// The time of all pictures.
 const NOW: Mono = Mono(100_000);
@@ -73,6 +78,20 @@ fn snapshot(cards: Vec<Card>) -> Snapshot {
         shutdown: None,
         findings: Vec::new(),
         notices: Vec::new(),
+    }
+}
+
+/// Nobody to do anything elsewhere.
+struct NoErrands;
+
+impl Errands for NoErrands {
+    fn measure(&self, subjects: Vec<Subject>) -> BoxFuture<'static, Vec<Usage>> {
+        let usage = |subject: Subject| Usage { workstream: Some(subject.workstream), ..Usage::default() };
+        futures_util::future::ready(subjects.into_iter().map(usage).collect()).boxed()
+    }
+
+    fn settings(&self, _change: Option<Change>) -> BoxFuture<'static, Result<Settings, String>> {
+        futures_util::future::ready(Err("there are none".to_owned())).boxed()
     }
 }
 
@@ -142,7 +161,8 @@ struct Stage {
 
 impl Stage {
     fn new(columns: u16, rows: u16) -> Self {
-        let model = Model::new((columns, rows), Preferences::default(), NOW);
+        let mut model = Model::new((columns, rows), Preferences::default(), NOW);
+        model.wall = Wall(7_500_000);
         Self { model, panes: FakePanes::default() }
     }
 
@@ -230,8 +250,13 @@ fn parse_keys(keys: &str) -> Vec<KeyEvent> {
 }
 
 fn named_key(name: &str) -> (KeyCode, KeyModifiers) {
-    if let Some(letter) = name.strip_prefix("C-").and_then(|rest| rest.chars().next()) {
-        return (KeyCode::Char(letter), KeyModifiers::CONTROL);
+    if let Some(rest) = name.strip_prefix("C-") {
+        let mut chars = rest.chars();
+        let code = match (chars.next(), chars.next()) {
+            (Some(letter), None) => KeyCode::Char(letter),
+            _ => named_key(rest).0,
+        };
+        return (code, KeyModifiers::CONTROL);
     }
     let code = match name {
         "enter" => KeyCode::Enter,
@@ -242,6 +267,11 @@ fn named_key(name: &str) -> (KeyCode, KeyModifiers) {
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
         "pgup" => KeyCode::PageUp,
+        "pgdn" => KeyCode::PageDown,
+        "home" => KeyCode::Home,
+        "back" => KeyCode::Backspace,
+        "del" => KeyCode::Delete,
+        "less" => KeyCode::Char('<'),
         other => panic!("no key is called {other}"),
     };
     (code, KeyModifiers::NONE)

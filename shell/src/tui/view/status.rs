@@ -3,18 +3,21 @@
 use ccells_core::event::Access;
 use ccells_core::snapshot::{CardState, EngineState};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
 use crate::tui::clip;
 use crate::tui::dialog::Dialog;
+use crate::tui::dialog::filter::FilterDialog;
 use crate::tui::model::{Mode, Model};
 use crate::tui::theme;
 
 /// From here on the line at the bottom has room for the counts beside a long reason.
 const WIDE_COLUMNS: usize = 70;
+/// Columns the filter is shown in.
+const FILTER_COLUMNS: usize = 20;
 
 /// Draws the lines at the top.
 pub(super) fn draw_banners(model: &Model, buffer: &mut Buffer) {
@@ -41,7 +44,7 @@ fn draw_banner(row: Option<Rect>, text: &str, style: Style, buffer: &mut Buffer)
 pub(super) fn draw_status(model: &Model, buffer: &mut Buffer) {
     let area = buffer.area;
     let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
-    super::fill(row, model.theme.text(), buffer);
+    super::fill(row, model.theme.status(), buffer);
     let mut left = vec![mode_chip(model)];
     let mut room = usize::from(row.width).saturating_sub(super::spans_width(&left));
     let right = right_side(model, room);
@@ -59,6 +62,32 @@ pub(super) fn draw_status(model: &Model, buffer: &mut Buffer) {
     buffer.set_line(row.right() - right_width, row.y, &Line::from(right), right_width);
 }
 
+/// Draws the line in which the filter is typed, over the one at the bottom, and tells where its cursor is.
+pub(super) fn draw_filter(model: &Model, dialog: &FilterDialog, buffer: &mut Buffer) -> Position {
+    let area = buffer.area;
+    let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+    super::fill(row, model.theme.status(), buffer);
+    let shown = format!("{} of {}", model.shown().len(), model.order.len());
+    let chip = mode_chip(model);
+    let start = u16::try_from(chip.width() + 2).unwrap_or(row.width).min(row.width);
+    let right = format!(" {shown}  Enter keeps, Esc drops ");
+    let right = if clip::width(&right) + usize::from(start) + FILTER_COLUMNS > usize::from(row.width) {
+        format!(" {shown} ")
+    } else {
+        right
+    };
+    let right_width = u16::try_from(clip::width(&right)).unwrap_or(0).min(row.width - start);
+    let room = row.width - start - right_width;
+    let (lines, (line, column)) = dialog.typed.visual(usize::from(room.max(1)));
+    let typed = lines.get(line).map_or("", String::as_str);
+    let left = Line::from(vec![chip, Span::styled(" /", model.theme.key())]);
+    buffer.set_line(row.x, row.y, &left, row.width);
+    buffer.set_line(row.x + start, row.y, &Line::raw(typed.to_owned()), room);
+    let faint = Line::styled(right, model.theme.faint());
+    buffer.set_line(row.right() - right_width, row.y, &faint, right_width);
+    Position::new((row.x + start + u16::try_from(column).unwrap_or(0)).min(row.right() - 1), row.y)
+}
+
 fn mode_chip(model: &Model) -> Span<'static> {
     let theme = model.theme;
     let word = match (&model.dialog, model.mode) {
@@ -68,8 +97,13 @@ fn mode_chip(model: &Model) -> Span<'static> {
         (Some(Dialog::Quit(_)), _) => "QUIT",
         (Some(Dialog::Recovery(_)), _) => "RECOVER",
         (Some(Dialog::Palette(_)), _) => "DO",
+        (Some(Dialog::Filter(_)), _) => "FILTER",
+        (Some(Dialog::Log(_)), _) => "LOG",
+        (Some(Dialog::Resources(_)), _) => "USAGE",
+        (Some(Dialog::Settings(_)), _) => "SETTINGS",
         (Some(Dialog::Help { .. }), _) => "HELP",
         (None, Mode::Input) => return Span::styled(" INPUT ", theme.input()),
+        (None, Mode::Navigate) if model.is_list => "LIST",
         (None, Mode::Navigate) => "NAV",
     };
     Span::styled(format!(" {word} "), theme.navigate())
@@ -87,6 +121,15 @@ fn left_parts(model: &Model) -> Vec<Vec<Span<'static>>> {
         ]);
         parts.push(vec![Span::styled(format!(" · they go to {name}"), theme.faint())]);
         return parts;
+    }
+    if !model.filter.is_off() {
+        let shown = format!(" {} of {}", model.shown().len(), model.order.len());
+        let text = clip::clip(&clip::safe(model.filter.text()), FILTER_COLUMNS);
+        parts.push(vec![
+            Span::raw(" "),
+            Span::styled(format!(" /{text} "), theme.attention()),
+            Span::styled(shown, theme.faint()),
+        ]);
     }
     let counts = counts(model);
     if !counts.is_empty() {
@@ -138,7 +181,7 @@ fn right_side(model: &Model, room: usize) -> Vec<Span<'static>> {
     let theme = model.theme;
     let mut spans = Vec::new();
     let page = model.page();
-    if page.of > 1 {
+    if page.of > 1 && !model.is_list && model.tabs_row().is_none() {
         spans.push(Span::styled(format!("  page {}/{}", page.number + 1, page.of), theme.strong()));
     }
     if !model.is_mouse_on {
