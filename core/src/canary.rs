@@ -98,11 +98,35 @@ pub enum Canary {
     FoundIsNotSettled,
     /// A state that cannot be read counts as one that never was.
     UnreadableIsFresh,
+    /// A container that was made again counts as stopped by whoever stopped the one before.
+    MadeAgainIsStopped,
+    /// What is so already is acknowledged, also while the state does not durably say so.
+    SoAlready,
+    /// What the last end of a run froze counts as frozen by the user who asks for that.
+    FrozenIsFrozen,
+    /// A container that never ran counts as one that has exited once it is stopped.
+    NeverRanHasExited,
+    /// A container that the engine refuses to start is tried for ever, and no other is made.
+    NeverMadeAgain,
+    /// Whoever slept over a listing lists again when the next one would have been due.
+    SleptOver,
+    /// A making is taken back without a look at what its agent has done.
+    TakenBackUnseen,
+    /// Only what is frozen can be resumed: what a reboot has ended stays ended.
+    EndedIsFinal,
+    /// Where the file system has no locks, a run goes on without.
+    LocksNotNeeded,
+    /// A damaged state keeps every run out.
+    DamageKeepsOut,
+    /// A container is asked for before its intent is durable, against the machine's own asserts.
+    IntentNotAwaited,
+    /// A wait that is over is waited for again and again, until the listing that ends it is heard.
+    WaitsForThePast,
 }
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 59] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -150,6 +174,18 @@ impl Canary {
         Self::PidTrusted,
         Self::FoundIsNotSettled,
         Self::UnreadableIsFresh,
+        Self::MadeAgainIsStopped,
+        Self::SoAlready,
+        Self::FrozenIsFrozen,
+        Self::NeverRanHasExited,
+        Self::NeverMadeAgain,
+        Self::SleptOver,
+        Self::TakenBackUnseen,
+        Self::EndedIsFinal,
+        Self::LocksNotNeeded,
+        Self::DamageKeepsOut,
+        Self::IntentNotAwaited,
+        Self::WaitsForThePast,
     ];
 }
 

@@ -369,3 +369,17 @@ impl IntoIterator for Effects {
         self.0.into_iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_at_effects_shows_what_taking_them_gives_in_the_same_order() {
+        let mut effects = Effects::from(Effect::PingEngine);
+        effects.push(Effect::Beat { sequence: 1 });
+        let seen: alloc::vec::Vec<_> = (&effects).into_iter().cloned().collect();
+        assert_eq!(seen, [Effect::PingEngine, Effect::Beat { sequence: 1 }]);
+        assert_eq!(effects.into_iter().collect::<alloc::vec::Vec<_>>(), seen);
+    }
+}

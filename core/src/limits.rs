@@ -173,6 +173,8 @@ pub const SEQUENCE_BYTES: usize = 1_024;
 pub const SYNC_BYTES: usize = 2 * 1_024 * 1_024;
 /// Longest time a pane holds a synchronized update back.
 pub const SYNC_MS: u64 = 150;
+/// Bytes of a paste that are taken as one; what is longer comes in pieces.
+pub const PASTE_BYTES: usize = 16 * 1_024 * 1_024;
 /// Largest picture of a terminal; the oldest scrollback is left out of a larger one.
 pub const SNAPSHOT_BYTES: usize = 16 * 1_024 * 1_024;
 /// Longest address of a link on the screen.
@@ -189,6 +191,20 @@ pub const MESSAGE_BYTES: usize = 2_048;
 pub const STATUS_BYTES: usize = 4_096;
 /// Replies to terminal queries that wait for an agent that does not read; the rest is dropped.
 pub const REPLY_BYTES: usize = 64 * 1_024;
+/// Longest text a program may ask to have copied to the clipboard.
+pub const OUTWARD_COPY_BYTES: usize = 64 * 1_024;
+/// Longest title that is passed on to the terminal around us, and longest title of a notification.
+pub const OUTWARD_TITLE_CHARS: usize = 64;
+/// Longest text of a notification.
+pub const OUTWARD_BODY_CHARS: usize = 300;
+/// Notifications of one pane that wait to be shown; the oldest of more is forgotten.
+pub const OUTWARD_NOTIFICATIONS: usize = 4;
+/// Between two bells that are passed on, of all panes together.
+pub const BELL_MS: u64 = 500;
+/// Between two notifications of one pane that are passed on.
+pub const NOTIFY_MS: u64 = 5_000;
+/// Between two notifications that are passed on, of all panes together.
+pub const NOTIFY_ALL_MS: u64 = 1_000;
 /// Bytes of output in one frame of a holder, so that other frames get between them.
 pub const CHUNK_BYTES: usize = 64 * 1_024;
 /// Output a holder keeps ready for one session, its snapshot aside; the ring has the rest.
@@ -267,3 +283,4 @@ const _: () =
     assert!(AGENT_GRACE_MS < STOP_GRACE_S * 1_000, "the agent is gone before the engine loses patience");
 const _: () = assert!(STATUS_BYTES < OSC_BYTES && LINK_BYTES < OSC_BYTES && TITLE_BYTES < OSC_BYTES);
 const _: () = assert!(SEQUENCE_BYTES < OSC_BYTES && OSC_BYTES < SYNC_BYTES);
+const _: () = assert!(NOTIFY_ALL_MS <= NOTIFY_MS, "one pane alone must not silence the others");

@@ -156,7 +156,7 @@ impl Machine {
             if self.attaches() && !self.shutdown.has_begun() {
                 soonest = soonest.or(workstream.reattaches_at(), Reason::Attach);
             }
-            if self.may_list() {
+            if self.may_list() || self.planted.is(Canary::WaitsForThePast) {
                 soonest = soonest.or(self.settles_at(workstream), Reason::Settle);
             }
         }
@@ -381,7 +381,7 @@ impl Machine {
         let again_ms = if now.mono < self.engine.doubted_until { DOUBT_STEP_MS } else { RELIST_MS };
         // Whoever slept over the answer looks again at once.
         let is_old = now.mono.since(requested_at) >= RELIST_MS;
-        let again_ms = if is_old { 0 } else { again_ms };
+        let again_ms = if is_old && !self.planted.is(Canary::SleptOver) { 0 } else { again_ms };
         self.engine.list_at = Some(now.mono.after(again_ms)).filter(|_| !self.planted.is(Canary::NoRelist));
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));

@@ -371,6 +371,36 @@ mod tests {
     }
 
     #[test]
+    fn a_slug_is_as_long_as_it_may_be_and_no_longer() {
+        let word = |chars: usize| "x".repeat(chars);
+        let full = format!("{}-{}", word(10), word(limits::SLUG_CHARS - 11));
+        assert_eq!(slug(&full), full, "the last word fits exactly");
+        assert_eq!(slug(&format!("{full}x")), word(10), "a word that does not fit is left out whole");
+        assert_eq!(slug(&word(limits::SLUG_CHARS + 1)), word(limits::SLUG_CHARS), "a first word is cut");
+    }
+
+    #[test]
+    fn a_refused_name_tells_which_character_is_wrong() {
+        for (name, told) in
+            [("a;b", "`a;b` contains `;`"), ("a\nb", "`a\\nb` contains U+000A"), ("a b", "a space")]
+        {
+            let refusal = validate_branch(name).expect_err(name).to_string();
+            assert!(refusal.contains(told), "{refusal}");
+        }
+        for (name, told) in [("a\u{1b}b", "U+001B"), ("a\u{202e}b", "U+202E"), ("a ", "a space")] {
+            let refusal = validate_workstream_name(name).expect_err("it is not visible").to_string();
+            assert!(refusal.contains(&format!("contains {told}; use visible")), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_branch_is_shown_as_it_was_given() {
+        let branch = BranchName::parse("ccells/fix-login").expect("a branch name");
+        assert_eq!((branch.as_str(), branch.to_string()), ("ccells/fix-login", branch.as_str().to_string()));
+        assert_eq!(BranchName::parse("a b").map(|_| ()), validate_branch("a b"));
+    }
+
+    #[test]
     fn branches_that_git_or_a_shell_could_misread_are_refused() {
         for good in
             ["fix-login", "ccells/fix.login_2", "A", "v1.0", "refs/heads/x", "feature/x/y", &"a".repeat(120)]
@@ -445,6 +475,8 @@ mod tests {
             assert_eq!(sanitise(text), expected, "{text:?}");
         }
         assert_eq!(sanitise_to("abcdef", 4), "abc…");
+        assert_eq!(sanitise_to("abcd", 4), "abcd");
+        assert_eq!(sanitise_to("abc", 0), "");
         assert_eq!(sanitise_to("abc\u{1b}", 5), "abc…");
         let smeared = sanitise(&["a".to_string(), "\u{301}".repeat(1_000)].concat());
         assert_eq!(smeared.chars().count(), 1 + limits::COMBINING_MARKS);

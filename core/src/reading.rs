@@ -159,6 +159,7 @@ impl<S: Site> Reading<'_, S> {
                 Access::Write
             }
             Err(FileError::Locked) => Access::ReadOnly { holder: self.site.holder_of(&lock) },
+            Err(FileError::Io(_)) if self.start.planted.is(Canary::LocksNotNeeded) => Access::Write,
             Err(why) => return Err(StartError::Refused { path: lock, wish: "locked", why }),
         };
         match self.misjudged(access)? {
@@ -233,6 +234,11 @@ impl<S: Site> Reading<'_, S> {
     fn load_state(&mut self) -> Result<StateFound, StartError> {
         let path = self.places.state(&self.start.repo.id);
         let parse = |bytes: &[u8]| record::parse::<StateRecord>(bytes);
+        if self.start.planted.is(Canary::DamageKeepsOut)
+            && matches!(self.glance_at_state()?, StateFound::Recovered { .. })
+        {
+            return Err(StartError::Refused { path, wish: "read", why: FileError::Unfit });
+        }
         let notice = |set_aside: &[store::SetAside], instead: &str| {
             let files: Vec<_> = set_aside.iter().map(|it| format!("{} ({})", it.path, it.why)).collect();
             let files = files.join(", ");

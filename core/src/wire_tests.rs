@@ -1,5 +1,6 @@
 //! What the wire promises: frames survive it, however the stream is cut, and garbage is an error, never a panic.
 
+use std::format;
 use std::string::ToString;
 use std::vec;
 
@@ -169,9 +170,100 @@ fn long_texts_are_cut_between_characters() {
     assert!((limits::MESSAGE_BYTES - 2..=limits::MESSAGE_BYTES).contains(&reason.len()));
 }
 
+/// Every way an agent can live and every status it can have.
+fn every_report() -> Vec<AgentReport> {
+    let lives = [
+        AgentLife::Running,
+        AgentLife::Exited(AgentExit::Code(3)),
+        AgentLife::Exited(AgentExit::Signal(9)),
+        AgentLife::Exited(AgentExit::NotStarted("no such file".to_string())),
+    ];
+    let message = || "may I?".to_string();
+    let blocked = [BlockedKind::Permission, BlockedKind::Question, BlockedKind::Auth, BlockedKind::Other]
+        .map(|kind| AgentStatus::Blocked { kind, message: message() });
+    let plain = [AgentStatus::Unknown, AgentStatus::Idle, AgentStatus::Working, AgentStatus::Done];
+    let statuses = plain.into_iter().chain(blocked).chain([AgentStatus::Error { message: message() }]);
+    let pair = |status: AgentStatus| lives.clone().map(|life| (life, status.clone()));
+    let report =
+        |(life, status)| AgentReport { life, starts: 2, status, title: "title".to_string(), bells: 1 };
+    statuses.flat_map(pair).map(report).collect()
+}
+
+#[test]
+fn every_life_and_every_status_arrives() {
+    for report in every_report() {
+        let mut stream = Vec::new();
+        encode(&FromHolder::Agent(report.clone()), &mut stream);
+        assert_eq!(decode_all(&stream, &[1]), (vec![FromHolder::Agent(report)], None));
+    }
+}
+
+#[test]
+fn the_two_texts_of_a_report_are_one_message_long_together() {
+    let half = limits::MESSAGE_BYTES / 2;
+    let long = "x".repeat(limits::MESSAGE_BYTES);
+    for mut report in every_report() {
+        let set = |text: &str, report: &mut AgentReport| {
+            if let AgentLife::Exited(AgentExit::NotStarted(reason)) = &mut report.life {
+                *reason = text.to_string();
+            }
+            if let AgentStatus::Blocked { message, .. } | AgentStatus::Error { message } = &mut report.status
+            {
+                *message = text.to_string();
+            }
+        };
+        set(&long, &mut report);
+        let mut stream = Vec::new();
+        encode(&FromHolder::Agent(report.clone()), &mut stream);
+        set(&long[..half], &mut report);
+        assert_eq!(
+            decode_all(&stream, &[]),
+            (vec![FromHolder::Agent(report)], None),
+            "what is longer is cut"
+        );
+    }
+}
+
+#[test]
+fn a_text_of_a_report_that_is_longer_than_any_of_ours_is_malformed() {
+    let half = limits::MESSAGE_BYTES / 2;
+    for report in every_report() {
+        let mut stream = Vec::new();
+        encode(&FromHolder::Agent(report.clone()), &mut stream);
+        for text in ["no such file", "may I?"] {
+            let Some(at) = stream.windows(text.len()).position(|window| window == text.as_bytes()) else {
+                continue;
+            };
+            // The same frame, with a text there that is one byte too long.
+            let mut body = stream[HEAD_BYTES..at - 2].to_vec();
+            body.extend(u16::try_from(half + 1).expect("a message is short").to_le_bytes());
+            body.extend(vec![b'x'; half + 1]);
+            body.extend(&stream[at + text.len()..]);
+            let mut grown = u32::try_from(body.len()).expect("a frame is short").to_le_bytes().to_vec();
+            grown.push(kind::AGENT);
+            grown.extend(body);
+            let expected = (Vec::new(), Some(WireError::Malformed { kind: kind::AGENT }));
+            assert_eq!(decode_all::<FromHolder>(&grown, &[]), expected, "{report}");
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_its_rest_is_counted() {
+    let mut decoder = Decoder::<FromHolder>::new();
+    decoder.push(&[8, 0, 0]);
+    assert_eq!((decoder.next(), decoder.pending()), (Ok(None), 3));
+}
+
 #[test]
 fn an_announced_length_is_refused_before_its_bytes_come() {
-    for (kind, length) in [(kind::OUTPUT, limits::FRAME_BYTES + 1), (kind::PONG, SHORT_BYTES + 1)] {
+    let longest = SHORT_BYTES + limits::TITLE_BYTES + limits::MESSAGE_BYTES;
+    for (kind, length) in [
+        (kind::OUTPUT, limits::FRAME_BYTES + 1),
+        (kind::PONG, SHORT_BYTES + 1),
+        (kind::AGENT, longest + 1),
+        (kind::REFUSED, longest + 1),
+    ] {
         let length = u32::try_from(length).expect("a limit fits");
         let mut decoder = Decoder::<FromHolder>::new();
         decoder.push(&length.to_le_bytes());
@@ -202,4 +294,8 @@ fn frames_read_well_in_a_trace() {
     assert_eq!(hello.to_string(), "hello, observing, 80x24, from 5");
     let output = FromHolder::Output { sequence: 3, bytes: b"\x1b[1mhi".to_vec() };
     assert_eq!(output.to_string(), r#"output at 3 (6 bytes) "\x1b[1mhi""#);
+    let just = FromHolder::Output { sequence: 3, bytes: vec![b'x'; 32] };
+    assert_eq!(just.to_string(), format!("output at 3 (32 bytes) \"{}\"", "x".repeat(32)));
+    let long = FromHolder::Output { sequence: 3, bytes: vec![b'x'; 33] };
+    assert_eq!(long.to_string(), format!("output at 3 (33 bytes) \"{}…\"", "x".repeat(32)));
 }

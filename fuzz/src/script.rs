@@ -262,6 +262,7 @@ fn nothing() -> Found {
         tracked: BTreeMap::new(),
         worktrees: BTreeSet::new(),
         notices: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 

@@ -43,6 +43,7 @@ fn check(config: &Config) {
 fn refused(error: &ConfigError) {
     match error {
         ConfigError::UnknownKey { .. }
+        | ConfigError::Keys { .. }
         | ConfigError::UnknownVariable { .. }
         | ConfigError::BadValue { .. } => assert_harmless(&error.to_string()),
         ConfigError::Syntax { .. } => {

@@ -50,9 +50,7 @@ pub fn tui_input(bytes: &[u8]) {
     let mut events = Vec::new();
     while !choices.is_over() && events.len() < EVENTS {
         let event = keys::event(&mut choices);
-        if !stops_us(&event) {
-            events.push(Input::Event(event));
-        }
+        events.push(Input::Event(event));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let ended = runtime.expect("a runtime asks little of the system").block_on(show(
@@ -61,11 +59,6 @@ pub fn tui_input(bytes: &[u8]) {
         (columns, rows),
     ));
     assert!(matches!(ended, Ended::TerminalGone | Ended::Left));
-}
-
-/// The key that stops the whole process is not for us: nobody would let it go on.
-fn stops_us(event: &Event) -> bool {
-    matches!(event, Event::Key(key) if key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL))
 }
 
 async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16)) -> Ended {

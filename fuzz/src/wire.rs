@@ -36,8 +36,8 @@ fn attend(bytes: &[u8], room: usize) -> (String, String, usize) {
         let (session, queue) = Session::new(&CancellationToken::new());
         let (pane, told) = (Pane::new(), AtomicUsize::new(0));
         let count = |what| {
-            // How often the screen changed is a matter of time too.
-            let is_counted = !matches!(what, Told::Damage);
+            // How often the screen changed is a matter of time too, and so is how much is said at once.
+            let is_counted = !matches!(what, Told::Damage | Told::Outward(_));
             told.fetch_add(usize::from(is_counted), Ordering::Relaxed);
         };
         let holder = async {

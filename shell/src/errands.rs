@@ -15,7 +15,7 @@ use crate::adapters::docker::DockerEngine;
 use crate::adapters::weight::{self, Weight};
 use crate::paths::HomePaths;
 use crate::settings;
-use crate::terminal::colours::Depth;
+use crate::tui::screen::Depth;
 use crate::tui::{Change, Errands, Settings, Subject, Usage};
 
 /// The engine and the home.
@@ -60,7 +60,7 @@ impl Errands for RealErrands {
             if let Some(change) = change {
                 settings::change(&paths, &change, variable)?;
             }
-            settings::read(&paths, variable, Depth::detect(variable))
+            settings::read(&paths, variable, Depth::of(variable))
         };
         async move {
             let done = tokio::task::spawn_blocking(work).await;

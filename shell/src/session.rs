@@ -2,13 +2,14 @@
 //! more reaches the screen; the agent does not notice.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ccells_core::agent::AgentReport;
 use ccells_core::limits;
 use ccells_core::wire::{self, Decoder, FromHolder, Resync, ToHolder};
-use ccells_holder::emulator::Emulator;
+use ccells_holder::emulator::{Emulator, Outward};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ use crate::kernel::gate::Gate;
 /// A workstream's screen. It outlives its sessions: what was seen last stays, and the next session goes on from there.
 pub struct Pane {
     screen: Mutex<Screen>,
+    /// How many wait to look. Whoever feeds lets them go first: the lock itself knows no turns.
+    lookers: AtomicUsize,
 }
 
 struct Screen {
@@ -35,12 +38,28 @@ impl Pane {
     pub fn new() -> Self {
         let wanted = (80, 24);
         let emulator = Emulator::pane(wanted.0, wanted.1, limits::SCROLLBACK_LINES);
-        Self { screen: Mutex::new(Screen { emulator, next_sequence: None, wanted }) }
+        Self {
+            screen: Mutex::new(Screen { emulator, next_sequence: None, wanted }),
+            lookers: AtomicUsize::new(0),
+        }
     }
 
     /// Looks at the screen. Look quickly: the session waits meanwhile.
     pub fn with_emulator<T>(&self, look: impl FnOnce(&mut Emulator) -> T) -> T {
-        look(&mut self.lock().emulator)
+        self.lookers.fetch_add(1, Ordering::Relaxed);
+        let mut screen = self.lock();
+        self.lookers.fetch_sub(1, Ordering::Relaxed);
+        look(&mut screen.emulator)
+    }
+
+    /// Lets those go first who wait to look, as far as that is a matter of moments.
+    fn give_way(&self) {
+        for _ in 0..MOMENTS {
+            if self.lookers.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Whether a session ever showed anything on it.
@@ -84,6 +103,8 @@ pub enum Told {
     Opened,
     /// The screen changed.
     Damage,
+    /// The program said this to the world outside of its pane.
+    Outward(Vec<Outward>),
     /// The holder told how its agent fares.
     Agent(AgentReport),
     /// The holder would not do something.
@@ -170,8 +191,12 @@ impl Session {
                 Ok(count) => count?,
                 Err(_) if held.take().is_some() => {
                     let Some(_pass) = self.gate.enter() else { return Ok(()) };
-                    pane.with_emulator(Emulator::release);
+                    let said = pane.with_emulator(|emulator| {
+                        emulator.release();
+                        emulator.take_outward()
+                    });
                     tell(Told::Damage);
+                    tell_outward(said, tell);
                     continue;
                 }
                 Err(_) if is_asked => {
@@ -193,19 +218,72 @@ impl Session {
                 if let FromHolder::Welcome { .. } = frame {
                     wait = Duration::from_millis(SILENCE_MS);
                 }
+                if let FromHolder::Output { sequence, bytes } = frame {
+                    if !self.feed(pane, sequence, &bytes, tell).await? {
+                        return Ok(());
+                    }
+                    continue;
+                }
                 let Some(_pass) = self.gate.enter() else { return Ok(()) };
                 if let Some(told) = take(frame, pane, &mut sketch)? {
                     tell(told);
                 }
             }
-            held = pane.with_emulator(|emulator| emulator.holding()).map(|number| match held {
+            let Some(_pass) = self.gate.enter() else { return Ok(()) };
+            let (said, holding) =
+                pane.with_emulator(|emulator| (emulator.take_outward(), emulator.holding()));
+            tell_outward(said, tell);
+            held = holding.map(|number| match held {
                 Some((before, since)) if before == number => (number, since),
                 Some(_) | None => (number, Instant::now()),
             });
         }
     }
+
+    /// Puts output on the screen, a piece at a time: between two pieces others look at it, and other tasks have their
+    /// turn. False when the session was closed meanwhile.
+    async fn feed(
+        &self,
+        pane: &Pane,
+        mut sequence: u64,
+        bytes: &[u8],
+        tell: &(dyn Fn(Told) + Send + Sync),
+    ) -> io::Result<bool> {
+        for piece in bytes.chunks(FEED_BYTES) {
+            {
+                let Some(_pass) = self.gate.enter() else { return Ok(false) };
+                pane.give_way();
+                let mut screen = pane.lock();
+                if screen.next_sequence != Some(sequence) {
+                    return Err(io::Error::other("output is missing; the session begins again"));
+                }
+                screen.emulator.feed(piece);
+                // A holder that counts past the end is a broken one; the next piece will not fit, and that is told.
+                let next = sequence.checked_add(piece.len() as u64);
+                screen.next_sequence = next;
+                sequence = next.unwrap_or(u64::MAX);
+                drop(screen);
+                tell(Told::Damage);
+            }
+            if piece.len() == FEED_BYTES {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(true)
+    }
 }
 
+/// Hands on what a program said to the outside, if it said anything.
+fn tell_outward(said: Vec<Outward>, tell: &(dyn Fn(Told) + Send + Sync)) {
+    if !said.is_empty() {
+        tell(Told::Outward(said));
+    }
+}
+
+/// Bytes of output that are put on a screen at once, while nobody else can look at it.
+const FEED_BYTES: usize = 16 * 1_024;
+/// How often whoever feeds asks whether the way is free, before it goes on all the same.
+const MOMENTS: usize = 64;
 /// Frames that may wait to be sent.
 const OUTBOX: usize = 1_024;
 /// Bytes of input in one frame.
@@ -267,16 +345,8 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
             screen.next_sequence = Some(sequence);
             Ok(Some(Told::Damage))
         }
-        FromHolder::Output { sequence, bytes } => {
-            let mut screen = pane.lock();
-            if screen.next_sequence != Some(sequence) {
-                return Err(io::Error::other("output is missing; the session begins again"));
-            }
-            screen.emulator.feed(&bytes);
-            // A holder that counts past the end is a broken one; the next piece will not fit, and that is told.
-            screen.next_sequence = sequence.checked_add(bytes.len() as u64);
-            Ok(Some(Told::Damage))
-        }
+        // Fed piece by piece, before it comes here.
+        FromHolder::Output { .. } => Ok(None),
         FromHolder::Resized { columns, rows } => {
             pane.lock().emulator.resize(columns, rows);
             Ok(Some(Told::Damage))

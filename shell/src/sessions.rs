@@ -11,7 +11,9 @@ use ccells_core::agent::AgentReport;
 use ccells_core::event::Event;
 use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
 use ccells_core::limits;
+use ccells_core::time::Mono;
 use ccells_core::wire::{self, Decoder, FromHolder, ToHolder};
+use ccells_holder::emulator::Outward;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,8 @@ use crate::adapters::docker::DockerEngine;
 use crate::adapters::holder;
 use crate::mailbox::Mailbox;
 use crate::session::{Pane, Session, Told};
-use crate::tui::{PaneScreen, Panes, ScrollBy};
+use crate::terminal::outward::OutwardQueue;
+use crate::tui::{PaneScreen, Panes, Rows, ScrollBy};
 
 /// The attached terminals of one run.
 pub struct Sessions {
@@ -39,6 +42,7 @@ struct Desks {
     panes: BTreeMap<WorkstreamId, Arc<Pane>>,
     sessions: BTreeMap<WorkstreamId, Arc<Session>>,
     damaged: BTreeSet<WorkstreamId>,
+    outward: OutwardQueue,
 }
 
 /// What a session has told so far.
@@ -155,9 +159,17 @@ impl Sessions {
         std::mem::take(&mut self.lock().damaged).into_iter().collect()
     }
 
+    /// What the programs in the panes say to the world outside, as much of it as may pass at `now`.
+    pub fn take_outward(&self, now: Mono) -> Vec<(WorkstreamId, Outward)> {
+        self.lock().outward.take(now)
+    }
+
     /// A screen changed.
     pub fn note_damage(&self, workstream: &WorkstreamId) {
-        if self.lock().damaged.insert(workstream.clone()) {
+        let mut desks = self.lock();
+        if !desks.damaged.contains(workstream) {
+            desks.damaged.insert(workstream.clone());
+            drop(desks);
             self.damage.notify_one();
         }
     }
@@ -165,6 +177,10 @@ impl Sessions {
     fn tell(&self, workstream: &WorkstreamId, news: &watch::Sender<News>, told: Told) {
         match told {
             Told::Damage => self.note_damage(workstream),
+            Told::Outward(said) => {
+                self.lock().outward.push(workstream, said);
+                self.damage.notify_one();
+            }
             Told::Opened => news.send_modify(|news| news.is_open = true),
             Told::Agent(report) => news.send_modify(|news| news.report = Some(report)),
             Told::Refused(_) => {}
@@ -228,6 +244,15 @@ impl Panes for Sessions {
 
     fn take_damage(&self) -> Vec<WorkstreamId> {
         Sessions::take_damage(self)
+    }
+
+    fn take_outward(&self, now: Mono) -> Vec<(WorkstreamId, Outward)> {
+        Sessions::take_outward(self, now)
+    }
+
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let Some(pane) = self.pane(id) else { return Rows::ALL };
+        pane.with_emulator(|emulator| Rows::take(emulator.term_mut()))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::adapters::entropy;
 use crate::adapters::files::RealFiles;
 use crate::config::{self, Config, KEYS, variable_name};
 use crate::paths::{self, HomePaths};
-use crate::terminal::colours::Depth;
+use crate::tui::screen::Depth;
 use crate::tui::{self, Change, Origin, Preferences, Setting, Settings, ThemeError};
 
 /// Keys whose change the screen follows at once.
@@ -296,7 +296,7 @@ mod tests {
             TEXT.replace("'keep'\n", "'keep'\ntheme = \"light\"\n")
         });
         let variable = |name: &str| (name == "CCELLS_IMAGE").then(|| "c".to_owned());
-        let settings = read(&paths, variable, Depth::All).expect("it can be read");
+        let settings = read(&paths, variable, Depth::True).expect("it can be read");
         assert!(settings.preferences.is_calm);
         let row = |key: &str| {
             let row = settings.rows.iter().find(|row| row.key == key).expect("it is there");

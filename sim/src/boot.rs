@@ -66,4 +66,7 @@ pub fn leave(files: &mut impl Files, start: &Start, slip: Option<Slip>) {
     if slip == Some(Slip::IndexGoesAtExit) {
         let _left = store::run(files, Remove::new(places.index()));
     }
+    if slip == Some(Slip::LockFileGoes) {
+        let _left = store::run(files, Remove::new(places.repo_lock(&start.repo.id)));
+    }
 }

@@ -39,11 +39,13 @@ pub enum Slip {
     LockLetGoEarly,
     /// A container that has our name counts as ours, whatever its labels say.
     ConflictIsOurs,
+    /// A run that ends takes the lock file of its repository with it.
+    LockFileGoes,
 }
 
 impl Slip {
     /// All.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoFileSync,
         Self::NoDirectorySync,
         Self::SyncErrorIgnored,
@@ -61,6 +63,7 @@ impl Slip {
         Self::IndexGoesAtExit,
         Self::LockLetGoEarly,
         Self::ConflictIsOurs,
+        Self::LockFileGoes,
     ];
 }
 
@@ -93,6 +96,12 @@ impl Planted {
             Self::InShell(slip) => Some(slip),
             Self::Nothing | Self::InCore(_) | Self::Always => None,
         }
+    }
+
+    /// The one of this name, if there is one.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = Canary::ALL.into_iter().map(Self::InCore).chain(Slip::ALL.into_iter().map(Self::InShell));
+        all.chain([Self::Nothing, Self::Always]).find(|planted| planted.name() == name)
     }
 
     /// Its name.
@@ -180,6 +189,18 @@ fn in_core() -> Vec<Plant> {
         core(Canary::PidTrusted, 550, &["R19"]),
         core(Canary::FoundIsNotSettled, 20_000, &["R9", "R2"]),
         core(Canary::UnreadableIsFresh, 7_500, &["R2", "P1", "R30", "L7"]),
+        core(Canary::MadeAgainIsStopped, 1_000, &["R2"]),
+        core(Canary::SoAlready, 15_000, &["R2"]),
+        core(Canary::FrozenIsFrozen, 1_000, &["R2"]),
+        core(Canary::NeverRanHasExited, 15_000, &["R25"]),
+        core(Canary::NeverMadeAgain, 800, &["L2"]),
+        core(Canary::SleptOver, 50_000, &["R30"]),
+        core(Canary::TakenBackUnseen, 1_100, &["P2"]),
+        core(Canary::EndedIsFinal, 50, &["R29"]),
+        core(Canary::LocksNotNeeded, 200, &["R18", "R20"]),
+        core(Canary::DamageKeepsOut, 60, &["L6"]),
+        core(Canary::IntentNotAwaited, 20, &["PANIC"]),
+        core(Canary::WaitsForThePast, 20, &["L0"]),
     ]
 }
 
@@ -203,6 +224,7 @@ fn in_shell() -> Vec<Plant> {
         shell(Slip::IndexGoesAtExit, 20, &["R22"]),
         shell(Slip::LockLetGoEarly, 2_500, &["R18"]),
         shell(Slip::ConflictIsOurs, 550, &["R14", "R25"]),
+        shell(Slip::LockFileGoes, 20, &["R21"]),
     ]
 }
 

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ccells_sim::campaign::{self, Report, Tally};
 use ccells_sim::canary::{self, Planted};
 use ccells_sim::choice::{Choices, Record};
 use ccells_sim::cluster::campaign::{Shown, Wanted};
+use ccells_sim::corpus::Head;
 use ccells_sim::exhaustive::{self, Path as Crashes, Story};
+use ccells_sim::proofs::{self, Proof};
 use ccells_sim::{coverage, shrink, trace};
 
 #[global_allocator]
@@ -22,8 +24,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: &str = "\
 usage: sim [--seeds N] [--from SEED] [--minutes M]   many worlds (1,000 from a fresh seed unless told)
        sim --replay SEED|FILE [--trace] [--shrink]   one world again
+       sim --plant NAME [--only CHECKER] [--shrink]  worlds until a planted fault is found; with --replay: in that world
        sim --coverage                                with the table of what must come to pass sometimes
-       sim --canaries [--only NAME]                  every planted fault must be found within its limit
+       sim --canaries [--only NAME]                  every planted fault must be found within its limit, and every
+                                                     checker must be turned red by one
        sim --determinism                             every world twice here and once more elsewhere
        sim --exhaustive [--deep] [--only STORY]      a crash at every point of a list of short stories, and, two deep,
                                                      another one at every point of the recovery that follows
@@ -48,6 +52,7 @@ struct Options {
     minutes: Option<u64>,
     replay: Option<String>,
     only: Option<String>,
+    planted: Planted,
     is_traced: bool,
     is_shrunk: bool,
     canaries: bool,
@@ -100,6 +105,11 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--minutes" => options.minutes = Some(number(value()?)?),
             "--replay" => options.replay = Some(value()?),
             "--only" => options.only = Some(value()?),
+            "--plant" => {
+                let name = value()?;
+                options.planted =
+                    Planted::named(&name).ok_or(format!("nothing named {name} can be planted"))?;
+            }
             "--trace" => options.is_traced = true,
             "--shrink" => options.is_shrunk = true,
             "--canaries" => options.canaries = true,
@@ -123,14 +133,17 @@ fn fresh_seed() -> u64 {
 }
 
 fn many(options: &Options) -> bool {
+    let planted = options.planted;
     let from = options.from.unwrap_or_else(fresh_seed);
     let until = options.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
     let seeds = options.seeds.unwrap_or(if until.is_some() { u64::MAX / 2 } else { SEEDS });
     println!("worlds from seed {from}, commit {}", commit());
     let began = Instant::now();
-    let (tally, failures) = campaign_of(from, seeds, until, Planted::Nothing, ENOUGH);
+    let is_wanted = |invariant: &str| options.only.as_ref().is_none_or(|only| only == invariant);
+    let enough = if planted == Planted::Nothing { ENOUGH } else { 1 };
+    let (tally, failures) = campaign_of(from, seeds, until, planted, enough, is_wanted);
     for (seed, report) in &failures {
-        tell_failure(&seed.to_string(), report, Planted::Nothing, options.is_shrunk);
+        tell_failure(&seed.to_string(), report, planted, options.is_shrunk);
     }
     tell_tally(&tally, began.elapsed());
     let mut is_good = failures.is_empty();
@@ -197,13 +210,14 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs worlds on all cores; what failed comes in the order of seeds.
+/// Runs worlds on all cores; what failed by a checker that is wanted comes in the order of seeds.
 fn campaign_of(
     from: u64,
     seeds: u64,
     until: Option<Instant>,
     planted: Planted,
     enough: usize,
+    is_wanted: impl Fn(&str) -> bool + Sync,
 ) -> (Tally, Vec<(u64, Report)>) {
     let next = AtomicU64::new(0);
     let results = Mutex::new((Tally::default(), Vec::new()));
@@ -216,7 +230,7 @@ fn campaign_of(
         let report = campaign::run(Choices::seeded(from + number), planted, false);
         let mut results = results.lock().expect("nothing panics with the results in hand");
         results.0.add(&report);
-        if report.violation.is_some() {
+        if report.violation.as_ref().is_some_and(|violation| is_wanted(violation.invariant)) {
             results.1.push((from + number, report));
         }
         if results.1.len() >= enough {
@@ -233,24 +247,45 @@ fn campaign_of(
     (tally, failures)
 }
 
+/// `name` is the seed, or the file that was replayed. The choices are left in a file of their own, with what they show.
 fn tell_failure(name: &str, report: &Report, planted: Planted, is_shrunk: bool) {
     let Some(violation) = &report.violation else { return };
-    println!("FAIL {} seed={name} commit={}: {}", violation.invariant, commit(), violation.text);
+    let kind = if name.parse::<u64>().is_ok() { "seed" } else { "file" };
+    println!("FAIL {} {kind}={name} commit={}: {}", violation.invariant, commit(), violation.text);
     let mut record = report.choices.record();
     let before = record.weight();
+    let mut text = violation.text.clone();
     if is_shrunk {
         record = shrink::shrink(record, violation.invariant, planted, SHRINKING);
+        let again = campaign::run(Choices::replayed(record.clone()), planted, false);
+        text = again.violation.map_or(text, |violation| violation.text);
     }
-    let path = PathBuf::from(format!("target/sim/{}.choices", name.replace(['/', '.'], "-")));
-    let text = format!("# {}: {}\n# commit {}\n{record}", violation.invariant, violation.text, commit());
-    match write(&path, &text) {
+    let flag = match planted {
+        Planted::Nothing => String::new(),
+        Planted::InCore(_) | Planted::InShell(_) | Planted::Always => format!(" --plant {}", planted.name()),
+    };
+    let path = PathBuf::from(format!("target/sim/{}.choices", stem(name, planted)));
+    let head = Head { invariant: violation.invariant.to_string(), text, planted };
+    let file = format!("{}# commit {}\n{record}", head.print(), commit());
+    println!("     replay: cargo sim --replay {name}{flag} --trace");
+    match write(&path, &file) {
         Ok(()) => println!(
-            "     replay: cargo sim --replay {name} --trace, or --replay {} ({} of {before} choices are left)",
+            "         or: cargo sim --replay {}{flag} --trace # {} of {before} choices",
             path.display(),
             record.weight()
         ),
-        Err(error) => {
-            println!("     replay: cargo sim --replay {name} --trace ({}: {error})", path.display());
+        Err(error) => println!("     its choices could not be kept: {}: {error}", path.display()),
+    }
+}
+
+/// What the choices of a world are kept as: what was made small of a file lies beside it.
+fn stem(name: &str, planted: Planted) -> String {
+    let name = Path::new(name).file_stem().map_or_else(|| name.into(), |name| name.to_string_lossy());
+    match planted {
+        Planted::Nothing => name.into_owned(),
+        Planted::InCore(_) | Planted::InShell(_) | Planted::Always => {
+            let name = name.trim_start_matches(&format!("{}-", planted.name())).to_string();
+            format!("{}-{name}", planted.name())
         }
     }
 }
@@ -264,7 +299,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 fn commit() -> String {
     let output = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
     let text = output.ok().and_then(|output| String::from_utf8(output.stdout).ok());
-    text.map_or_else(|| "unknown".to_string(), |text| text.trim().to_string())
+    text.filter(|text| !text.is_empty()).map_or_else(|| "unknown".to_string(), |text| text.trim().to_string())
 }
 
 fn choices_of(what: &str) -> Result<Choices, String> {
@@ -286,9 +321,13 @@ fn replay(what: &str, options: &Options) -> bool {
             return false;
         }
     };
-    let report = campaign::run(choices, Planted::Nothing, options.is_traced);
+    let report = campaign::run(choices, options.planted, options.is_traced);
     tell_world(&report, options);
-    tell_failure(what, &report, Planted::Nothing, options.is_shrunk);
+    if options.is_shrunk {
+        tell_failure(what, &report, options.planted, true);
+    } else if let Some(violation) = &report.violation {
+        println!("FAIL {} {what} commit={}: {}", violation.invariant, commit(), violation.text);
+    }
     report.violation.is_none()
 }
 
@@ -333,7 +372,7 @@ fn canaries(options: &Options) -> bool {
         let seeds = options.seeds.unwrap_or(plant.within);
         let began = Instant::now();
         let enough = if options.seeds.is_some() { MEASURED } else { 1 };
-        let (tally, failures) = campaign_of(from, seeds, None, plant.planted, enough);
+        let (tally, failures) = campaign_of(from, seeds, None, plant.planted, enough, |_| true);
         let mut by: BTreeMap<&str, usize> = BTreeMap::new();
         for violation in failures.iter().filter_map(|(_, report)| report.violation.as_ref()) {
             *by.entry(violation.invariant).or_default() += 1;
@@ -357,7 +396,36 @@ fn canaries(options: &Options) -> bool {
         );
     }
     println!("{caught} of {planted} planted faults were caught, {:.1} s", all_began.elapsed().as_secs_f64());
-    caught == planted && planted > 0
+    let are_proven = options.only.is_some() || checkers_are_proven();
+    caught == planted && planted > 0 && are_proven
+}
+
+/// Every checker must be turned red by something: by what, and in which world first.
+fn checkers_are_proven() -> bool {
+    let all = proofs::all();
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(BTreeMap::new());
+    let work = || loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let Some(proof) = all.get(number) else { break };
+        let seed = proof.found();
+        found.lock().expect("nothing panics with the map in hand").insert(number, seed);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads() {
+            scope.spawn(work);
+        }
+    });
+    let found = found.into_inner().expect("all threads have ended");
+    println!("\nchecker  is turned red by           first   limit");
+    for (number, seed) in &found {
+        let Proof { checker, planted, within } = all[*number];
+        let seed = seed.map_or_else(|| "NOT RED".to_string(), |seed| seed.to_string());
+        println!("{checker:<8} {:<26} {seed:>7} {within:>7}", planted.name());
+    }
+    let reached = found.values().flatten().count();
+    println!("{reached} of {} checkers were turned red", all.len());
+    reached == all.len()
 }
 
 fn determinism(options: &Options) -> bool {

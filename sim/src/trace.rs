@@ -7,6 +7,7 @@ pub const LEGEND: &str = "\
 # who    p<n>: run n of ccells; engine; disk; user; sky: whatever strikes from outside
 # what   event: the machine was told; effect: it asked for; file, git: one step; send, land, answer: a request's way;
 #        ask, reply: a wish and its answer; everything else says itself
+# about  what exactly; a `!` behind a file's line: the disk refused it; #<n> is one request from its sending to its answer
 #   time  who     what      about";
 
 /// The trace of one world.
@@ -15,16 +16,20 @@ pub struct Trace {
     lines: Option<Vec<String>>,
     hash: u64,
     steps: u64,
+    is_over: bool,
 }
 
 impl Trace {
     /// A trace that keeps its lines, or only their fingerprint.
     pub fn new(keeps_lines: bool) -> Self {
-        Self { lines: keeps_lines.then(Vec::new), hash: 0xcbf2_9ce4_8422_2325, steps: 0 }
+        Self { lines: keeps_lines.then(Vec::new), hash: 0xcbf2_9ce4_8422_2325, steps: 0, is_over: false }
     }
 
     /// Notes a step. `about` is only asked for when lines are kept.
     pub fn note(&mut self, now: u64, who: Who, what: &'static str, about: impl FnOnce() -> String) {
+        if self.is_over {
+            return;
+        }
         self.steps += 1;
         self.mix(now);
         self.mix(who.number());
@@ -41,6 +46,11 @@ impl Trace {
                 who.name()
             ));
         }
+    }
+
+    /// What was noted last is the end: the rest of a world that has failed says nothing.
+    pub fn end(&mut self) {
+        self.is_over = true;
     }
 
     /// Fingerprint and number of steps.

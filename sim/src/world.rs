@@ -262,6 +262,7 @@ impl World {
     pub fn fail(&mut self, invariant: &'static str, text: String) {
         if self.oracle.violation.is_none() {
             self.trace.note(self.now, Who::Sky, "FAIL", || format!("{invariant}: {text}"));
+            self.trace.end();
             self.oracle.violation = Some(Violation { invariant, text });
         }
     }

@@ -357,25 +357,32 @@ fn concurrent_save() {
     });
 }
 
+/// A writer on a disk that is full at those of its tries that `is_full` names; the first is number one.
+fn failing_writer(
+    saver: &Arc<saver::Saver<u64, Full>>,
+    disk: &Arc<Disk>,
+    is_full: fn(usize) -> bool,
+) -> thread::JoinHandle<()> {
+    let (saver, disk) = (saver.clone(), disk.clone());
+    thread::spawn(move || {
+        let mut tries = 0;
+        saver.run(|ticket, _| {
+            tries += 1;
+            if is_full(tries) {
+                return Err(Full);
+            }
+            disk.replace(1, ticket);
+            Ok(())
+        });
+    })
+}
+
 /// A write that fails is told to its waiter, and its value is written by the retry.
 #[test]
 fn failed_save() {
     explore("failed_save", || {
-        let saver = Arc::new(saver::Saver::<u64, Full>::new());
-        let disk = Arc::new(Disk::default());
-        let writer = {
-            let (saver, disk) = (saver.clone(), disk.clone());
-            thread::spawn(move || {
-                let mut is_full = true;
-                saver.run(|ticket, _| {
-                    if std::mem::replace(&mut is_full, false) {
-                        return Err(Full);
-                    }
-                    disk.replace(1, ticket);
-                    Ok(())
-                });
-            })
-        };
+        let (saver, disk) = (Arc::new(saver::Saver::new()), Arc::new(Disk::default()));
+        let writer = failing_writer(&saver, &disk, |tries| tries == 1);
         let ticket = saver.save(0).expect("not stopped");
         assert_eq!(saver.wait(ticket), Err(saver::NotDurable::Failed(Full)));
         assert_eq!((saver.durable(), disk.on_disk()), (0, 0));
@@ -385,6 +392,42 @@ fn failed_save() {
         saver.stop();
         writer.join().expect("no panic");
         assert_eq!(saver.wait(ticket + 1), Err(saver::NotDurable::Stopped));
+    });
+}
+
+/// A write fails while a newer value waits: the older one must not take its place.
+#[test]
+fn failed_save_of_an_older_value() {
+    explore("failed_save_of_an_older_value", || {
+        let (saver, disk) = (Arc::new(saver::Saver::new()), Arc::new(Disk::default()));
+        let writer = failing_writer(&saver, &disk, |tries| tries == 1);
+        let older = saver.save(0).expect("not stopped");
+        let newest = saver.save(0).expect("not stopped");
+        // Both were one write, or the older one's failure is nobody's business any more.
+        if saver.wait(newest).is_err() {
+            saver.retry();
+        }
+        saver.wait(newest).expect("durable at the second try");
+        assert_eq!(disk.on_disk(), newest, "the newest save is lost");
+        assert_eq!(saver.wait(older), Ok(()));
+        saver.stop();
+        writer.join().expect("no panic");
+    });
+}
+
+/// The end comes and the disk stays full: who waits hears why, and a ticket that nobody was given is not answered
+/// by another's failure.
+#[test]
+fn failed_save_at_the_end() {
+    explore("failed_save_at_the_end", || {
+        let (saver, disk) = (Arc::new(saver::Saver::new()), Arc::new(Disk::default()));
+        let writer = failing_writer(&saver, &disk, |_| true);
+        let ticket = saver.save(0).expect("not stopped");
+        saver.stop();
+        writer.join().expect("a writer that is stopped ends, also when it cannot write");
+        assert_eq!(saver.wait(ticket), Err(saver::NotDurable::Failed(Full)));
+        assert_eq!(saver.wait(ticket + 1), Err(saver::NotDurable::Stopped));
+        assert_eq!((saver.durable(), disk.on_disk()), (0, 0));
     });
 }
 

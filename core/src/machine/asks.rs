@@ -161,7 +161,8 @@ impl Machine {
         judge: fn(&Workstream, ContainerState) -> Result<LifeOp, Verdict>,
     ) -> Effects {
         let silence = self.silence();
-        let is_saved = self.is_saved();
+        let is_saved = self.is_saved() || self.planted.is(Canary::SoAlready);
+        let is_frozen = self.planted.is(Canary::FrozenIsFrozen);
         let it = match self.ready(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
@@ -173,6 +174,7 @@ impl Machine {
             let text = format!("`{}` has no container that we see; resume it first", it.facts.name);
             return refuse(request, RefusalKind::Conflict, &text);
         };
+        it.was_paused_by_quit &= !is_frozen;
         match judge(it, state).or_else(|verdict| verdict.again_unless(is_saved)) {
             Ok(op) => {
                 it.asked_by.push(request);
@@ -209,7 +211,10 @@ impl Machine {
             }
             Phase::Creating { .. } | Phase::Live | Phase::Changing { .. } | Phase::Gone => None,
         };
-        let Some(step) = create_at else { return self.change(now, request, id, resume) };
+        let Some(step) = create_at else {
+            let judge = if self.planted.is(Canary::EndedIsFinal) { let_go_on } else { resume };
+            return self.change(now, request, id, judge);
+        };
         it.asked_by.push(request);
         self.forget_finding(id);
         self.with(now, id, |it, around| it.create_from(step, around))
@@ -473,6 +478,11 @@ fn resume(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
         ContainerState::Running | ContainerState::Restarting => Err(Verdict::Already(LifeOp::Unpause)),
         ContainerState::Removing => Err(cannot(it, state, "resumed")),
     }
+}
+
+/// The mistake of letting only what is frozen go on.
+fn let_go_on(it: &Workstream, state: ContainerState) -> Result<LifeOp, Verdict> {
+    if state.has_processes() { resume(it, state) } else { Err(cannot(it, state, "resumed")) }
 }
 
 fn changes_something(ask: &Ask) -> bool {

@@ -218,8 +218,119 @@ fn one_that_only_looks_changes_nothing_and_tells_of_damage() {
         assert_eq!(disk.files, before);
         assert!(!disk.has_done(|op| matches!(op, FileOp::SyncDir(_))));
     }
-    let mut refused = disk().refusing(STATE, FileError::Denied);
-    assert!(read(&mut refused, &start(Wanted::Look)).is_err());
+    for wanted in [Wanted::Look, Wanted::Write] {
+        let mut refused = disk().refusing(STATE, FileError::Denied);
+        let expected = StartError::Refused { path: STATE.into(), wish: "read", why: FileError::Denied };
+        assert_eq!(read(&mut refused, &start(wanted)).err(), Some(expected), "a state was there: {wanted:?}");
+    }
+}
+
+#[test]
+fn every_room_is_made_before_anything_is_locked_in_it() {
+    let mut disk = Desk::default();
+    read(&mut disk, &start(Wanted::Write)).unwrap();
+    let first_lock = disk.done.iter().position(|op| matches!(op, FileOp::TryLock(_))).unwrap();
+    let places = Places::new(&HOME.into());
+    let ours = ["/h/state/web-1", "/h/worktrees/web-1"].map(PathText::from);
+    for room in places.rooms().into_iter().chain(ours) {
+        let made = disk.done.iter().position(|op| *op == FileOp::MakeDir(room.clone()));
+        assert!(made.is_some_and(|at| at < first_lock), "{room}");
+    }
+}
+
+/// A pid says nothing: it may be another process's by now. The lock does.
+#[test]
+fn a_free_lock_is_ours_whoever_has_the_pid_of_the_last_run() {
+    let beat = BeatRecord { pid: LIVING, ..record::parse(&beat(&run_id('b'), "web-1", 5)).unwrap() };
+    let path = format!("/h/runs/{}.hb", run_id('b'));
+    let mut disk = Desk::default().put(&path, record::print(&beat));
+    let found = read(&mut disk, &start(Wanted::Write)).unwrap();
+    assert_eq!(found.access, Access::Write);
+    assert!(matches!(found.previous, Previous::Crashed(_)));
+}
+
+/// The facts of a workstream of that repository.
+fn facts(id: &WorkstreamId, repo: &str) -> Facts {
+    Facts {
+        id: id.clone(),
+        name: "fix".to_string(),
+        prompt: "fix it".to_string(),
+        branch: "ccells/fix".to_string(),
+        base_ref: None,
+        base: None,
+        repo_id: RepoId::parse(repo).unwrap(),
+        repo_path: "/web".into(),
+        git_dir: "/web/.git".into(),
+        objects: Vec::new(),
+        worktree: "/h/worktrees/web-1/1".into(),
+        home: "/h/workstreams/1".into(),
+        container_name: "ccells-web-1".to_string(),
+        image: "image".to_string(),
+        agent: AgentCommand::default(),
+        owner: (1, 1),
+        limits: ContainerLimits::default(),
+        created_at: Wall(0),
+    }
+}
+
+#[test]
+fn a_run_hears_of_its_own_repository_alone() {
+    let (ours, others) = (workstream(), WorkstreamId::parse("01jd8z5q0v3x7k2m9n4p6r8s2t").unwrap());
+    let mut disk = Desk::default();
+    let mut entries = Vec::new();
+    for (id, repo, container) in [(&ours, "web-1", "c1"), (&others, "api-1", "c2")] {
+        let facts = facts(id, repo);
+        let intent = Intent {
+            version: record::VERSION,
+            operation: record::Operation::Create,
+            run: run_id('b'),
+            workstream: facts.clone(),
+            written_at: Wall(0),
+            reason: None,
+        };
+        let container = ContainerId::parse(container).unwrap();
+        entries.push(record::TrackedContainer::new(&facts, &container, "running"));
+        disk = disk.put(&format!("/h/intents/{id}.json"), record::print(&intent));
+        disk = disk.put(
+            &format!("/h/workstreams/{id}/workstream.json"),
+            record::print(&FactsRecord { version: record::VERSION, facts }),
+        );
+    }
+    let index = TrackingRecord {
+        version: record::VERSION,
+        generation: Generation(1),
+        writer: None,
+        written_at: Wall(0),
+        containers: entries,
+        extra: serde_json::Map::new(),
+    };
+    let mut disk = disk.put("/h/containers.json", record::print(&index));
+    let found = read(&mut disk, &start(Wanted::Write)).unwrap();
+    assert_eq!(found.notices, Vec::<String>::new());
+    assert_eq!(found.intents.iter().map(|it| &it.workstream.id).collect::<Vec<_>>(), [&ours]);
+    assert_eq!(found.facts.iter().map(|it| &it.id).collect::<Vec<_>>(), [&ours]);
+    assert_eq!(found.tracked.into_keys().collect::<Vec<_>>(), [ours]);
+}
+
+/// Facts that name another workstream than their directory does are not its facts.
+#[test]
+fn facts_in_a_strange_place_are_nobodys() {
+    let strange = WorkstreamId::parse("01jd8z5q0v3x7k2m9n4p6r8s2t").unwrap();
+    let path = format!("/h/workstreams/{strange}/workstream.json");
+    let facts = facts(&workstream(), "web-1");
+    let mut disk =
+        Desk::default().put(&path, record::print(&FactsRecord { version: record::VERSION, facts }));
+    assert_eq!(read(&mut disk, &start(Wanted::Write)).unwrap().facts, Vec::new());
+}
+
+#[test]
+fn only_whole_records_are_read_among_the_intents() {
+    let mut disk = Desk::default();
+    for name in [".hidden.json", "readme.txt", "x.json.corrupt-1", ".x.json.7-00000000000000aa.tmp"] {
+        disk = disk.put(&format!("/h/intents/{name}"), "not a record");
+    }
+    let found = read(&mut disk, &start(Wanted::Write)).unwrap();
+    assert_eq!((found.intents, found.notices), (Vec::new(), Vec::new()));
 }
 
 #[test]
@@ -258,20 +369,26 @@ fn strays_of_the_dead_go_from_every_room_and_no_others() {
 
 #[test]
 fn the_latest_beat_of_a_dead_run_here_tells_of_a_crash_and_goes() {
+    for (early, late) in [(run_id('c'), run_id('b')), (run_id('b'), run_id('c'))] {
+        the_later_of(&early, &late);
+    }
+}
+
+/// Whichever of them is found first.
+fn the_later_of(early: &RunId, late: &RunId) {
     let path = |run: &RunId, end: &str| format!("/h/runs/{run}.{end}");
-    let (early, late, elsewhere, alive, empty) =
-        (run_id('c'), run_id('b'), run_id('d'), run_id('e'), run_id('f'));
+    let (elsewhere, alive, empty) = (run_id('d'), run_id('e'), run_id('f'));
     let mut disk = Desk::default()
-        .put(&path(&early, "hb"), beat(&early, "web-1", 5))
-        .put(&path(&early, "lock"), "")
-        .put(&path(&late, "hb"), beat(&late, "web-1", 6))
+        .put(&path(early, "hb"), beat(early, "web-1", 5))
+        .put(&path(early, "lock"), "")
+        .put(&path(late, "hb"), beat(late, "web-1", 6))
         .put(&path(&elsewhere, "hb"), beat(&elsewhere, "api-1", 9))
         .put(&path(&alive, "hb"), beat(&alive, "web-1", 9))
         .put(&path(&empty, "hb"), "")
         .held(&path(&alive, "lock"));
     let found = read(&mut disk, &start(Wanted::Write)).unwrap();
     let Previous::Crashed(beat) = found.previous else { panic!("nothing was seen") };
-    assert_eq!(beat.run, late);
+    assert_eq!(beat.run, *late);
     let left: Vec<_> = disk.files.keys().cloned().collect();
     assert_eq!(left, [path(&elsewhere, "hb"), path(&alive, "hb")]);
 }

@@ -405,6 +405,23 @@ fn an_update_lets_the_lock_go_on_every_path_and_writes_nothing_it_should_not() {
     check(update(Keep::One), "Denied", "lock locks/a.lock -> Denied\n= Err(NoLock { why: Denied })");
 }
 
+/// A second name that is taken is somebody's: only with two generations can it be the target itself.
+#[test]
+fn one_previous_generation_under_a_name_that_is_taken_ends_the_save() {
+    check(
+        replace(Keep::One),
+        "names: ok ok ok Exists",
+        "list /d -> names:
+         create .a.json.7-#1.tmp
+         append .a.json.7-#1.tmp new
+         sync .a.json.7-#1.tmp
+         link a.json .a.json.7-#1.prev.tmp -> Exists
+         unlink .a.json.7-#1.prev.tmp
+         unlink .a.json.7-#1.tmp
+         = Err(NotWritten { why: Exists })",
+    );
+}
+
 /// Understands texts that begin with `good`.
 fn load(keep: Keep) -> Load<impl FnMut(&[u8]) -> Result<String, Flaw>> {
     Load::new("/d/a.json".into(), keep, Wall(951_782_400_123), |bytes: &[u8]| {
@@ -508,4 +525,20 @@ fn names_are_split_at_the_last_slash() {
         assert_eq!(split(&path.into()), (directory.into(), name));
     }
     assert_eq!(Keep::Two.names(&"/d/a".into()), vec!["/d/a".into(), "/d/a.prev".into(), "/d/a.prev2".into()]);
+}
+
+#[test]
+fn a_corrupt_file_gets_the_first_free_name_and_one_that_vanished_is_not_looked_for_again() {
+    let aside = "a.json.corrupt-20000229T000000123Z";
+    check(
+        load(Keep::One),
+        &format!("bytes:bad names:a.json,{aside},{aside}-2,{aside}-3 NotFound bytes:good"),
+        &format!(
+            "read a.json -> bytes:bad
+             list /d -> names:a.json,{aside},{aside}-2,{aside}-3
+             rename a.json {aside}-4 -> NotFound
+             read a.json.prev -> bytes:good
+             = Recovered {{ value: \"good\", from: /d/a.json.prev, set_aside: [] }}"
+        ),
+    );
 }

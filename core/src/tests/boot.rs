@@ -8,6 +8,7 @@ use std::vec::Vec;
 use super::conversation::{check, check_in, play};
 use super::world::World;
 use crate::effect::Effect;
+use crate::limits::LATE_MS;
 
 #[test]
 fn a_running_agent_is_adopted_without_a_question() {
@@ -280,6 +281,21 @@ fn a_run_that_could_not_read_everything_deletes_nothing() {
         assert_eq!(world.leftovers(), (1, 2), "{what}: the container and both intents are still there");
         assert_eq!(world.unanswered(), Vec::<u64>::new());
     }
+}
+
+#[test]
+fn a_state_that_was_recovered_is_written_anew_at_once() {
+    check(
+        "
+        given state fix-login
+        given damaged state
+        boot
+            -> Beat 1
+            -> WatchEngine
+            -> ListContainers
+            -> SaveState of fix-login
+        ",
+    );
 }
 
 #[test]
@@ -569,5 +585,61 @@ fn each_purpose_does_its_part_of_the_table_and_no_more() {
             told.retain(|line| !quiet.iter().any(|quiet| line.starts_with(quiet)));
             assert_eq!(told, wanted.into_iter().collect::<Vec<_>>(), "{verdict}, {boot}, {wish:?}");
         }
+    }
+}
+
+#[test]
+fn one_that_ended_is_offered_unless_the_user_stopped_it_and_nothing_crashed() {
+    for (how, boot, is_offered) in [
+        ("", "boot clean", true),
+        ("stopped-by-user", "boot clean", false),
+        ("", "boot crashed", true),
+        ("stopped-by-user", "boot crashed", true),
+    ] {
+        let given = format!("given state a {how}\nengine a exited\nquietly {boot}\nquietly all ok");
+        let shown = play(&mut check(&given), "show");
+        let has_finding = shown.iter().any(|line| line.starts_with("= found a"));
+        assert_eq!(has_finding, is_offered, "{how}, {boot}: {shown:#?}");
+    }
+}
+
+#[test]
+fn one_that_was_made_is_not_unmade_because_a_second_making_was_interrupted() {
+    check(
+        "
+        given state fix-login
+        given intent create fix-login
+        given worktree fix-login
+        quietly boot reconcile crashed
+        quietly all ok
+        ask 1 reconcile
+            -> Reply 1 ok
+        ",
+    );
+}
+
+#[test]
+fn a_removal_that_only_waits_is_no_finding_and_goes_on_waiting_after_a_crash() {
+    for (boot, wish) in
+        [("boot crashed", None), ("boot reconcile crashed", Some("ask 2 reconcile\n-> Reply 2 ok"))]
+    {
+        let mut world = check(
+            "
+            given intent create half
+            quietly boot crashed
+            quietly ok ListContainers
+            quietly ask 1 cancel half
+            quietly all ok
+            crash
+            ",
+        );
+        check_in(&mut world, &format!("quietly {boot}\nok ListContainers\nshow"));
+        check_in(&mut world, wish.unwrap_or_default());
+        let told = world.wait_until(world.now + LATE_MS);
+        assert!(!told.iter().any(|effect| matches!(effect, Effect::SaveState { .. })), "{told:#?}");
+        play(&mut world, "all ok");
+        play(&mut world, "changed");
+        play(&mut world, "all ok");
+        assert_eq!(world.leftovers(), (0, 0), "{boot}: it is over when its wait is");
     }
 }

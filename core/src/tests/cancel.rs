@@ -137,3 +137,34 @@ fn making_a_container_again_is_not_cancelled_at_the_price_of_the_work() {
         ",
     );
 }
+
+#[test]
+fn what_an_earlier_run_began_is_not_cancelled_before_the_engine_was_heard() {
+    check(
+        "
+        given intent create half
+        quietly boot crashed
+        ask 1 cancel half
+        ok ListContainers
+            -> InspectWork half
+        ",
+    );
+}
+
+#[test]
+fn one_that_is_known_by_its_facts_alone_was_made_and_is_not_unmade_by_a_cancel() {
+    check(
+        "
+        given facts fix-login
+        given worktree fix-login
+        quietly boot
+        quietly ok ListContainers
+        quietly ask 1 resume fix-login
+        quietly ok WriteIntent
+        quietly fail PinBase failed
+        quietly ok WriteIntent
+        ask 2 cancel fix-login
+            -> Reply 2 conflict: it is made already; remove it instead
+        ",
+    );
+}

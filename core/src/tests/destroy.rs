@@ -5,6 +5,8 @@ use std::format;
 
 use super::conversation::{check, check_in, play};
 use super::world::World;
+use crate::effect::Effect;
+use crate::limits::LATE_MS;
 
 /// What removing asks for, in order, after its intent is durable.
 const STEPS: [(&str, &str); 7] = [
@@ -272,4 +274,89 @@ fn only_a_container_may_be_gone_already() {
         let told = play(&mut world, &format!("fail {kind} absent"));
         assert!(told[0].starts_with("-> Reply 1 not found"), "{kind}: {told:#?}");
     }
+}
+
+/// A world in which all of a removal is done but the wait for what may still land.
+fn settling(boot: &str) -> World {
+    check(&format!("given intent destroy half unsettled settling\nquietly {boot}"))
+}
+
+#[test]
+fn a_removal_that_waits_asks_the_engine_when_its_wait_is_over() {
+    let mut world = check(
+        "
+        given intent create half
+        quietly boot crashed
+        quietly ok ListContainers
+        quietly ask 1 cancel half
+        quietly all ok
+        ",
+    );
+    let until = world.now + LATE_MS;
+    while let Some(deadline) = world.machine.next_deadline().filter(|it| it.at.0 < until) {
+        world.wait_until(deadline.at.0);
+        play(&mut world, "quietly all ok");
+    }
+    let told = world.wait_until(until);
+    assert!(told.iter().any(|effect| matches!(effect, Effect::ListContainers { .. })), "{told:#?}");
+}
+
+#[test]
+fn a_removal_whose_wait_is_over_asks_the_engine_once() {
+    check_in(
+        &mut settling("boot crashed"),
+        "
+        ok ListContainers
+            -> SaveState of nothing
+        wait 4s
+        ok SaveState
+            -> ClearIntent half
+        ok ClearIntent
+        ",
+    );
+}
+
+#[test]
+fn a_removal_whose_wait_is_over_does_not_press_an_engine_that_is_silent() {
+    check_in(
+        &mut settling("boot crashed"),
+        "
+        fail ListContainers unreachable
+        wait 499ms
+        wait 1ms
+            -> ListContainers
+        ",
+    );
+}
+
+#[test]
+fn a_removal_of_another_run_is_that_runs_to_end() {
+    check_in(
+        &mut settling("boot read-only"),
+        "
+        ok ListContainers
+        wait 10s
+        ",
+    );
+}
+
+#[test]
+fn what_can_no_longer_land_is_not_waited_for() {
+    check(
+        "
+        given intent create half
+        quietly boot crashed
+        quietly ok ListContainers
+        quietly wait 45s
+        quietly ok ListContainers
+        quietly wait 85s
+        quietly ok ListContainers
+        quietly changed
+        quietly ok ListContainers
+        ask 1 cancel half
+            -> InspectWork half
+        ok InspectWork
+            -> WriteIntent half destroy
+        ",
+    );
 }

@@ -300,6 +300,26 @@ fn what_changes_while_the_index_is_mended_is_seen() {
 }
 
 #[test]
+fn what_vanishes_while_the_index_is_mended_is_missed() {
+    check(
+        "
+        given state fix-login
+        engine fix-login running
+        quietly boot
+        quietly ok ListContainers
+        engine fix-login gone
+        changed
+            -> ListContainers
+        ok ListContainers
+            -> CloseSession fix-login
+        ok TrackContainer
+        show
+            = fix-login: lost (its container is gone; its worktree and branch are kept)
+        ",
+    );
+}
+
+#[test]
 fn an_engine_that_names_the_container_of_another_is_not_believed() {
     let mut world = made();
     let theirs = ContainerId::parse("c1").unwrap();

@@ -7,6 +7,9 @@ use std::vec::Vec;
 
 use super::conversation::{check, check_in, play};
 use super::world::World;
+use crate::container::ContainerExit;
+use crate::event::Event;
+use crate::time::Mono;
 
 fn made() -> World {
     check("quietly boot\nquietly all ok\nmade fix-login")
@@ -439,4 +442,26 @@ fn what_an_agent_said_is_forgotten_when_it_has_ended_and_kept_while_it_is_frozen
         let card = &world.machine.snapshot().unwrap().workstreams[0];
         assert_eq!(card.agent.is_some(), is_known, "{state}");
     }
+}
+
+/// How the container of the one workstream there is ended, as its card tells.
+fn told_exit(world: &World) -> Option<i64> {
+    world.machine.snapshot().unwrap().workstreams[0].exit.map(|exit| exit.code)
+}
+
+#[test]
+fn how_a_container_ended_is_told_until_it_lives_again() {
+    let mut world = made();
+    play(&mut world, "engine fix-login exited");
+    world.now += 1;
+    let mut shown = world.shown();
+    shown[0].exit = Some(ContainerExit { code: 3, was_out_of_memory: false });
+    let requested_at = Mono(world.now);
+    world.send(Event::ContainersListed { requested_at, outcome: Ok(shown) });
+    assert_eq!(told_exit(&world), Some(3));
+    check_in(&mut world, "quietly ask 1 stop fix-login\nquietly ok StopContainer");
+    assert_eq!(told_exit(&world), Some(3), "that the user wants it so changes nothing about how it ended");
+    check_in(&mut world, "quietly all ok\nengine fix-login exited\nquietly ask 2 resume fix-login");
+    check_in(&mut world, "quietly ok StartContainer");
+    assert_eq!(told_exit(&world), None);
 }

@@ -299,3 +299,35 @@ fn a_making_that_only_has_to_be_written_down_is_finished_by_the_run_that_ends() 
     assert!(told.iter().any(|line| line == "-> Reply 1 ok running"), "{told:#?}");
     assert_eq!(world.leftovers(), (1, 0), "one container, no intent");
 }
+
+#[test]
+fn the_last_thing_a_run_asks_for_is_its_end_also_when_a_beat_was_due() {
+    let mut world = made();
+    world.now += 60_000;
+    check_in(
+        &mut world,
+        "
+        ask 1 quit-now
+            -> Reply 1 ok ended
+            -> Exit incomplete
+        ",
+    );
+}
+
+/// The world fails where a deadline is left behind.
+#[test]
+fn a_session_that_was_lost_is_no_business_of_a_run_that_is_ending() {
+    check_in(
+        &mut made(),
+        "
+        ended fix-login
+            -> ListContainers
+        ask 1 quit
+            -> SaveState of fix-login (paused by quit), tidy-up (paused by quit)
+        wait 1s
+        ok SaveState
+            -> PauseContainer fix-login c1
+            -> PauseContainer tidy-up c2
+        ",
+    );
+}

@@ -73,7 +73,8 @@ impl Workstream {
         // What has no processes is not ended once more: one that never ran has not exited.
         let before = self.observed.map(|(before, _)| before);
         let is_at_rest = |before: &ContainerState| op == LifeOp::Stop && !before.has_processes();
-        let state = before.filter(is_at_rest).unwrap_or(state);
+        let has_exited = around.planted.is(Canary::NeverRanHasExited);
+        let state = before.filter(is_at_rest).filter(|_| !has_exited).unwrap_or(state);
         let has_changed = before != Some(state);
         let exit = self.exit.take().filter(|_| !has_changed);
         self.observe(state, exit, around.now.mono);

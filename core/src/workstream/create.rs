@@ -183,7 +183,8 @@ impl Workstream {
                     CreateStep::Starting => {
                         self.observe(ContainerState::Running, None, around.now.mono);
                         // How its last container came to rest says nothing about this one.
-                        (self.was_stopped_by_user, self.was_paused_by_quit) = (false, false);
+                        self.was_stopped_by_user &= around.planted.is(Canary::MadeAgainIsStopped);
+                        self.was_paused_by_quit = false;
                     }
                     CreateStep::ClearingWay => {
                         self.remake = Remake::Done;
@@ -240,6 +241,7 @@ impl Workstream {
     /// one, so nothing is lost with it. An engine that died while it started a container may refuse to for ever.
     pub(super) fn may_make_again(&self, trouble: &Trouble, around: &Surroundings<'_>) -> bool {
         let is_refused = matches!(trouble, Trouble::Refused(_)) && self.is_untouched;
+        let is_refused = is_refused && !around.planted.is(Canary::NeverMadeAgain);
         let is_allowed = around.may_delete || !self.asked_by.is_empty();
         is_refused
             && is_allowed
@@ -262,6 +264,9 @@ impl Workstream {
         }
         if next == CreateStep::SavingState && planted.is(Canary::StateNotSaved) {
             return CreateStep::ClearingIntent;
+        }
+        if next == CreateStep::WritingIntent && planted.is(Canary::IntentNotAwaited) {
+            return CreateStep::PinningBase;
         }
         if next == CreateStep::WritingIntent && planted.is(Canary::CreateWithoutIntent) {
             self.has_intent = true;
@@ -362,6 +367,9 @@ impl Workstream {
     /// that is gone by now or that was made by a run that died, and work is never taken without the user's word.
     fn roll_back(&mut self, around: &mut Surroundings<'_>) -> Effects {
         if self.has_intent || self.container.is_some() {
+            if around.planted.is(Canary::TakenBackUnseen) {
+                return self.destroy_from(DestroyStep::WritingIntent, false, around);
+            }
             return self.destroy_from(DestroyStep::Inspecting, false, around);
         }
         self.phase = Phase::Gone;

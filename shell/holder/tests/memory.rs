@@ -2,6 +2,12 @@
 
 use ccells_holder::emulator::Emulator;
 
+#[path = "hostile/corpus.rs"]
+mod corpus;
+
+/// How much of each attack is sent.
+const ATTACK_BYTES: usize = 512 * 1_024;
+
 #[test]
 fn endless_strings_do_not_grow_the_terminal() {
     fn resident_kib() -> usize {
@@ -29,4 +35,16 @@ fn endless_strings_do_not_grow_the_terminal() {
     let grown = resident_kib().saturating_sub(before);
     assert!(grown < 10 * 1_024, "marks and pushes grew the process by {grown} KiB");
     assert_eq!(emulator.faults(), 0);
+    drop(emulator);
+    for (name, bytes, _) in corpus::CORPUS {
+        let mut pane = Emulator::pane(80, 24, 100);
+        pane.feed(bytes);
+        let before = resident_kib();
+        let piece = bytes.repeat(ATTACK_BYTES / bytes.len() / 8);
+        for _ in 0..8 {
+            pane.feed(&piece);
+        }
+        let grown = resident_kib().saturating_sub(before);
+        assert!(grown < 8 * 1_024, "{name} grew the process by {grown} KiB");
+    }
 }

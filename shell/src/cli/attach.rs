@@ -131,6 +131,7 @@ impl View {
             Input::Gone => return true,
             Input::KnowsKittyKeys(true) => self.screen.use_kitty_keys(),
             Input::KnowsKittyKeys(false) => {}
+            Input::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
             Input::Event(Event::Key(key)) if self.leader.is(&key) => {
                 return key.kind == KeyEventKind::Press;
             }
@@ -174,23 +175,20 @@ impl View {
 
     fn draw(&mut self) {
         let (pane, name, leader) = (&self.pane, &self.name, self.leader);
-        self.screen.draw(|frame| {
-            let area = frame.area();
+        self.screen.draw(|buffer| {
+            let area = buffer.area;
             let inside = Rect { height: area.height.saturating_sub(1), ..area };
             let painted = pane.with_emulator(|emulator| {
                 let term = emulator.term();
                 let screen =
                     PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape };
-                paint(screen, inside, false, frame.buffer_mut())
+                paint(screen, inside, false, buffer)
             });
-            if let Some(cursor) = painted.cursor {
-                frame.set_cursor_position(cursor);
-            }
             let line = format!(" attached to {name}   {leader} detaches, the agent works on ");
             let line = format!("{line:<width$}", width = usize::from(area.width));
             let style = Style::default().add_modifier(Modifier::REVERSED);
-            frame.buffer_mut().set_stringn(area.x, inside.height, line, usize::from(area.width), style);
-            painted.shape
+            buffer.set_stringn(area.x, inside.height, line, usize::from(area.width), style);
+            painted.cursor.map(|cursor| (cursor, painted.shape))
         });
     }
 

@@ -18,7 +18,7 @@ use crate::driver::Ended;
 use crate::errands::RealErrands;
 use crate::runs::{Ground, Run, sweep_volumes};
 use crate::settings;
-use crate::terminal::colours::Depth;
+use crate::tui::screen::Depth;
 use crate::tui::screen::{inputs, watch_hangup};
 use crate::tui::{self, Interrupt, Preferences, Screen, TuiPorts};
 
@@ -109,7 +109,7 @@ async fn knock(engine: &crate::adapters::docker::DockerEngine) -> Result<(), Fai
 fn preferences() -> Result<Preferences, Failure> {
     let variable = |name: &str| std::env::var(name).ok();
     let (paths, config, _) = boot::open_home(variable)?;
-    settings::preferences(paths.root(), &config, Depth::detect(variable))
+    settings::preferences(paths.root(), &config, Depth::of(variable))
         .map_err(|error| Failure::new(1, error.to_string()))
 }
 

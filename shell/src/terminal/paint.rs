@@ -10,6 +10,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthChar;
 
+use super::rows::Rows;
 use crate::tui::PaneScreen;
 
 /// What there is to know about a screen that was painted.
@@ -27,12 +28,26 @@ pub struct Painted {
 
 /// Paints `screen` into `area`, faintly when nothing moves in it.
 pub fn paint(screen: PaneScreen<'_>, area: Rect, is_faint: bool, buffer: &mut Buffer) -> Painted {
+    paint_rows(screen, area, is_faint, &Rows::ALL, buffer)
+}
+
+/// Paints those `rows` of it.
+pub fn paint_rows(
+    screen: PaneScreen<'_>,
+    area: Rect,
+    is_faint: bool,
+    rows: &Rows,
+    buffer: &mut Buffer,
+) -> Painted {
     let area = area.intersection(buffer.area);
     let grid = screen.grid;
     let scrolled = grid.display_offset();
     let offset = i32::try_from(scrolled).unwrap_or(i32::MAX);
     let columns = grid.columns().min(usize::from(area.width));
     for row in 0..area.height.min(u16::try_from(grid.screen_lines()).unwrap_or(u16::MAX)) {
+        if !rows.has(row) {
+            continue;
+        }
         let from = &grid[Line(i32::from(row) - offset)][Column(0)..Column(columns)];
         let start = buffer.index_of(area.x, area.y + row);
         let to = &mut buffer.content[start..start + columns];
@@ -51,10 +66,13 @@ pub fn paint(screen: PaneScreen<'_>, area: Rect, is_faint: bool, buffer: &mut Bu
 fn paint_row(from: &[GridCell], to: &mut [Cell], is_faint: bool) {
     let last = from.len().saturating_sub(1);
     for (column, (from, to)) in from.iter().zip(to.iter_mut()).enumerate() {
-        let is_cut = from.flags.contains(Flags::WIDE_CHAR) && column == last;
-        let is_blank = is_cut || from.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::HIDDEN);
-        if !is_blank && from.c != ' ' && !from.c.is_control() {
-            put(from, to);
+        if from.c != ' ' {
+            let is_usual = matches!(from.c, '!'..='~') && !from.flags.intersects(SPECIAL);
+            if is_usual && from.extra.is_none() {
+                to.set_char(from.c);
+            } else if !is_blank(from, column == last) {
+                put(from, to);
+            }
         }
         to.fg = colour(from.fg);
         to.bg = colour(from.bg);
@@ -64,6 +82,15 @@ fn paint_row(from: &[GridCell], to: &mut [Cell], is_faint: bool) {
             to.fg = if to.fg == Color::Reset { Color::DarkGray } else { to.fg };
         }
     }
+}
+
+/// What makes a character more than itself, or less.
+const SPECIAL: Flags = Flags::WIDE_CHAR.union(Flags::WIDE_CHAR_SPACER).union(Flags::HIDDEN);
+
+/// Whether nothing is to be seen of a character.
+fn is_blank(cell: &GridCell, is_last: bool) -> bool {
+    let is_cut = cell.flags.contains(Flags::WIDE_CHAR) && is_last;
+    is_cut || cell.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::HIDDEN) || cell.c.is_control()
 }
 
 /// The character with its marks. A grid that disagrees with us about a width must not shift the rest of the row.

@@ -15,6 +15,20 @@ pub trait Errands: Send + Sync {
     fn settings(&self, change: Option<Change>) -> BoxFuture<'static, Result<Settings, String>>;
 }
 
+/// Nobody who does anything, for a screen that only draws.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoErrands;
+
+impl Errands for NoErrands {
+    fn measure(&self, _subjects: Vec<Subject>) -> BoxFuture<'static, Vec<Usage>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+
+    fn settings(&self, _change: Option<Change>) -> BoxFuture<'static, Result<Settings, String>> {
+        Box::pin(std::future::ready(Err("nothing can be set here".to_owned())))
+    }
+}
+
 /// What is to be measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {

@@ -16,6 +16,7 @@ mod msg;
 mod preferences;
 mod run;
 pub mod screen;
+mod still;
 mod tabs;
 #[cfg(test)]
 mod tests;
@@ -33,16 +34,20 @@ use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::ports::Clock;
 use ccells_core::snapshot::Snapshot;
+use ccells_core::time::Mono;
+use ccells_holder::emulator::Outward;
 use tokio::sync::{Notify, mpsc, watch};
 
-pub use errands::{Change, Errands, Origin, Setting, Settings, Subject, Usage};
+pub use errands::{Change, Errands, NoErrands, Origin, Setting, Settings, Subject, Usage};
 pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
 pub use preferences::Preferences;
 pub use run::run;
 pub use screen::{Input, Screen};
+pub use still::Still;
 pub use theme::{Theme, ThemeError, load as load_theme};
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
+pub use crate::terminal::rows::Rows;
 
 /// What the screen shows of one emulator, while its lock is held. Look quickly.
 #[derive(Clone, Copy)]
@@ -81,6 +86,19 @@ pub trait Panes: Send + Sync {
 
     /// The workstreams whose screen changed since this was last called.
     fn take_damage(&self) -> Vec<WorkstreamId>;
+
+    /// What the programs in the panes say to the world outside, as much of it as may pass at `now`; all of it harmless
+    /// and bounded. Those who have no such panes say nothing.
+    fn take_outward(&self, now: Mono) -> Vec<(WorkstreamId, Outward)> {
+        let _ = now;
+        Vec::new()
+    }
+
+    /// The rows of a screen that changed since this was last called: at least those.
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let _whichever = id;
+        Rows::ALL
+    }
 }
 
 /// Every action of the screen: its name, its usual keys, and what it does.

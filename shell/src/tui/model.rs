@@ -288,6 +288,9 @@ impl Model {
 
     /// The places, in the order of all panes, of those that the filter lets through. A pane that is typed into stays.
     pub(crate) fn shown(&self) -> Vec<usize> {
+        if self.filter.is_off() {
+            return (0..self.order.len()).collect();
+        }
         let is_typed = |card: &Card| self.mode == Mode::Input && self.focused.as_ref() == Some(&card.id);
         let is_shown = |card: &Card| self.filter.lets_through(card) || is_typed(card);
         let places = self.order.iter().enumerate();

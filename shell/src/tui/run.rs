@@ -1,6 +1,7 @@
 //! The loop: whatever comes is made a message, what the model wishes is done, and a frame is drawn when something
 //! changed, at most so many a second. It waits for all of it at once and for none of it alone.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 
 use ccells_core::effect::{Refusal, RefusalKind};
@@ -13,7 +14,7 @@ use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Duration, Sleep};
+use tokio::time::{Duration, Instant, Sleep};
 
 use super::model::Model;
 use super::msg::Msg;
@@ -31,12 +32,23 @@ const BATCH: usize = 256;
 /// Shows the run on `screen` until it ends, and gives the terminal back.
 pub async fn run(ports: TuiPorts, screen: Screen, inputs: Inputs) -> Ended {
     let mut running = Running::new(ports, screen);
-    let ended = running.go(inputs).await;
-    if ended == Ended::TerminalGone {
-        running.screen.give_up();
+    let shown = async move {
+        let ended = running.go(inputs).await;
+        if ended == Ended::TerminalGone {
+            running.screen.give_up();
+        }
+        running.screen.leave();
+        ended
+    };
+    // A task of its own runs on the very thread that heard of a key or an echo: there is no other to be woken first.
+    match tokio::spawn(shown).await {
+        Ok(ended) => ended,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and nobody looks any more.
+            Err(_) => Ended::TerminalGone,
+        },
     }
-    running.screen.leave();
-    ended
 }
 
 struct Running {
@@ -44,19 +56,30 @@ struct Running {
     screen: Screen,
     model: Model,
     answers: FuturesUnordered<BoxFuture<'static, Msg>>,
+    /// The model changed: all is drawn anew.
     is_dirty: bool,
+    /// Panes that are shown and changed: they are drawn anew.
+    changed: BTreeSet<WorkstreamId>,
     /// A key was sent to the focused pane, and what it changes has not come yet.
     is_echo_due: bool,
     /// It has come: the next frame is drawn as soon as the one before is out.
     is_urgent: bool,
     last_frame: Mono,
+    alarm: Alarm,
     ended: Option<Ended>,
+}
+
+/// The one timer of the loop.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    at: Option<Mono>,
 }
 
 /// What woke the loop.
 enum Woken {
     Msg(Msg),
     KnowsKittyKeys,
+    KnowsSync(bool),
     Damage,
     Time,
     Over,
@@ -65,7 +88,7 @@ enum Woken {
 }
 
 impl Running {
-    fn new(ports: TuiPorts, mut screen: Screen) -> Self {
+    fn new(ports: TuiPorts, screen: Screen) -> Self {
         let now = ports.clock.now().mono;
         let model = Model::new(screen.size(), ports.preferences.clone(), now);
         Self {
@@ -74,9 +97,11 @@ impl Running {
             model,
             answers: FuturesUnordered::new(),
             is_dirty: true,
+            changed: BTreeSet::new(),
             is_echo_due: false,
             is_urgent: false,
             last_frame: Mono(0),
+            alarm: Alarm { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), at: None },
             ended: None,
         }
     }
@@ -108,8 +133,10 @@ impl Running {
 
     /// Waits for the first thing that happens. Keys come first, the screens of agents last.
     async fn wait(&mut self, inputs: &mut Inputs, drained: &Notify, damage: &Notify) -> Woken {
-        let mut alarm = self.alarm();
-        let ports = &mut self.ports;
+        self.set_alarm();
+        // While a frame is due anyway, more damage is no news.
+        let is_news = self.is_echo_due || !self.has_new();
+        let (ports, alarm) = (&mut self.ports, &mut self.alarm);
         tokio::select! {
             biased;
             Some(interrupt) = ports.interrupts.recv() => Woken::Msg(Msg::Interrupt(interrupt)),
@@ -125,24 +152,37 @@ impl Running {
             Some(notice) = ports.notices.recv() => Woken::Msg(Msg::Notice(notice)),
             () = drained.notified() => Woken::Nothing,
             () = screen::restored() => Woken::Nothing,
-            () = damage.notified() => Woken::Damage,
-            () = &mut alarm.0, if alarm.1 => Woken::Time,
+            () = damage.notified(), if is_news => Woken::Damage,
+            () = alarm.sleep.as_mut(), if alarm.at.is_some() => {
+                alarm.at = None;
+                Woken::Time
+            }
         }
     }
 
-    /// The next time there is something to do without a message, and whether there is one.
-    fn alarm(&self) -> (Pin<Box<Sleep>>, bool) {
-        let now = self.ports.clock.now().mono;
-        let frame = (self.is_dirty && self.screen.is_idle()).then(|| self.last_frame.after(FRAME_MS));
+    /// Sets the alarm to the next time there is something to do without a message, if there is one.
+    fn set_alarm(&mut self) {
+        let frame = (self.has_new() && self.screen.is_idle()).then(|| self.last_frame.after(FRAME_MS));
         let next = self.model.next_tick().into_iter().chain(frame).min();
-        let wait = next.map_or(0, |at| at.since(now));
-        (Box::pin(tokio::time::sleep(Duration::from_millis(wait))), next.is_some())
+        if next != self.alarm.at {
+            self.alarm.at = next;
+            if let Some(at) = next {
+                let wait = Duration::from_millis(at.since(self.ports.clock.now().mono));
+                self.alarm.sleep.as_mut().reset(Instant::now() + wait);
+            }
+        }
+    }
+
+    /// Whether there is something that the last frame does not show.
+    fn has_new(&self) -> bool {
+        self.is_dirty || !self.changed.is_empty()
     }
 
     fn wake(&mut self, woken: Woken) {
         match woken {
             Woken::Msg(msg) => self.take(msg),
             Woken::KnowsKittyKeys => self.screen.use_kitty_keys(),
+            Woken::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
             Woken::Damage => self.look_at_damage(),
             Woken::Time => {
                 if self.model.next_tick().is_some_and(|at| at <= self.ports.clock.now().mono) {
@@ -179,29 +219,38 @@ impl Running {
     /// A screen that is not shown needs no frame.
     fn look_at_damage(&mut self) {
         let damaged = self.ports.panes.take_damage();
-        let page = self.model.page();
-        let shown =
-            |id: &WorkstreamId| page.panes.iter().any(|pane| self.model.order.get(pane.index) == Some(id));
-        if damaged.iter().any(shown) {
-            self.is_dirty = true;
+        if damaged.is_empty() || self.model.is_list {
+            return;
         }
         let is_focused = self.model.focused.as_ref().is_some_and(|focused| damaged.contains(focused));
         self.is_urgent |= is_focused && std::mem::take(&mut self.is_echo_due);
+        let page = self.model.page();
+        let shown: Vec<&WorkstreamId> =
+            page.panes.iter().filter_map(|pane| self.model.order.get(pane.index)).collect();
+        self.changed.extend(damaged.into_iter().filter(|id| shown.contains(&id)));
     }
 
     fn draw_if_due(&mut self) {
-        let is_due = self.is_urgent || self.last_frame.after(FRAME_MS) <= self.ports.clock.now().mono;
-        if self.is_dirty && is_due && self.screen.is_idle() {
+        if !self.has_new() || !self.screen.is_idle() {
+            return;
+        }
+        if self.is_urgent || self.last_frame.after(FRAME_MS) <= self.ports.clock.now().mono {
+            self.look_at_damage();
             self.draw();
         }
     }
 
     fn draw(&mut self) {
-        self.is_dirty = false;
         self.is_urgent = false;
         self.last_frame = self.ports.clock.now().mono;
+        let changed = std::mem::take(&mut self.changed);
+        let is_whole = std::mem::take(&mut self.is_dirty) || !view::is_plain(&self.model);
         let (model, panes) = (&self.model, self.ports.panes.as_ref());
-        self.screen.draw(|frame| view::draw(frame, model, panes));
+        if is_whole {
+            self.screen.draw(|buffer| view::draw(buffer, model, panes));
+        } else {
+            self.screen.redraw(|buffer, areas| view::redraw(buffer, model, panes, &changed, areas));
+        }
     }
 
     /// Does what the model wishes; what comes of it at once comes back as a message.
@@ -330,6 +379,7 @@ fn from_input(input: Input) -> Woken {
         Input::Gone => Woken::Gone,
         Input::KnowsKittyKeys(true) => Woken::KnowsKittyKeys,
         Input::KnowsKittyKeys(false) => Woken::Nothing,
+        Input::KnowsSync(knows_sync) => Woken::KnowsSync(knows_sync),
         Input::Event(Event::Key(key)) => Woken::Msg(Msg::Key(key)),
         Input::Event(Event::Paste(text)) => Woken::Msg(Msg::Paste(text)),
         Input::Event(Event::Mouse(event)) => Woken::Msg(Msg::Mouse(event)),

@@ -5,27 +5,31 @@
 //! read back), and a change of size that does not push a half empty screen into the scrollback.
 //! The same bytes give the same terminal, however they were split.
 
+mod answers;
+mod outward;
 mod replies;
+mod resize;
 mod restore;
 mod scan;
 mod shadow;
 mod snapshot;
+mod standard;
 mod status;
 mod wrap;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use alacritty_terminal::grid::{Dimensions, Grid};
-use alacritty_terminal::index::{Column, Line};
-use alacritty_terminal::term::cell::Cell;
-use alacritty_terminal::term::{Config, Term, TermMode};
+use alacritty_terminal::grid::Dimensions;
+use alacritty_terminal::term::{Config, Term};
 use alacritty_terminal::vte::ansi::{Processor, Timeout};
 use ccells_core::agent::AgentStatus;
 use ccells_core::limits;
 
+use self::outward::Spokesman;
+pub use self::outward::{Outward, OutwardList};
 pub use self::replies::Replies;
-use self::scan::{Scanner, Unit};
+use self::scan::{INDEX, Scanner, Unit};
 use self::shadow::Shadow;
 use self::status::Told;
 use self::wrap::Wrap;
@@ -67,16 +71,20 @@ impl Emulator {
     }
 
     fn new(role: Role, size: Size, scrollback: usize) -> Self {
+        let mut shadow = Shadow::new(size.columns);
         let replies = match role {
             Role::Resident => Replies::answering(),
-            Role::Pane => Replies::default(),
+            Role::Pane => {
+                shadow.outward = Some(Spokesman::default());
+                Replies::default()
+            }
         };
         Self {
             role,
             term: new_term(size, scrollback, &replies),
             parser: Processor::new(),
             scanner: Scanner::default(),
-            shadow: Shadow::new(size.columns),
+            shadow,
             replies,
             status: AgentStatus::Unknown,
             held: None,
@@ -146,9 +154,9 @@ impl Emulator {
         self.shadow.bells
     }
 
-    /// What the program put on the clipboard since this was asked last. Untrusted text.
-    pub fn take_clipboard(&mut self) -> Option<String> {
-        self.shadow.clipboard.take()
+    /// What the program said to the world outside of its pane since this was asked last. Empty but in a pane.
+    pub fn take_outward(&mut self) -> Vec<Outward> {
+        self.shadow.outward.as_mut().map_or_else(Vec::new, Spokesman::take)
     }
 
     /// How often the terminal had to start anew because the program's output broke it.
@@ -183,6 +191,8 @@ impl Emulator {
                     Unit::Osc { payload, terminator } => {
                         held.extend([b"\x1b]", payload, terminator].concat());
                     }
+                    // Nothing is held back where questions are answered.
+                    Unit::Question(_) => {}
                 }
                 if held.len() > limits::SYNC_BYTES {
                     self.release();
@@ -197,6 +207,9 @@ impl Emulator {
             Unit::Plain(bytes) => self.advance(bytes),
             Unit::Csi(sequence) => self.apply_csi(sequence),
             Unit::Osc { payload, terminator } => self.apply_osc(payload, terminator),
+            Unit::Question(payload) => {
+                self.replies.push(answers::answer(payload, &self.term, &self.shadow).as_bytes());
+            }
         }
     }
 
@@ -208,9 +221,12 @@ impl Emulator {
                 self.replies.push(format!("\x1b[6;{height};{width}t").as_bytes());
             }
             b"\x1b[?6n" => {
-                let point = self.term.grid().cursor.point;
-                self.replies.push(format!("\x1b[?{};{}R", point.line.0 + 1, point.column.0 + 1).as_bytes());
+                let report = self.wrap().cursor_report();
+                self.replies.push(format!("\x1b[?{report}").as_bytes());
             }
+            b"\x1b[!p" => self.wrap().reset_softly(),
+            INDEX => self.wrap().index(),
+            [.., b'b'] => self.repeat(sequence),
             // Which colours suit: dark ones.
             b"\x1b[?996n" => self.replies.push(b"\x1b[?997;1n"),
             _ => self.advance(sequence),
@@ -227,9 +243,32 @@ impl Emulator {
                 }
                 AgentStatus::Unknown | AgentStatus::Done | AgentStatus::Error { .. } => {}
             },
-            Some(Told::Attention) => self.shadow.bells += 1,
-            Some(Told::Nothing) => {}
+            Some(Told::Attention) => {
+                self.shadow.bells += 1;
+                self.tell_notification(payload);
+            }
+            Some(Told::Nothing) => self.tell_notification(payload),
             None => self.advance(&[b"\x1b]", payload, terminator].concat()),
+        }
+    }
+
+    /// A notification, or a part of one.
+    fn tell_notification(&mut self, payload: &[u8]) {
+        if let Some(outward) = self.shadow.outward.as_mut().filter(|_| status::may_notify(payload)) {
+            outward.notify(payload);
+        }
+    }
+
+    /// Repeats the last character. More than fills the screen would only scroll: of that, whole rows are left out.
+    fn repeat(&mut self, sequence: &[u8]) {
+        let digits = sequence.get(2..sequence.len() - 1).and_then(|digits| std::str::from_utf8(digits).ok());
+        let area = self.term.columns() * self.term.screen_lines();
+        match digits.and_then(|digits| digits.parse::<usize>().ok()).filter(|count| *count > area) {
+            Some(count) => {
+                let count = area + (count.min(usize::from(u16::MAX)) - area) % self.term.columns();
+                self.advance(format!("\x1b[{count}b").as_bytes());
+            }
+            None => self.advance(sequence),
         }
     }
 
@@ -237,6 +276,10 @@ impl Emulator {
     fn advance(&mut self, bytes: &[u8]) {
         let mut wrap = Wrap { term: &mut self.term, shadow: &mut self.shadow, replies: &self.replies };
         self.parser.advance(&mut wrap, bytes);
+    }
+
+    fn wrap(&mut self) -> Wrap<'_> {
+        Wrap { term: &mut self.term, shadow: &mut self.shadow, replies: &self.replies }
     }
 
     /// The last wall: whatever breaks the terminal costs its screen, not the program around it.
@@ -250,57 +293,6 @@ impl Emulator {
             self.shadow.reset();
             self.faults += 1;
         }
-    }
-
-    /// The terminal underneath keeps the bottom of the screen when lines get narrower and wrap, also when it is
-    /// blank, and pushes text off the top. So the blank part goes first and comes back last. With a scrollback the
-    /// returning lines would be filled from it: there the text may as well move up.
-    fn resize_term(&mut self, size: Size) {
-        let used = self.term.grid().cursor.point.line.0.unsigned_abs() as usize + 1;
-        let is_main = !self.term.mode().contains(TermMode::ALT_SCREEN);
-        let can_shrink = is_main
-            && size.columns != self.term.columns()
-            && used < self.term.screen_lines()
-            && self.term.grid().history_size() == 0
-            && (used..self.term.screen_lines()).all(|row| self.is_blank(row));
-        if can_shrink {
-            self.term.resize(Size { columns: self.term.columns(), rows: used });
-            self.term.resize(Size { columns: size.columns, rows: used });
-        }
-        self.term.resize(size);
-        touch_rows(self.term.grid_mut());
-        if is_main {
-            self.shadow.is_alternate_stale = true;
-        } else {
-            self.visit_main_behind(|emulator| touch_rows(emulator.term.grid_mut()));
-        }
-    }
-
-    /// Brings the main screen forth while the alternate one is shown, and puts it back.
-    fn visit_main_behind(&mut self, visit: impl FnOnce(&mut Self)) {
-        let alternate = self.term.grid().clone();
-        let selection = self.term.selection.take();
-        self.term.swap_alt();
-        visit(self);
-        self.term.swap_alt();
-        *self.term.grid_mut() = alternate;
-        self.term.selection = selection;
-        let mut wrap = Wrap { term: &mut self.term, shadow: &mut self.shadow, replies: &self.replies };
-        wrap.apply_keyboard();
-    }
-
-    fn is_blank(&self, row: usize) -> bool {
-        let row = &self.term.grid()[Line(i32::try_from(row).unwrap_or(i32::MAX))];
-        (0..self.term.columns()).all(|column| row[Column(column)] == Cell::default())
-    }
-}
-
-/// Makes every cell count as written. A row that grew may hold text that the terminal underneath takes for blank
-/// and would not clear.
-fn touch_rows(grid: &mut Grid<Cell>) {
-    let last = grid.last_column();
-    for line in grid.topmost_line().0..=grid.bottommost_line().0 {
-        let _ = &mut grid[Line(line)][last];
     }
 }
 

@@ -33,7 +33,7 @@ impl Emulator {
                     // One that makes no sense changes nothing.
                     let _ = emulator.obey(&payload[LAYOUT_PAYLOAD.len()..]);
                 }
-                Unit::Osc { .. } | Unit::Plain(_) | Unit::Csi(_) => emulator.apply(unit),
+                Unit::Osc { .. } | Unit::Plain(_) | Unit::Csi(_) | Unit::Question(_) => emulator.apply(unit),
             });
             emulator.scanner = scanner;
         });

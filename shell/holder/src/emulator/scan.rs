@@ -2,10 +2,12 @@
 //!
 //! The parser only ever sees whole characters and whole control sequences, so that how the bytes were split cannot
 //! matter, a snapshot can be taken between any two bytes, and nothing that never ends is stored. Strings that the
-//! terminal has no use for (DCS, APC, PM, SOS) go no further.
+//! terminal has no use for (APC, PM, SOS, and DCS but for two short questions) go no further.
 
 use ccells_core::limits::{OSC_BYTES, SEQUENCE_BYTES};
 use memchr::{memchr, memchr3};
+
+use super::answers;
 
 const ESCAPE: u8 = 0x1b;
 const CANCEL: u8 = 0x18;
@@ -13,13 +15,15 @@ const SUBSTITUTE: u8 = 0x1a;
 const BELL: u8 = 0x07;
 /// What stands for bytes that are no text.
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
+/// Goes to the next row: as a line feed, but for the mode that has the latter return to the start of the row.
+pub(super) const INDEX: &[u8] = b"\x1bD";
 
 /// One whole unit of a terminal's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit<'a> {
     /// Text and short sequences, as they came.
     Plain(&'a [u8]),
-    /// One control sequence, from `ESC [` to its final byte, of a kind that may concern us.
+    /// One control sequence, from its ESC to its final byte, of a kind that may concern us.
     Csi(&'a [u8]),
     /// One operating system command, without its introducer and terminator.
     Osc {
@@ -28,6 +32,8 @@ pub(super) enum Unit<'a> {
         /// How it ended, and how an answer must end.
         terminator: &'static [u8],
     },
+    /// A question that came as a device control string, without what is around it.
+    Question(&'a [u8]),
 }
 
 /// Where in a unit the scanner is.
@@ -43,6 +49,8 @@ enum State {
     Osc,
     /// A command that is too long: dropped up to its terminator.
     OscOverlong,
+    /// A device control string that may be a question.
+    Device,
     /// A string nobody reads.
     Text,
 }
@@ -56,6 +64,8 @@ enum End {
     Csi,
     /// With this terminator.
     Osc(&'static [u8]),
+    /// As a device control string.
+    Device,
     /// By the beginning of another, or a cancel: what came before still counts.
     Broken,
     /// Nothing of it counts.
@@ -82,7 +92,7 @@ impl Scanner {
             let (length, end) = self.walk(0, &rest[start..]);
             let unit = &rest[start..start + length];
             match end {
-                Some(End::Plain) => {
+                Some(End::Plain) if unit != INDEX => {
                     index = start + length;
                     continue;
                 }
@@ -112,9 +122,13 @@ impl Scanner {
         match self.state {
             State::Overlong => [b"\x1b[".to_vec(), vec![b'0'; SEQUENCE_BYTES]].concat(),
             State::OscOverlong => [b"\x1b]".to_vec(), vec![b'0'; OSC_BYTES]].concat(),
-            State::Ground | State::Escape | State::Intermediate | State::Csi | State::Osc | State::Text => {
-                self.pending.clone()
-            }
+            State::Ground
+            | State::Escape
+            | State::Intermediate
+            | State::Csi
+            | State::Osc
+            | State::Device
+            | State::Text => self.pending.clone(),
         }
     }
 
@@ -161,8 +175,8 @@ impl Scanner {
     /// Remembers a piece of a unit that is not whole.
     fn keep(&mut self, piece: &[u8]) {
         match self.state {
-            State::Ground | State::Escape | State::Intermediate | State::Csi | State::Osc => {
-                self.pending.extend(piece);
+            State::Ground | State::Escape | State::Intermediate | State::Csi | State::Osc | State::Device => {
+                self.pending.extend(piece)
             }
             State::Overlong | State::OscOverlong => self.pending.clear(),
             State::Text => {
@@ -188,16 +202,21 @@ impl Scanner {
                     return self.ground(index + 1, End::Broken);
                 }
                 (State::Osc, ESCAPE) => return self.ground(index, End::Osc(b"\x1b\\")),
+                (State::Device, ESCAPE) => return self.ground(index, End::Device),
                 (State::Osc, BELL) => return self.ground(index + 1, End::Osc(b"\x07")),
                 (State::Overlong | State::OscOverlong | State::Text, ESCAPE) => {
                     return self.ground(index, End::Nothing);
                 }
-                (State::Osc | State::OscOverlong | State::Overlong | State::Text, CANCEL | SUBSTITUTE)
+                (
+                    State::Osc | State::OscOverlong | State::Overlong | State::Device | State::Text,
+                    CANCEL | SUBSTITUTE,
+                )
                 | (State::OscOverlong, BELL)
                 | (State::Overlong, 0x40..=0x7e) => return self.ground(index + 1, End::Nothing),
                 (State::Escape, b'[') => self.state = State::Csi,
                 (State::Escape, b']') => self.state = State::Osc,
-                (State::Escape, b'P' | b'X' | b'^' | b'_') => self.state = State::Text,
+                (State::Escape, b'P') => self.state = State::Device,
+                (State::Escape, b'X' | b'^' | b'_') => self.state = State::Text,
                 (State::Escape, 0x20..=0x2f) => self.state = State::Intermediate,
                 (State::Escape | State::Intermediate, 0x30..=0x7e) => {
                     return self.ground(index + 1, End::Plain);
@@ -214,6 +233,7 @@ impl Scanner {
                     | State::Intermediate
                     | State::Csi
                     | State::Osc
+                    | State::Device
                     | State::Overlong
                     | State::OscOverlong,
                     _,
@@ -239,12 +259,14 @@ impl Scanner {
             State::Escape | State::Intermediate | State::Csi if length > SEQUENCE_BYTES => {
                 self.state = State::Overlong;
             }
+            State::Device if length > SEQUENCE_BYTES => self.state = State::Text,
             State::Osc if length > OSC_BYTES => self.state = State::OscOverlong,
             State::Ground
             | State::Escape
             | State::Intermediate
             | State::Csi
             | State::Osc
+            | State::Device
             | State::Overlong
             | State::OscOverlong
             | State::Text => {}
@@ -269,6 +291,13 @@ fn hand_on(unit: &[u8], end: End, take: &mut impl FnMut(Unit<'_>)) {
     match end {
         End::Nothing => {}
         End::Csi if concerns_us(unit) => take(Unit::Csi(unit)),
+        End::Plain if unit == INDEX => take(Unit::Csi(unit)),
+        End::Device => {
+            let start = unit.iter().position(|byte| *byte == b'P').map_or(0, |index| index + 1);
+            if answers::is_question(&unit[start..]) {
+                take(Unit::Question(&unit[start..]));
+            }
+        }
         End::Csi | End::Plain => take(Unit::Plain(unit)),
         End::Osc(terminator) => {
             let start = unit.iter().position(|byte| *byte == b']').map_or(0, |index| index + 1);
@@ -286,6 +315,8 @@ fn hand_on(unit: &[u8], end: End, take: &mut impl FnMut(Unit<'_>)) {
 /// Whether a control sequence is one that the emulator looks at before the parser does.
 fn concerns_us(unit: &[u8]) -> bool {
     match unit {
+        [.., b'b'] => true,
+        [.., b'p'] => unit.contains(&b'!'),
         [.., b'q'] => unit.contains(&b'>'),
         [.., b'n'] => unit.contains(&b'?'),
         [.., b'h' | b'l'] => unit.starts_with(b"\x1b[?2026"),

@@ -5,6 +5,8 @@ use alacritty_terminal::vte::ansi::{CharsetIndex, KeyboardModes};
 use ccells_core::limits::{TERMINAL_STACK, TITLE_BYTES};
 use ccells_core::wire::cut;
 
+use super::outward::Spokesman;
+
 /// Columns between tab stops nobody has moved.
 const TAB_STOPS: usize = 8;
 
@@ -40,6 +42,15 @@ impl Keyboard {
     }
 }
 
+/// What is saved with the cursor beyond what the terminal underneath saves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SavedWithCursor {
+    /// Whether rows were counted from the top of the region.
+    pub(super) is_origin: bool,
+    /// The character set that was in use.
+    pub(super) charset: CharsetIndex,
+}
+
 /// All that is kept beside the terminal underneath.
 #[derive(Debug)]
 pub(super) struct Shadow {
@@ -65,8 +76,10 @@ pub(super) struct Shadow {
     pub(super) links: u64,
     /// How often the bell rang.
     pub(super) bells: u64,
-    /// What the program last put on the clipboard.
-    pub(super) clipboard: Option<String>,
+    /// What belongs to the cursor saved.
+    pub(super) saved: SavedWithCursor,
+    /// Takes what is said to the world outside; `None` where nobody would ever ask for it.
+    pub(super) outward: Option<Spokesman>,
 }
 
 impl Shadow {
@@ -84,7 +97,8 @@ impl Shadow {
             last: None,
             links: 0,
             bells: 0,
-            clipboard: None,
+            saved: SavedWithCursor::default(),
+            outward: None,
         }
     }
 
@@ -95,7 +109,25 @@ impl Shadow {
         self.last = old.last;
         self.links = old.links;
         self.bells = old.bells;
-        self.clipboard = old.clipboard;
+        self.outward = old.outward;
+        if !old.title.is_empty() {
+            self.tell_title();
+        }
+    }
+
+    /// The bell rings.
+    pub(super) fn ring(&mut self) {
+        self.bells += 1;
+        if let Some(outward) = &mut self.outward {
+            outward.ring();
+        }
+    }
+
+    /// Tells the world outside the title.
+    pub(super) fn tell_title(&mut self) {
+        if let Some(outward) = &mut self.outward {
+            outward.name(&self.title);
+        }
     }
 
     /// Follows a change of size.

@@ -3,6 +3,7 @@
 //! What a program can print is printed; what printing cannot bring back exactly (half a wide character, a pending
 //! line wrap, where a line was wrapped) is told by private commands, which only [`Emulator::restore`] obeys.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use alacritty_terminal::grid::{Cursor, Dimensions, Grid};
@@ -59,8 +60,7 @@ impl Emulator {
         put_rows(&mut out, self.term.grid());
         self.put_last_character(&mut out);
         self.put_modes(&mut out);
-        put_cursor(&mut out, &self.term.grid().saved_cursor);
-        out.extend(b"\x1b7");
+        self.put_saved(&mut out);
         put_cursor(&mut out, &self.term.grid().cursor);
         self.put_surroundings(&mut out);
         out.extend(self.scanner.pending());
@@ -118,12 +118,20 @@ impl Emulator {
         }
     }
 
+    /// The cursor saved, and what was saved with it.
+    fn put_saved(&self, out: &mut Vec<u8>) {
+        let is_origin = self.term.mode().contains(TermMode::ORIGIN);
+        let saved = self.shadow.saved;
+        put_origin(out, is_origin, saved.is_origin);
+        put_charset(out, saved.charset);
+        put_cursor(out, &self.term.grid().saved_cursor);
+        out.extend(b"\x1b7");
+        put_origin(out, saved.is_origin, is_origin);
+        put_charset(out, self.shadow.charset);
+    }
+
     /// All that is not on the grid.
     fn put_surroundings(&self, out: &mut Vec<u8>) {
-        match self.shadow.charset {
-            CharsetIndex::G1 => out.push(0x0e),
-            CharsetIndex::G0 | CharsetIndex::G2 | CharsetIndex::G3 => {}
-        }
         let style = self.term.cursor_style();
         if style != CursorStyle::default() {
             let shape = match style.shape {
@@ -153,6 +161,22 @@ impl Emulator {
 
 fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     out.write_fmt(text).expect("a Vec takes every byte");
+}
+
+/// Changes from where rows are counted; the cursor moves.
+fn put_origin(out: &mut Vec<u8>, from: bool, to: bool) {
+    match (from, to) {
+        (false, true) => out.extend(b"\x1b[?6h"),
+        (true, false) => out.extend(b"\x1b[?6l"),
+        (true, true) | (false, false) => {}
+    }
+}
+
+fn put_charset(out: &mut Vec<u8>, charset: CharsetIndex) {
+    out.push(match charset {
+        CharsetIndex::G1 => 0x0e,
+        CharsetIndex::G0 | CharsetIndex::G2 | CharsetIndex::G3 => 0x0f,
+    });
 }
 
 fn put_keyboard(out: &mut Vec<u8>, keyboard: &Keyboard) {
@@ -309,6 +333,11 @@ fn put_link(out: &mut Vec<u8>, link: Option<&Hyperlink>) {
 }
 
 fn put_looks(out: &mut Vec<u8>, cell: &Cell) {
+    put(out, format_args!("\x1b[{}m", looks(cell)));
+}
+
+/// The parameters that give a cell's looks, whatever came before.
+pub(super) fn looks(cell: &Cell) -> String {
     const NUMBERS: [(Flags, &str); 11] = [
         (Flags::BOLD, ";1"),
         (Flags::DIM, ";2"),
@@ -322,27 +351,28 @@ fn put_looks(out: &mut Vec<u8>, cell: &Cell) {
         (Flags::HIDDEN, ";8"),
         (Flags::STRIKEOUT, ";9"),
     ];
-    out.extend(b"\x1b[0");
+    let mut out = "0".to_owned();
     for (_, number) in NUMBERS.into_iter().filter(|(flag, _)| cell.flags.contains(*flag)) {
-        out.extend(number.bytes());
+        out.push_str(number);
     }
-    put_color(out, cell.fg, 30);
-    put_color(out, cell.bg, 40);
+    put_color(&mut out, cell.fg, 30);
+    put_color(&mut out, cell.bg, 40);
     if let Some(color) = cell.underline_color() {
-        put_color(out, color, 50);
+        put_color(&mut out, color, 50);
     }
-    out.push(b'm');
+    out
 }
 
 /// A colour other than the default one; `base` says of what.
-fn put_color(out: &mut Vec<u8>, color: Color, base: usize) {
-    match color {
+fn put_color(out: &mut String, color: Color, base: usize) {
+    let written = match color {
         Color::Named(name) => match name as usize {
-            index @ 0..8 => put(out, format_args!(";{}", base + index)),
-            index @ 8..16 => put(out, format_args!(";{}", base + 60 + index - 8)),
-            _ => {}
+            index @ 0..8 => write!(out, ";{}", base + index),
+            index @ 8..16 => write!(out, ";{}", base + 60 + index - 8),
+            _ => Ok(()),
         },
-        Color::Indexed(index) => put(out, format_args!(";{};5;{index}", base + 8)),
-        Color::Spec(color) => put(out, format_args!(";{};2;{};{};{}", base + 8, color.r, color.g, color.b)),
-    }
+        Color::Indexed(index) => write!(out, ";{}:5:{index}", base + 8),
+        Color::Spec(color) => write!(out, ";{}:2::{}:{}:{}", base + 8, color.r, color.g, color.b),
+    };
+    written.expect("a String takes every byte");
 }

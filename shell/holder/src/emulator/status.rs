@@ -7,7 +7,8 @@ use ccells_core::agent::{AgentStatus, BlockedKind};
 use ccells_core::limits::{MESSAGE_BYTES, STATUS_BYTES};
 use ccells_core::wire::cut;
 
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+/// Base64 as programs write it, padded or not.
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -48,9 +49,21 @@ pub(super) fn read(payload: &[u8]) -> Option<Told> {
     })
 }
 
+/// Whether a command that tells nothing of the agent may still be a notification, or a part of one.
+pub(super) fn may_notify(payload: &[u8]) -> bool {
+    let is_progress = payload.starts_with(b"9;4;") || payload == b"9;4";
+    let is_kind = [&b"9;"[..], b"99;", b"777;notify;"].iter().any(|kind| payload.starts_with(kind));
+    let is_question = payload.strip_prefix(b"99;").is_some_and(|rest| keys(rest).any(|key| key == b"p=?"));
+    is_kind && !is_progress && !is_question
+}
+
+/// The `key=value` pairs of a notification in kitty's form.
+fn keys(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    rest.split(|byte| *byte == b';').next().unwrap_or_default().split(|byte| *byte == b':')
+}
+
 fn is_notification(rest: &[u8]) -> bool {
-    let keys = rest.split(|byte| *byte == b';').next().unwrap_or_default();
-    let has = |wanted: &[u8]| keys.split(|byte| *byte == b':').any(|key| key == wanted);
+    let has = |wanted: &[u8]| keys(rest).any(|key| key == wanted);
     !has(b"p=?") && !has(b"d=0")
 }
 
@@ -101,11 +114,6 @@ pub(super) fn write(status: &AgentStatus) -> Option<String> {
         AgentStatus::Error { message } => format!("state=error:msg={}", BASE64.encode(message)),
     };
     Some(format!("\x1b]7501;{report}\x1b\\"))
-}
-
-/// What the base64 of a clipboard command holds, if it is text.
-pub(super) fn decode_text(encoded: &[u8]) -> Option<String> {
-    String::from_utf8(BASE64.decode(encoded).ok()?).ok()
 }
 
 #[cfg(test)]

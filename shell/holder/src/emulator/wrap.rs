@@ -7,15 +7,15 @@ use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::term::{Term, TermMode};
 use alacritty_terminal::vte::ansi::{
     Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, Hyperlink, KeyboardModes,
-    KeyboardModesApplyBehavior, LineClearMode, Mode, NamedPrivateMode, PrivateMode, Rgb, StandardCharset,
-    TabulationClearMode,
+    KeyboardModesApplyBehavior, LineClearMode, Mode, NamedColor, NamedPrivateMode, PrivateMode, Rgb,
+    StandardCharset, TabulationClearMode,
 };
 use ccells_core::limits::{CLUSTER_CHARS, LINK_BYTES};
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::replies::{CELL_HEIGHT, CELL_WIDTH, Replies, default_color};
-use super::shadow::{Keyboard, Shadow};
-use super::status;
+use super::shadow::{Keyboard, SavedWithCursor, Shadow};
+use super::standard::{CLUSTERS, OLD_ALTERNATE, OLD_CURSOR};
 
 /// Joins two pictures into one.
 const JOINER: char = '\u{200d}';
@@ -49,13 +49,15 @@ impl Wrap<'_> {
     }
 
     /// Changes between the main and the alternate screen. A cursor saved on one screen is not found on the other.
-    fn swap_screens(&mut self) {
+    pub(super) fn swap_screens(&mut self) {
+        let is_origin = self.term.mode().contains(TermMode::ORIGIN);
+        self.shadow.saved = SavedWithCursor { is_origin, charset: self.shadow.charset };
         self.term.swap_alt();
         let is_alternate = self.term.mode().contains(TermMode::ALT_SCREEN);
         let grid = self.term.grid_mut();
         grid.saved_cursor = grid.cursor.clone();
         if is_alternate && std::mem::take(&mut self.shadow.is_alternate_stale) {
-            super::touch_rows(grid);
+            super::resize::touch_rows(grid);
             grid.reset_region(..);
         }
         self.apply_keyboard();
@@ -82,13 +84,16 @@ impl Wrap<'_> {
         let is_toned = is_skin_tone(c) && is_picture(before.c);
         let is_full = marks.len() + 1 >= CLUSTER_CHARS;
         let becomes_wide = c == EMOJI_FORM
-            && is_picture(before.c)
             && !before.flags.contains(Flags::WIDE_CHAR)
-            && !cursor.input_needs_wrap
-            && !is_at_start;
+            && !is_at_start
+            && marks.is_empty()
+            && [before.c, EMOJI_FORM].iter().collect::<String>().width() == 2;
+        let is_at_end = cursor.input_needs_wrap;
+        let wraps = self.term.mode().contains(TermMode::LINE_WRAP);
         match () {
             () if is_full && (width == 0 || is_joined || is_toned) => {}
-            () if becomes_wide => self.widen(line, column, c),
+            () if becomes_wide && !is_at_end => self.widen(line, column, c),
+            () if becomes_wide && wraps => self.widen_in_next_row(line, column, c),
             () if is_joined || is_toned => self.term.grid_mut()[line][Column(column)].push_zerowidth(c),
             () => self.term.input(c),
         }
@@ -102,6 +107,25 @@ impl Wrap<'_> {
         self.term.input(' ');
         self.term.grid_mut()[line][Column(column + 1)].flags.insert(Flags::WIDE_CHAR_SPACER);
     }
+
+    /// Moves the character in the last cell of a row, which grew too wide for it, to the row after.
+    fn widen_in_next_row(&mut self, line: Line, column: usize, mark: char) {
+        let cell = &mut self.term.grid_mut()[line][Column(column)];
+        let mut moved = cell.clone();
+        cell.c = ' ';
+        cell.flags.insert(Flags::LEADING_WIDE_CHAR_SPACER);
+        self.term.input(moved.c);
+        let line = self.term.grid().cursor.point.line;
+        // It looks as it did when it was printed, and no character set maps it twice.
+        moved.flags.remove(Flags::WRAPLINE);
+        self.term.grid_mut()[line][Column(0)] = moved;
+        self.widen(line, 0, mark);
+    }
+}
+
+/// So many rows as the cursor may move.
+fn rows(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// Whether a character never joins the one before: most text, told quickly.
@@ -139,6 +163,9 @@ impl Handler for Wrap<'_> {
     fn input(&mut self, c: char) {
         // The parser takes DEL for a character; it prints nothing, also when it is repeated.
         self.shadow.last = (c != '\u{7f}').then_some(c);
+        if self.term.mode().contains(TermMode::INSERT) {
+            self.part_before_typing(c);
+        }
         if stands_alone(c) { self.term.input(c) } else { self.input_joining(c) }
     }
 
@@ -149,6 +176,7 @@ impl Handler for Wrap<'_> {
 
     fn set_title(&mut self, title: Option<String>) {
         self.shadow.set_title(&title.unwrap_or_default());
+        self.shadow.tell_title();
     }
 
     fn push_title(&mut self) {
@@ -157,10 +185,11 @@ impl Handler for Wrap<'_> {
 
     fn pop_title(&mut self) {
         self.shadow.pop_title();
+        self.shadow.tell_title();
     }
 
     fn bell(&mut self) {
-        self.shadow.bells += 1;
+        self.shadow.ring();
     }
 
     fn set_active_charset(&mut self, charset: CharsetIndex) {
@@ -197,6 +226,123 @@ impl Handler for Wrap<'_> {
     fn reset_state(&mut self) {
         self.shadow.reset();
         self.term.reset_state();
+        for index in 0..=NamedColor::Cursor as usize {
+            self.term.reset_color(index);
+        }
+    }
+
+    fn goto_col(&mut self, column: usize) {
+        self.place_column(column);
+    }
+
+    fn move_up(&mut self, count: usize) {
+        self.move_rows(-rows(count), None);
+    }
+
+    fn move_down(&mut self, count: usize) {
+        self.move_rows(rows(count), None);
+    }
+
+    fn move_up_and_cr(&mut self, count: usize) {
+        self.move_rows(-rows(count), Some(0));
+    }
+
+    fn move_down_and_cr(&mut self, count: usize) {
+        self.move_rows(rows(count), Some(0));
+    }
+
+    fn move_backward_tabs(&mut self, count: u16) {
+        self.tab_back(count);
+    }
+
+    fn linefeed(&mut self) {
+        self.feed_line();
+    }
+
+    fn newline(&mut self) {
+        self.feed_line();
+    }
+
+    fn reverse_index(&mut self) {
+        self.index_back();
+    }
+
+    fn insert_blank(&mut self, count: usize) {
+        self.part_for_insertion(count);
+        self.term.insert_blank(count);
+    }
+
+    fn delete_chars(&mut self, count: usize) {
+        self.part_from_cursor(count);
+        // The terminal underneath would clear the row from its start when more is deleted than there is.
+        let room = self.term.columns() - self.term.grid().cursor.point.column.0;
+        self.term.delete_chars(count.min(room));
+    }
+
+    fn erase_chars(&mut self, count: usize) {
+        self.part_from_cursor(count);
+        self.term.erase_chars(count);
+    }
+
+    fn insert_blank_lines(&mut self, count: usize) {
+        self.shift_rows(|wrap| wrap.term.insert_blank_lines(count));
+    }
+
+    fn delete_lines(&mut self, count: usize) {
+        self.shift_rows(|wrap| wrap.term.delete_lines(count));
+    }
+
+    fn clear_line(&mut self, mode: LineClearMode) {
+        self.erase_line(mode);
+    }
+
+    fn clear_screen(&mut self, mode: ClearMode) {
+        self.erase_screen(mode);
+    }
+
+    fn decaln(&mut self) {
+        self.align();
+    }
+
+    fn save_cursor_position(&mut self) {
+        self.save_cursor();
+    }
+
+    fn restore_cursor_position(&mut self) {
+        self.restore_cursor();
+    }
+
+    fn terminal_attribute(&mut self, attribute: Attr) {
+        self.term.terminal_attribute(match attribute {
+            // What the parser takes for the end of bold is the double underline.
+            Attr::CancelBold => Attr::DoubleUnderline,
+            other => other,
+        });
+    }
+
+    fn identify_terminal(&mut self, intermediate: Option<char>) {
+        match intermediate {
+            Some('=') => self.replies.push(b"\x1bP!|00000000\x1b\\"),
+            intermediate => self.term.identify_terminal(intermediate),
+        }
+    }
+
+    fn device_status(&mut self, kind: usize) {
+        match kind {
+            6 => self.replies.push(format!("\x1b[{}", self.cursor_report()).as_bytes()),
+            kind => self.term.device_status(kind),
+        }
+    }
+
+    fn report_private_mode(&mut self, mode: PrivateMode) {
+        match mode {
+            PrivateMode::Unknown(CLUSTERS) => self.replies.push(b"\x1b[?2027;3$y"),
+            PrivateMode::Unknown(number) if OLD_ALTERNATE.contains(&number) => {
+                let state = if self.term.mode().contains(TermMode::ALT_SCREEN) { 1 } else { 2 };
+                self.replies.push(format!("\x1b[?{number};{state}$y").as_bytes());
+            }
+            PrivateMode::Named(_) | PrivateMode::Unknown(_) => self.term.report_private_mode(mode),
+        }
     }
 
     fn set_private_mode(&mut self, mode: PrivateMode) {
@@ -210,6 +356,12 @@ impl Handler for Wrap<'_> {
                 self.shadow.region = None;
                 self.term.set_private_mode(mode);
             }
+            PrivateMode::Unknown(number) if OLD_ALTERNATE.contains(&number) => {
+                if !self.term.mode().contains(TermMode::ALT_SCREEN) {
+                    self.swap_screens();
+                }
+            }
+            PrivateMode::Unknown(OLD_CURSOR) => self.save_cursor(),
             PrivateMode::Named(_) | PrivateMode::Unknown(_) => self.term.set_private_mode(mode),
         }
     }
@@ -225,6 +377,13 @@ impl Handler for Wrap<'_> {
                 self.shadow.region = None;
                 self.term.unset_private_mode(mode);
             }
+            PrivateMode::Named(NamedPrivateMode::Origin) => self.leave_origin(),
+            PrivateMode::Unknown(number) if OLD_ALTERNATE.contains(&number) => {
+                if self.term.mode().contains(TermMode::ALT_SCREEN) {
+                    self.leave_alternate_keeping_cursor();
+                }
+            }
+            PrivateMode::Unknown(OLD_CURSOR) => self.restore_cursor(),
             PrivateMode::Named(_) | PrivateMode::Unknown(_) => self.term.unset_private_mode(mode),
         }
     }
@@ -275,7 +434,9 @@ impl Handler for Wrap<'_> {
     }
 
     fn clipboard_store(&mut self, _: u8, base64: &[u8]) {
-        self.shadow.clipboard = status::decode_text(base64).or(self.shadow.clipboard.take());
+        if let Some(outward) = &mut self.shadow.outward {
+            outward.copy(base64);
+        }
     }
 
     fn text_area_size_pixels(&mut self) {
@@ -288,45 +449,22 @@ impl Handler for Wrap<'_> {
         fn set_cursor_shape(shape: CursorShape);
         fn goto(line: i32, column: usize);
         fn goto_line(line: i32);
-        fn goto_col(column: usize);
-        fn insert_blank(count: usize);
-        fn move_up(count: usize);
-        fn move_down(count: usize);
-        fn identify_terminal(intermediate: Option<char>);
-        fn device_status(kind: usize);
         fn move_forward(count: usize);
         fn move_backward(count: usize);
-        fn move_down_and_cr(count: usize);
-        fn move_up_and_cr(count: usize);
         fn backspace();
         fn carriage_return();
-        fn linefeed();
-        fn newline();
         fn substitute();
         fn scroll_up(count: usize);
         fn scroll_down(count: usize);
-        fn insert_blank_lines(count: usize);
-        fn delete_lines(count: usize);
-        fn erase_chars(count: usize);
-        fn delete_chars(count: usize);
-        fn move_backward_tabs(count: u16);
         fn move_forward_tabs(count: u16);
-        fn save_cursor_position();
-        fn restore_cursor_position();
-        fn clear_line(mode: LineClearMode);
-        fn clear_screen(mode: ClearMode);
-        fn reverse_index();
-        fn terminal_attribute(attribute: Attr);
         fn set_mode(mode: Mode);
         fn unset_mode(mode: Mode);
         fn report_mode(mode: Mode);
-        fn report_private_mode(mode: PrivateMode);
         fn set_keypad_application_mode();
         fn unset_keypad_application_mode();
         fn configure_charset(index: CharsetIndex, charset: StandardCharset);
         fn set_color(index: usize, color: Rgb);
         fn reset_color(index: usize);
-        fn decaln();
         fn text_area_size_chars();
     }
 }

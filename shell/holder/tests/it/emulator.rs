@@ -46,6 +46,18 @@ proptest! {
         prop_assert_eq!((whole.faults(), split.faults()), (0, 0));
     }
 
+    /// So it is in a pane, for what is shown and for what is said to the outside.
+    #[test]
+    fn splits_do_not_matter_in_a_pane(stream in stream(60), cut in 1_usize..9) {
+        let pane = || Emulator::pane(COLUMNS, ROWS, SCROLLBACK);
+        let (mut whole, mut split) = (pane(), pane());
+        whole.feed(&stream);
+        stream.chunks(cut).for_each(|piece| split.feed(piece));
+        prop_assert_eq!(whole.holding(), split.holding());
+        prop_assert_eq!(whole.take_outward(), split.take_outward());
+        prop_assert_eq!(difference(&mut whole, &mut split), None);
+    }
+
     /// A snapshot taken between any two bytes tells all: the copy is the same, and stays the same.
     #[test]
     fn snapshots_tell_all(before in stream(60), after in stream(20), piece in 1_usize..300) {
@@ -144,15 +156,14 @@ fn answers_nobody_reads_are_bounded() {
 }
 
 #[test]
-fn status_title_bell_and_clipboard_are_seen() {
+fn status_title_and_bell_are_seen() {
     let mut emulator = resident();
     emulator.feed(b"\x1b]0;\xe2\x9c\xb3 Claude Code\x07\x07\x1b]9;look\x07\x1b]52;c;aGVsbG8=\x07");
     emulator.feed(b"\x1b]7501;state=blocked:kind=permission:msg=YXBwcm92ZQ==:app=claude-code\x1b\\");
     assert_eq!((emulator.title(), emulator.bells()), ("✳ Claude Code", 2));
     let message = "approve".to_owned();
     assert_eq!(emulator.status(), &AgentStatus::Blocked { kind: BlockedKind::Permission, message });
-    assert_eq!(emulator.take_clipboard().as_deref(), Some("hello"));
-    assert_eq!(emulator.take_clipboard(), None);
+    assert_eq!(emulator.take_outward(), [], "nobody would ever ask a resident terminal");
     emulator.feed(b"\x1b]133;A\x07");
     assert_eq!(emulator.status(), &AgentStatus::Unknown);
 }

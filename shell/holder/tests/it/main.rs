@@ -2,6 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod client;
+mod conformance;
 mod emulator;
 mod holder;
+mod hostile;
+mod oracle;
+mod picture;
+mod recordings;
 mod support;

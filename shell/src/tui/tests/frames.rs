@@ -15,7 +15,7 @@ use ccells_core::time::Mono;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::terminal::colours::Depth;
+use crate::tui::screen::Depth;
 use crate::tui::Notice;
 use crate::tui::wish::Ticket;
 
@@ -315,7 +315,7 @@ fn help() {
 #[test]
 fn without_colour_every_state_still_has_its_mark_and_its_word() {
     let mut stage = Stage::with(150, 40, five());
-    stage.model.theme = Theme::default().reduced(Depth::None);
+    stage.model.theme = Theme::default().reduced(Depth::Monochrome);
     stage.press("d");
     let buffer = stage.buffer();
     let is_plain = |cell: &ratatui::buffer::Cell| {

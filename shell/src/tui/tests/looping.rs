@@ -55,6 +55,10 @@ impl Output {
         String::from_utf8_lossy(&self.bytes.lock().expect("no test panics while it holds it")).into_owned()
     }
 
+    fn forget(&self) {
+        self.bytes.lock().expect("no test panics while it holds it").clear();
+    }
+
     /// Waits until the terminal got `text`.
     async fn until(&self, text: &str) {
         let wait = async {
@@ -283,4 +287,78 @@ async fn a_flood_of_output_is_drawn_at_most_sixty_times_a_second() {
         drop(far.snapshots);
     };
     tokio::join!(looping, test);
+}
+
+#[tokio::test]
+async fn a_screen_that_is_not_shown_is_not_drawn() {
+    let (far, looping) = begin();
+    let test = async {
+        far.show((1..=9).map(|number| card(number, &format!("pane-{number}"), CardState::Running)).collect());
+        far.output.until("pane-1").await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let before = far.output.writes.load(Ordering::SeqCst);
+        far.panes.feed(9, (80, 22), "hidden");
+        far.damage.notify_one();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(far.output.writes.load(Ordering::SeqCst), before);
+        far.panes.feed(1, (80, 22), "shown");
+        far.damage.notify_one();
+        far.output.until("shown").await;
+        assert_eq!(far.output.writes.load(Ordering::SeqCst), before + 1);
+        drop(far.snapshots);
+    };
+    tokio::join!(looping, test);
+}
+
+#[tokio::test]
+async fn an_echo_does_not_wait_for_the_next_frame() {
+    let (far, looping) = begin();
+    let test = async {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.panes.feed(1, (80, 22), "$ ");
+        far.damage.notify_one();
+        far.output.until("$").await;
+        far.press("i");
+        far.output.until("INPUT").await;
+        // With a frame every 16 ms so many echoes would take three seconds.
+        let began = Instant::now();
+        for number in 0..200 {
+            far.press("x");
+            while far.panes.written().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let echo = char::from_u32(0x2800 + number).expect("a sign of dots");
+            far.panes.feed(1, (80, 22), &format!("\x1b[H{echo}"));
+            far.damage.notify_one();
+            far.output.until(&echo.to_string()).await;
+            far.output.forget();
+        }
+        let took = began.elapsed();
+        assert!(took < Duration::from_millis(1_500), "{took:?}");
+        drop(far.snapshots);
+    };
+    tokio::join!(looping, test);
+}
+
+#[tokio::test]
+async fn frames_are_marked_only_for_a_terminal_that_knows_the_marks() {
+    let (far, looping) = begin();
+    let output = far.output.clone();
+    let test = async move {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.output.until("fix-login").await;
+        assert!(!far.output.text().contains("\x1b[?2026h"));
+        far.inputs.send(Input::KnowsSync(true)).expect("the loop listens");
+        far.panes.feed(1, (80, 22), "hello");
+        far.damage.notify_one();
+        far.output.until("hello").await;
+        assert!(far.output.text().contains("\x1b[?2026h"));
+        drop(far.snapshots);
+        far.inputs
+    };
+    let (ended, _inputs) = tokio::join!(looping, test);
+    assert_eq!(ended, Ended::Left);
+    let text = output.text();
+    // The terminal was never told of marks before: what is given back closes one more.
+    assert_eq!(text.matches("\x1b[?2026h").count() + 1, text.matches("\x1b[?2026l").count(), "{text:?}");
 }

@@ -3,8 +3,10 @@
 
 mod arranging;
 mod frames;
+mod hostile;
 mod keys;
 mod looping;
+mod parts;
 mod screens;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,6 @@ use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
 use ccells_holder::emulator::Emulator;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use futures_util::future::{BoxFuture, FutureExt as _};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -28,7 +29,7 @@ use super::msg::Msg;
 use super::update::update;
 use super::wish::Wish;
 use super::{
-    Change, Errands, Leader, PaneScreen, Panes, Preferences, ScrollBy, Settings, Subject, Theme, Usage, view,
+    Change, Leader, NoErrands, PaneScreen, Panes, Preferences, Rows, ScrollBy, Settings, Theme, Usage, view,
 };
 
 /// The time of all pictures.
@@ -78,20 +79,6 @@ fn snapshot(cards: Vec<Card>) -> Snapshot {
         shutdown: None,
         findings: Vec::new(),
         notices: Vec::new(),
-    }
-}
-
-/// Nobody to do anything elsewhere.
-struct NoErrands;
-
-impl Errands for NoErrands {
-    fn measure(&self, subjects: Vec<Subject>) -> BoxFuture<'static, Vec<Usage>> {
-        let usage = |subject: Subject| Usage { workstream: Some(subject.workstream), ..Usage::default() };
-        futures_util::future::ready(subjects.into_iter().map(usage).collect()).boxed()
-    }
-
-    fn settings(&self, _change: Option<Change>) -> BoxFuture<'static, Result<Settings, String>> {
-        futures_util::future::ready(Err("there are none".to_owned())).boxed()
     }
 }
 
@@ -150,6 +137,11 @@ impl Panes for FakePanes {
 
     fn take_damage(&self) -> Vec<WorkstreamId> {
         std::mem::take(&mut self.damaged.lock().expect("no test panics while it holds it"))
+    }
+
+    fn take_rows(&self, id: &WorkstreamId) -> Rows {
+        let mut screens = self.screens.lock().expect("no test panics while it holds it");
+        screens.get_mut(id).map_or(Rows::ALL, |emulator| Rows::take(emulator.term_mut()))
     }
 }
 
@@ -219,7 +211,7 @@ impl Stage {
             Terminal::new(TestBackend::new(columns, rows)).expect("memory asks the system nothing");
         terminal
             .draw(|frame| {
-                view::draw(frame, &self.model, &self.panes);
+                view::draw(frame.buffer_mut(), &self.model, &self.panes);
             })
             .expect("memory asks the system nothing");
         terminal

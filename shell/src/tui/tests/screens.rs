@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use super::frames::{HELLO, blocked, creating, exited, failed, five};
 use super::*;
-use crate::terminal::colours::Depth;
+use crate::tui::screen::Depth;
 use crate::tui::dialog::Dialog;
 use crate::tui::{Keymap, Notice, Origin, Setting, load_theme};
 
@@ -294,7 +294,7 @@ fn every_theme_draws_the_same_words() {
         stage.model.theme = load_theme(nowhere, name).expect("it comes with the program");
         stage.press("d");
         let coloured = stage.buffer();
-        stage.model.theme = stage.model.theme.reduced(Depth::None);
+        stage.model.theme = stage.model.theme.reduced(Depth::Monochrome);
         let plain = stage.buffer();
         let words =
             |buffer: &Buffer| buffer.content.iter().map(|cell| cell.symbol().to_owned()).collect::<String>();

@@ -16,9 +16,11 @@ mod status;
 mod tabs;
 mod toasts;
 
+use std::collections::BTreeSet;
+
 use alacritty_terminal::vte::ansi::CursorShape;
-use ratatui::Frame;
-use ratatui::buffer::Buffer;
+use ccells_core::ids::WorkstreamId;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -27,18 +29,18 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use super::Panes;
 use super::dialog::Dialog;
 use super::model::{Mode, Model};
+use super::screen::Cursor;
 use super::theme::Theme;
 
 /// The smallest screen on which anything can be shown, in columns and rows.
 const SMALLEST: (u16, u16) = (20, 4);
 
-/// Draws one frame, and tells how its cursor is to look.
-pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, panes: &dyn Panes) -> CursorShape {
-    let area = frame.area();
-    let buffer = frame.buffer_mut();
+/// Draws one frame, and tells where its cursor is.
+pub(crate) fn draw(buffer: &mut Buffer, model: &Model, panes: &dyn Panes) -> Cursor {
+    let area = buffer.area;
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         draw_text("too small", model.theme.error(), area, buffer);
-        return CursorShape::Hidden;
+        return None;
     }
     status::draw_banners(model, buffer);
     let in_pane = if model.order.is_empty() {
@@ -54,14 +56,35 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, panes: &dyn Panes) -> C
     status::draw_status(model, buffer);
     let in_dialog = draw_above(model, area, buffer).map(|position| (position, CursorShape::Beam));
     toasts::draw(model, buffer);
-    let types = model.mode == Mode::Input && model.dialog.is_none() && !model.is_shutting_down();
-    match in_dialog.or(in_pane.filter(|_| types)) {
-        Some((position, shape)) => {
-            frame.set_cursor_position(position);
-            shape
-        }
-        None => CursorShape::Hidden,
-    }
+    in_dialog.or(in_pane.filter(|_| types(model)))
+}
+
+/// Draws those of the panes anew that changed, into the frame that was drawn before of the same model, and notes where.
+/// The cursor when one of them has it. Only when [`is_plain`].
+pub(crate) fn redraw(
+    buffer: &mut Buffer,
+    model: &Model,
+    panes: &dyn Panes,
+    changed: &BTreeSet<WorkstreamId>,
+    areas: &mut Vec<Rect>,
+) -> Option<Cursor> {
+    let cursor = pane::redraw(model, panes, changed, buffer, areas);
+    cursor.map(|cursor| cursor.filter(|_| types(model)))
+}
+
+/// Whether nothing lies above the panes, so that each of them can be drawn without the others.
+pub(crate) fn is_plain(model: &Model) -> bool {
+    model.dialog.is_none()
+        && !model.is_list
+        && model.toasts.is_empty()
+        && !model.is_shutting_down()
+        && model.size.0 >= SMALLEST.0
+        && model.size.1 >= SMALLEST.1
+}
+
+/// Whether keys go to the agent.
+fn types(model: &Model) -> bool {
+    model.mode == Mode::Input && model.dialog.is_none() && !model.is_shutting_down()
 }
 
 /// Draws what lies above the panes, and tells where its cursor is.
@@ -133,11 +156,12 @@ fn draw_text(text: &str, style: Style, area: Rect, buffer: &mut Buffer) {
 
 /// Fills a row with a style and blanks.
 fn fill(area: Rect, style: Style, buffer: &mut Buffer) {
-    for position in area.positions() {
-        if let Some(cell) = buffer.cell_mut(position) {
-            cell.reset();
-            cell.set_style(style);
-        }
+    let area = area.intersection(buffer.area);
+    let mut blank = Cell::EMPTY;
+    blank.set_style(style);
+    for y in area.top()..area.bottom() {
+        let start = buffer.index_of(area.x, y);
+        buffer.content[start..start + usize::from(area.width)].fill(blank.clone());
     }
 }
 

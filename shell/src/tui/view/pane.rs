@@ -1,11 +1,13 @@
 //! The panes of the page: a header that tells how the workstream fares, and below it the agent's own screen, or a card
 //! where there is none.
 
-use alacritty_terminal::vte::ansi::CursorShape;
+use std::collections::BTreeSet;
+
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
+use ccells_core::ids::WorkstreamId;
 use ccells_core::snapshot::{Card, CardState, EngineState};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -14,18 +16,15 @@ use crate::terminal::paint::{self, Painted};
 use crate::tui::clip;
 use crate::tui::layout::Placed;
 use crate::tui::model::{Attention, Mode, Model};
+use crate::tui::screen::Cursor;
 use crate::tui::theme;
-use crate::tui::{PaneScreen, Panes};
+use crate::tui::{PaneScreen, Panes, Rows};
 
 /// Columns a name is given before anything else beside it.
 const NAME_COLUMNS: usize = 12;
 
 /// Draws the page, and tells where the cursor of the focused agent is.
-pub(super) fn draw_page(
-    model: &Model,
-    panes: &dyn Panes,
-    buffer: &mut Buffer,
-) -> Option<(Position, CursorShape)> {
+pub(super) fn draw_page(model: &Model, panes: &dyn Panes, buffer: &mut Buffer) -> Cursor {
     let page = model.page();
     if page.panes.is_empty() {
         draw_no_match(model, buffer);
@@ -33,11 +32,10 @@ pub(super) fn draw_page(
     let mut cursor = None;
     for pane in &page.panes {
         let Some(card) = model.order.get(pane.index).and_then(|id| model.card(id)) else { continue };
-        let is_focused = model.focused.as_ref() == Some(&card.id);
-        let painted = draw_content(model, card, panes, pane.content, buffer);
+        let painted = draw_content(model, card, panes, pane.content, &Rows::ALL, buffer);
         draw_header(model, card, pane, painted, buffer);
-        if is_focused {
-            cursor = painted.and_then(|painted| Some((painted.cursor?, painted.shape)));
+        if model.focused.as_ref() == Some(&card.id) {
+            cursor = cursor_of(painted);
         }
     }
     draw_gutters(model, &page.panes, buffer);
@@ -52,12 +50,53 @@ fn draw_no_match(model: &Model, buffer: &mut Buffer) {
     super::draw_text(&clip::clip(&text, usize::from(area.width)), model.theme.faint(), row, buffer);
 }
 
-/// Draws the agent's screen, or the card; `None` when there is no screen.
+/// Draws those panes of the page anew that changed, and notes where. The cursor when the focused one is among them.
+pub(super) fn redraw(
+    model: &Model,
+    panes: &dyn Panes,
+    changed: &BTreeSet<WorkstreamId>,
+    buffer: &mut Buffer,
+    areas: &mut Vec<Rect>,
+) -> Option<Cursor> {
+    let mut cursor = None;
+    for pane in &model.page().panes {
+        let card =
+            model.order.get(pane.index).filter(|id| changed.contains(*id)).and_then(|id| model.card(id));
+        let Some(card) = card else { continue };
+        // Where nothing of ours is drawn over the screen, its rows can be drawn one by one.
+        let is_bare = card.state == CardState::Running && bar(model, card).is_none();
+        let rows = panes.take_rows(&card.id);
+        let rows = if is_bare { rows } else { Rows::ALL };
+        let content = pane.content;
+        for run in rows.runs(content.height) {
+            let area = Rect { y: content.y + run.start, height: run.end - run.start, ..content };
+            super::fill(area, Style::new(), buffer);
+            areas.push(area);
+        }
+        let painted = draw_content(model, card, panes, content, &rows, buffer);
+        if !is_bare || painted.is_none_or(|painted| painted.scrolled > 0) {
+            super::fill(pane.header(), Style::new(), buffer);
+            areas.push(pane.header());
+            draw_header(model, card, pane, painted, buffer);
+        }
+        if model.focused.as_ref() == Some(&card.id) {
+            cursor = Some(cursor_of(painted));
+        }
+    }
+    cursor
+}
+
+fn cursor_of(painted: Option<Painted>) -> Cursor {
+    painted.and_then(|painted| Some((painted.cursor?, painted.shape)))
+}
+
+/// Draws those `rows` of the agent's screen, or the card; `None` when there is no screen.
 fn draw_content(
     model: &Model,
     card: &Card,
     panes: &dyn Panes,
     area: Rect,
+    rows: &Rows,
     buffer: &mut Buffer,
 ) -> Option<Painted> {
     let (may_show, is_faint) = match card.state {
@@ -69,7 +108,9 @@ fn draw_content(
     };
     let mut painted = None;
     if may_show {
-        let look = &mut |screen: PaneScreen<'_>| painted = Some(paint::paint(screen, area, is_faint, buffer));
+        let look = &mut |screen: PaneScreen<'_>| {
+            painted = Some(paint::paint_rows(screen, area, is_faint, rows, buffer));
+        };
         panes.with_screen(&card.id, look);
     }
     let Some(painted) = painted else {

@@ -131,10 +131,6 @@ fn left_parts(model: &Model) -> Vec<Vec<Span<'static>>> {
             Span::styled(shown, theme.faint()),
         ]);
     }
-    let counts = counts(model);
-    if !counts.is_empty() {
-        parts.push(counts);
-    }
     let waiting = model.cards().filter(|card| model.attention(card).is_some()).count();
     if waiting > 0 && model.dialog.is_none() && !model.is_shutting_down() {
         let word = if waiting == 1 { "waits" } else { "wait" };
@@ -144,6 +140,10 @@ fn left_parts(model: &Model) -> Vec<Vec<Span<'static>>> {
             Span::raw(" "),
             Span::styled(model.keys.hint(Action::Waiting), theme.key()),
         ]);
+    }
+    let counts = counts(model);
+    if !counts.is_empty() {
+        parts.push(counts);
     }
     if let Some(snapshot) = model.snapshot.as_deref() {
         let path = clip::safe(snapshot.repo_path.as_str());

@@ -1,0 +1,330 @@
+//! The terminal we live in: taken with raw mode and the alternate screen, given back in reverse on every path.
+//! Frames are written by a thread of their own, one write each, so that a stalled terminal stalls nobody else.
+
+mod canvas;
+mod encode;
+mod inputs;
+mod keys;
+mod writer;
+
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ccells_core::limits;
+use crossterm::event::Event;
+use futures_util::Stream;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use rustix::fd::OwnedFd;
+use tokio::sync::Notify;
+
+use self::canvas::Canvas;
+pub(crate) use self::canvas::Cursor;
+pub use self::encode::Depth;
+pub use self::inputs::inputs;
+use self::writer::Writer;
+use super::Interrupt;
+
+/// What the terminal tells us.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A key, a paste, the mouse, the size, the focus.
+    Event(Event),
+    /// Whether it knows the keyboard protocol of kitty.
+    KnowsKittyKeys(bool),
+    /// Whether it shows what is between two marks at once.
+    KnowsSync(bool),
+    /// It is gone.
+    Gone,
+}
+
+/// The stream of what the terminal tells us.
+pub type Inputs = Pin<Box<dyn Stream<Item = Input> + Send>>;
+
+/// Taking the terminal: alternate screen, cursor hidden, bracketed paste, focus and mouse reports, in this order.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h";
+/// Mouse reports: clicks, drags and the wheel, in the form without a limit on columns.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+/// Keys that were ambiguous are told apart (flag 1); the terminal keeps a stack for each of its screens.
+const KITTY_ON: &str = "\x1b[>1u";
+const KITTY_OFF: &str = "\x1b[<u";
+/// Giving it back: whatever was on is off, in reverse; what was never on does not mind.
+const LEAVE: &str =
+    "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
+/// What it can do: show a frame at once, the keyboard protocol of kitty; every terminal answers the last question.
+const PROBE: &str = "\x1b[?2026$p\x1b[?u\x1b[c";
+/// Nothing is on the screen any more.
+const CLEAR: &str = "\x1b[0m\x1b[2J";
+const FRAME_BEGINS: &str = "\x1b[?2026h";
+const FRAME_ENDS: &str = "\x1b[?2026l";
+/// How long giving the terminal back may wait for a terminal that takes no bytes.
+const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
+/// Room for a frame, so that it is gathered without growing.
+const FRAME_BYTES: usize = 256 * 1_024;
+
+/// The terminal, as long as it is ours.
+pub struct Screen {
+    canvas: Canvas,
+    depth: Depth,
+    /// What the next frame begins with.
+    preface: &'static str,
+    frame: Vec<u8>,
+    writer: Writer,
+    is_raw: bool,
+    is_taken: bool,
+    is_mouse_on: bool,
+    is_kitty_on: bool,
+    /// Whether the terminal shows a marked frame at once.
+    knows_sync: bool,
+}
+
+impl Screen {
+    /// Takes the terminal on standard input and output.
+    pub fn enter() -> io::Result<Self> {
+        let (columns, rows) = crossterm::terminal::size()?;
+        let depth = Depth::of(|name| std::env::var(name).ok());
+        let door = writer::quick_door(io::stdout());
+        let mut screen = Self::with(writer::standard_output(), door, depth, columns, rows);
+        screen.is_raw = true;
+        install_panic_hook();
+        screen.take()?;
+        screen.writer.write(PROBE.as_bytes());
+        Ok(screen)
+    }
+
+    /// A screen that writes to `output` and leaves the terminal's line discipline alone; nothing is written yet.
+    pub fn over(output: Box<dyn Write + Send>, columns: u16, rows: u16) -> Self {
+        Self::with(output, None, Depth::True, columns, rows)
+    }
+
+    fn with(
+        output: Box<dyn Write + Send>,
+        door: Option<OwnedFd>,
+        depth: Depth,
+        columns: u16,
+        rows: u16,
+    ) -> Self {
+        Self {
+            canvas: Canvas::new(area(columns, rows), depth),
+            depth,
+            preface: "",
+            frame: Vec::with_capacity(FRAME_BYTES),
+            writer: Writer::start(output, door),
+            is_raw: false,
+            is_taken: false,
+            is_mouse_on: true,
+            is_kitty_on: false,
+            knows_sync: false,
+        }
+    }
+
+    /// Takes the terminal, at first and after a stop.
+    pub fn take(&mut self) -> io::Result<()> {
+        if self.is_taken || self.is_gone() {
+            return Ok(());
+        }
+        if self.is_raw {
+            crossterm::terminal::enable_raw_mode()?;
+            IS_TAKEN.store(true, Ordering::SeqCst);
+        }
+        self.is_taken = true;
+        let mouse = if self.is_mouse_on { MOUSE_ON } else { "" };
+        let kitty = if self.is_kitty_on { KITTY_ON } else { "" };
+        self.writer.write(format!("{ENTER}{mouse}{kitty}").as_bytes());
+        self.forget_frame();
+        Ok(())
+    }
+
+    /// Gives the terminal back. Afterwards nothing is written until [`Screen::take`].
+    pub fn leave(&mut self) {
+        if !std::mem::replace(&mut self.is_taken, false) {
+            return;
+        }
+        let kitty = if self.is_kitty_on { KITTY_OFF } else { "" };
+        self.writer.write(format!("{kitty}{LEAVE}").as_bytes());
+        self.writer.wait_idle(LEAVE_PATIENCE);
+        if self.is_raw && IS_TAKEN.swap(false, Ordering::SeqCst) {
+            // A terminal that is gone cannot be restored, and needs it no more.
+            let _ = crossterm::terminal::disable_raw_mode();
+        }
+    }
+
+    /// Gives the terminal back, stops this process, and takes the terminal again when it goes on.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        self.leave();
+        // Without a terminal of ours there is no shell that would let us go on.
+        if self.is_raw {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        }
+        self.resume()
+    }
+
+    /// Takes the terminal again after a stop, at its size of now. Whoever had it meanwhile may have changed anything.
+    pub fn resume(&mut self) -> io::Result<()> {
+        if self.is_raw && IS_TAKEN.load(Ordering::SeqCst) {
+            // The library believes that raw mode is on still: it has to be told otherwise to set it again.
+            crossterm::terminal::disable_raw_mode()?;
+        }
+        self.is_taken = false;
+        self.take()?;
+        if self.is_raw {
+            let (columns, rows) = crossterm::terminal::size()?;
+            self.resize(columns, rows);
+        }
+        Ok(())
+    }
+
+    /// The terminal has another size.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.canvas = Canvas::new(area(columns, rows), self.depth);
+        self.preface = CLEAR;
+    }
+
+    /// Its size, in columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        let area = self.canvas.area();
+        (area.width, area.height)
+    }
+
+    /// The next frame is drawn whole.
+    pub fn forget_frame(&mut self) {
+        let (columns, rows) = self.size();
+        self.resize(columns, rows);
+    }
+
+    /// Uses the keyboard protocol of kitty.
+    pub fn use_kitty_keys(&mut self) {
+        if !std::mem::replace(&mut self.is_kitty_on, true) && self.is_taken {
+            self.writer.write(KITTY_ON.as_bytes());
+        }
+    }
+
+    /// Marks frames, so that the terminal shows each of them at once; or does not.
+    pub fn use_sync(&mut self, knows_sync: bool) {
+        self.knows_sync = knows_sync;
+    }
+
+    /// Has the terminal report the mouse to us, or keep it for its own selection.
+    pub fn set_mouse(&mut self, is_on: bool) {
+        if std::mem::replace(&mut self.is_mouse_on, is_on) != is_on && self.is_taken {
+            self.writer.write(if is_on { MOUSE_ON.as_bytes() } else { MOUSE_OFF.as_bytes() });
+        }
+    }
+
+    /// Whether the frame before is out, so that another may be drawn. [`Screen::drained`] tells when.
+    pub fn is_idle(&self) -> bool {
+        self.writer.is_idle()
+    }
+
+    /// Rung when a frame is out.
+    pub fn drained(&self) -> Arc<Notify> {
+        self.writer.drained()
+    }
+
+    /// Whether nothing may be written any more: a write failed, or somebody gave the terminal back above our head.
+    pub fn is_gone(&self) -> bool {
+        let was_restored = self.is_raw && self.is_taken && !IS_TAKEN.load(Ordering::SeqCst);
+        was_restored || self.writer.is_gone()
+    }
+
+    /// The terminal is known to be gone: nothing is written any more.
+    pub fn give_up(&mut self) {
+        self.writer.give_up();
+    }
+
+    /// Draws a whole frame and hands what is new in it to the writer. `render` tells where the cursor is.
+    pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Buffer) -> Cursor) {
+        self.show(|canvas, out| canvas.draw(render, out));
+    }
+
+    /// Draws parts of the frame anew and leaves the others as they are. `render` draws, and tells which parts, and where
+    /// the cursor is now, if it moved.
+    pub(crate) fn redraw(&mut self, render: impl FnOnce(&mut Buffer, &mut Vec<Rect>) -> Option<Cursor>) {
+        self.show(|canvas, out| canvas.redraw(render, out));
+    }
+
+    fn show(&mut self, draw: impl FnOnce(&mut Canvas, &mut Vec<u8>)) {
+        if !self.is_taken || self.is_gone() {
+            return;
+        }
+        let (begins, ends) = if self.knows_sync { (FRAME_BEGINS, FRAME_ENDS) } else { ("", "") };
+        self.frame.clear();
+        self.frame.extend_from_slice(begins.as_bytes());
+        self.frame.extend_from_slice(std::mem::take(&mut self.preface).as_bytes());
+        let empty = self.frame.len();
+        draw(&mut self.canvas, &mut self.frame);
+        // A frame that says what the last one said is not sent.
+        if self.frame.len() > empty {
+            self.frame.extend_from_slice(ends.as_bytes());
+            self.writer.write(&self.frame);
+        }
+    }
+}
+
+/// Cells are held in memory, so what anybody may say of the terminal's size is not taken for more than the largest
+/// terminal there is.
+fn area(columns: u16, rows: u16) -> Rect {
+    Rect::new(0, 0, columns.min(*limits::COLUMNS.end()), rows.min(*limits::ROWS.end()))
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Rings `interrupts` with [`Interrupt::Hangup`] when the terminal on standard input hangs up, for as long as the
+/// receiver lives.
+pub fn watch_hangup(interrupts: tokio::sync::mpsc::Sender<Interrupt>) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    std::thread::Builder::new().name("terminal-watch".into()).spawn(move || {
+        let stdin = io::stdin();
+        loop {
+            let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+            match poll(&mut fds, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) | Err(_) => break,
+            }
+        }
+        // Nobody listens any more: then nobody needs to know.
+        let _ = interrupts.blocking_send(Interrupt::Hangup);
+    })?;
+    Ok(())
+}
+
+/// Gives the terminal back from wherever the process ends: a panic, a watchdog. Whoever draws finds it gone.
+pub fn restore_now() {
+    if IS_TAKEN.swap(false, Ordering::SeqCst) {
+        // Nothing can be done about a terminal that does not take it.
+        let _ = rustix::io::write(rustix::stdio::stdout(), format!("{KITTY_OFF}{LEAVE}").as_bytes());
+        let _ = crossterm::terminal::disable_raw_mode();
+        RESTORED.notify_one();
+    }
+}
+
+/// Comes when the terminal was given back from elsewhere, so that whoever draws ends.
+pub(super) async fn restored() {
+    RESTORED.notified().await;
+}
+
+/// Rung when the terminal was given back from elsewhere.
+static RESTORED: Notify = Notify::const_new();
+
+/// Whether the terminal is taken, for all who may have to give it back.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A panic must be readable: the terminal is given back before it is told.
+fn install_panic_hook() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            restore_now();
+            tell(panic);
+        }));
+    });
+}

@@ -1,0 +1,262 @@
+//! Nothing escapes a pane: whatever a program in it sends, the terminal around us gets cells, looks, cursor moves and our
+//! own fixed frame, and only the cells of that pane change.
+
+use std::io::{self, Write};
+
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use super::*;
+use crate::tui::screen::Screen;
+
+#[path = "../../../holder/tests/hostile/corpus.rs"]
+mod corpus;
+
+const SIZE: (u16, u16) = (100, 30);
+/// How many attacks there are at least.
+const ATTACKS: usize = 80;
+
+/// What the terminal around us got.
+#[derive(Clone, Default)]
+struct Outer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Outer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics while it holds it").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Three panes, the second of them hostile.
+fn stage() -> Stage {
+    let cards = (1..=3).map(|number| card(number, &format!("work-{number}"), CardState::Running)).collect();
+    let mut stage = Stage::with(SIZE.0, SIZE.1, cards);
+    stage.press("i");
+    stage.feed(1, "\x1b[32mthe neighbour\x1b[0m on the left\r\n$ ");
+    stage.feed(3, "the neighbour below\r\n$ ");
+    stage
+}
+
+fn feed(stage: &Stage, number: usize, bytes: &[u8]) {
+    let (columns, rows) = stage.model.told_sizes[&id(number)];
+    let mut screens = stage.panes.screens.lock().expect("no test panics while it holds it");
+    let screen = screens.entry(id(number)).or_insert_with(|| Emulator::pane(columns, rows, 1_000));
+    screen.feed(bytes);
+    assert_eq!(screen.faults(), 0);
+}
+
+/// The cells that belong to a pane.
+fn content(stage: &Stage, number: usize) -> Rect {
+    let page = stage.model.page();
+    let pane = page.panes.iter().find(|pane| stage.model.order.get(pane.index) == Some(&id(number)));
+    pane.expect("all panes are on one page").content
+}
+
+/// Takes a terminal, draws each stage in turn, gives it back, and tells what was written.
+fn written(frames: &[&Stage]) -> Vec<u8> {
+    let outer = Outer::default();
+    let mut screen = Screen::over(Box::new(outer.clone()), SIZE.0, SIZE.1);
+    screen.take().expect("nothing is asked of the system");
+    for stage in frames {
+        screen.draw(|frame| view::draw(frame, &stage.model, &stage.panes));
+    }
+    screen.leave();
+    assert!(screen.is_idle(), "all of it is out");
+    let bytes = outer.0.lock().expect("no test panics while it holds it").clone();
+    bytes
+}
+
+/// The first thing in `bytes` that is neither a character to see nor one of our sequences.
+fn stranger(bytes: &[u8]) -> Option<String> {
+    let Ok(mut rest) = std::str::from_utf8(bytes) else { return Some("no UTF-8".to_owned()) };
+    while let Some(c) = rest.chars().next() {
+        let length = match c {
+            '\x1b' => match sequence(rest) {
+                Some(length) => length,
+                None => return Some(rest.chars().take(40).collect::<String>().escape_debug().to_string()),
+            },
+            c if c.is_control() || turns(c) => return Some(c.escape_debug().to_string()),
+            c => c.len_utf8(),
+        };
+        rest = &rest[length..];
+    }
+    None
+}
+
+/// How long the sequence is that `text` begins with, if it is one we send.
+fn sequence(text: &str) -> Option<usize> {
+    const FIXED: [&str; 20] = [
+        "\x1b[?1049h",
+        "\x1b[?1049l",
+        "\x1b[?25h",
+        "\x1b[?25l",
+        "\x1b[?2004h",
+        "\x1b[?2004l",
+        "\x1b[?1004h",
+        "\x1b[?1004l",
+        "\x1b[?1000h",
+        "\x1b[?1000l",
+        "\x1b[?1002h",
+        "\x1b[?1002l",
+        "\x1b[?1006h",
+        "\x1b[?1006l",
+        "\x1b[?2026h",
+        "\x1b[?2026l",
+        "\x1b[0 q",
+        "\x1b[2 q",
+        "\x1b[4 q",
+        "\x1b[6 q",
+    ];
+    if let Some(fixed) = FIXED.iter().find(|fixed| text.starts_with(**fixed)) {
+        return Some(fixed.len());
+    }
+    let body = text.strip_prefix("\x1b[")?;
+    let end = body.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
+    let (numbers, letter) = (&body[..end], &body[end..=end]);
+    let is_ours = match letter {
+        "H" => numbers.split(';').count() == 2 && !numbers.contains(':'),
+        "m" => true,
+        "J" => numbers == "2",
+        _ => false,
+    };
+    is_ours.then_some(2 + end + 1)
+}
+
+/// Whether a character turns the direction of writing, for all that follows.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The rows as drawn, a wide character for both of its cells.
+fn drawn_rows(buffer: &Buffer) -> Vec<String> {
+    let row = |y| {
+        let (mut text, mut x) = (String::new(), 0);
+        while x < SIZE.0 {
+            let symbol = buffer[(x, y)].symbol();
+            text.push_str(symbol);
+            x += u16::try_from(symbol.width().max(1)).expect("a symbol is narrow");
+        }
+        text.trim_end().to_owned()
+    };
+    (0..SIZE.1).map(row).collect()
+}
+
+/// The rows as the terminal around us shows them.
+fn shown_rows(bytes: &[u8]) -> Vec<String> {
+    use alacritty_terminal::index::{Column, Line};
+    use alacritty_terminal::term::cell::Flags;
+    let mut outer = Emulator::pane(SIZE.0, SIZE.1, 0);
+    // Before the terminal is given back.
+    let end = bytes.windows(4).rposition(|four| four == b"\x1b[0m").expect("it is given back");
+    let leave =
+        bytes[..end].windows(8).rposition(|eight| eight == b"\x1b[?2026l").expect("frames are closed");
+    outer.feed(&bytes[..leave + 8]);
+    let row = |line| {
+        let mut text = String::new();
+        for column in 0..usize::from(SIZE.0) {
+            let cell = &outer.term().grid()[Line(line)][Column(column)];
+            if !cell.flags.contains(Flags::WIDE_CHAR_SPACER) {
+                text.push(cell.c);
+                text.extend(cell.zerowidth().unwrap_or_default());
+            }
+        }
+        text.trim_end().to_owned()
+    };
+    (0..i32::from(SIZE.1)).map(row).collect()
+}
+
+/// The first cell outside of `area` in which two frames differ.
+fn difference_outside(area: Rect, one: &Buffer, other: &Buffer) -> Option<(u16, u16)> {
+    one.area
+        .positions()
+        .filter(|at| !area.contains(*at))
+        .find(|at| one[*at] != other[*at])
+        .map(|at| (at.x, at.y))
+}
+
+#[test]
+fn nothing_escapes_a_pane() {
+    assert!(corpus::CORPUS.len() >= ATTACKS, "{}", corpus::CORPUS.len());
+    let calm = stage();
+    feed(&calm, 2, b"$ ");
+    let area = content(&calm, 2);
+    for (name, bytes, times) in corpus::CORPUS {
+        let attacked = stage();
+        feed(&attacked, 2, b"$ ");
+        feed(&attacked, 2, &bytes.repeat(*times));
+        let outer = written(&[&calm, &attacked, &calm, &attacked]);
+        assert_eq!(stranger(&outer), None, "{name}: this went out");
+        let frame = attacked.buffer();
+        assert_eq!(
+            difference_outside(area, &calm.buffer(), &frame),
+            None,
+            "{name}: changed outside of its pane"
+        );
+        let (drawn, shown) = (drawn_rows(&frame), shown_rows(&outer));
+        assert_eq!(shown, drawn, "{name}: the terminal shows something else than was drawn");
+        let before = shown_rows(&written(&[&calm]));
+        for y in (0..SIZE.1).filter(|y| !(area.top()..area.bottom()).contains(y)) {
+            assert_eq!(shown[usize::from(y)], before[usize::from(y)], "{name}: row {y}");
+        }
+    }
+}
+
+/// The same while the pane is alone, scrolled back, and after its program is gone: other paths to the screen.
+#[test]
+fn nothing_escapes_a_pane_that_is_looked_at_otherwise() {
+    for (name, bytes, times) in corpus::CORPUS {
+        let mut zoomed = stage();
+        feed(&zoomed, 2, &bytes.repeat(*times));
+        zoomed.panes.scroll(&id(2), ScrollBy::Lines(5));
+        let scrolled = written(&[&zoomed]);
+        assert_eq!(stranger(&scrolled), None, "{name}: scrolled back");
+        zoomed.send(Msg::Resized(50, 12));
+        zoomed.wait(100);
+        assert_eq!(stranger(&written(&[&zoomed])), None, "{name}: smaller");
+        let faint = (1..=3).map(|number| card(number, "work", CardState::Paused)).collect();
+        zoomed.show(snapshot(faint));
+        assert_eq!(stranger(&written(&[&zoomed])), None, "{name}: paused");
+    }
+}
+
+/// A check that takes everything for ours would pass: it knows strangers.
+#[test]
+fn strangers_are_known() {
+    for ours in ["abc 日本 é", "\x1b[1;1H", "\x1b[38;5;1;48;2;1;2;3m", "\x1b[0m\x1b[2J", "\x1b[?2026h"] {
+        assert_eq!(stranger(ours.as_bytes()), None, "{ours:?}");
+    }
+    for strange in [
+        "\x07",
+        "\n",
+        "\r",
+        "\t",
+        "\x1bc",
+        "\x1b]0;x\x07",
+        "\x1bPq\x1b\\",
+        "\x1b_G\x1b\\",
+        "\x1b[6n",
+        "\x1b[c",
+        "\x1b[?1h",
+        "\x1b[3J",
+        "\x1b[5A",
+        "\x1b[",
+        "\x1b",
+        "\u{9b}31m",
+        "\u{202e}",
+        "\x1b[22t",
+        "\x1b[1H",
+        "\x1b7",
+        "\x7f",
+    ] {
+        assert!(stranger(strange.as_bytes()).is_some(), "{strange:?}");
+    }
+    assert!(stranger(b"\xff").is_some());
+    let (one, mut other) = (Buffer::empty(Rect::new(0, 0, 4, 4)), Buffer::empty(Rect::new(0, 0, 4, 4)));
+    other[(3, 3)].set_symbol("x");
+    assert_eq!(difference_outside(Rect::new(0, 0, 3, 3), &one, &other), Some((3, 3)));
+    assert_eq!(difference_outside(Rect::new(3, 3, 1, 1), &one, &other), None);
+}
