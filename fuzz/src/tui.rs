@@ -19,7 +19,6 @@ use ccells_shell::tui::{
     Change, Ended, Errands, Input, Notice, Origin, PaneScreen, Panes, Preferences, Screen, ScrollBy, Setting,
     Settings, Subject, TuiAsk, TuiPorts, Usage, run,
 };
-use crossterm::event::{Event, KeyCode, KeyModifiers};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::{Notify, mpsc, watch};

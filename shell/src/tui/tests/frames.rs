@@ -15,8 +15,8 @@ use ccells_core::time::Mono;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::tui::screen::Depth;
 use crate::tui::Notice;
+use crate::tui::screen::Depth;
 use crate::tui::wish::Ticket;
 
 pub(super) const HELLO: &str = "\x1b[1mclaude\x1b[0m  ~/workspace\r\n\r\n> fix the login\r\n\r\n\x1b[32m●\x1b[0m I'll look at the \

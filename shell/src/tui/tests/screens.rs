@@ -7,8 +7,8 @@ use insta::assert_snapshot;
 
 use super::frames::{HELLO, blocked, creating, exited, failed, five};
 use super::*;
-use crate::tui::screen::Depth;
 use crate::tui::dialog::Dialog;
+use crate::tui::screen::Depth;
 use crate::tui::{Keymap, Notice, Origin, Setting, load_theme};
 
 const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 10)];

@@ -49,12 +49,9 @@ pub(super) fn draw_status(model: &Model, buffer: &mut Buffer) {
     let mut room = usize::from(row.width).saturating_sub(super::spans_width(&left));
     let right = right_side(model, room);
     room = room.saturating_sub(super::spans_width(&right));
-    for part in left_parts(model) {
-        let width = super::spans_width(&part);
-        if width > room {
-            break;
-        }
-        room -= width;
+    for forms in left_parts(model) {
+        let Some(part) = forms.into_iter().find(|form| super::spans_width(form) <= room) else { break };
+        room -= super::spans_width(&part);
         left.extend(part);
     }
     let right_width = u16::try_from(super::spans_width(&right)).unwrap_or(row.width).min(row.width);
@@ -109,52 +106,49 @@ fn mode_chip(model: &Model) -> Span<'static> {
     Span::styled(format!(" {word} "), theme.navigate())
 }
 
-fn left_parts(model: &Model) -> Vec<Vec<Span<'static>>> {
+/// What is told at the left, each in its forms, the longest first.
+fn left_parts(model: &Model) -> Vec<Vec<Vec<Span<'static>>>> {
     let theme = model.theme;
     let mut parts = Vec::new();
     if model.mode == Mode::Input && model.dialog.is_none() {
         let name = model.focused_card().map(|card| clip::safe(&card.name)).unwrap_or_default();
-        parts.push(vec![
+        parts.push(vec![vec![
             Span::raw(" "),
             Span::styled(model.leader.to_string(), theme.key()),
             Span::raw(" gives the keys back"),
-        ]);
-        parts.push(vec![Span::styled(format!(" · they go to {name}"), theme.faint())]);
+        ]]);
+        parts.push(vec![vec![Span::styled(format!(" · they go to {name}"), theme.faint())]]);
         return parts;
     }
     if !model.filter.is_off() {
         let shown = format!(" {} of {}", model.shown().len(), model.order.len());
         let text = clip::clip(&clip::safe(model.filter.text()), FILTER_COLUMNS);
-        parts.push(vec![
+        parts.push(vec![vec![
             Span::raw(" "),
             Span::styled(format!(" /{text} "), theme.attention()),
             Span::styled(shown, theme.faint()),
-        ]);
+        ]]);
     }
     let waiting = model.cards().filter(|card| model.attention(card).is_some()).count();
     if waiting > 0 && model.dialog.is_none() && !model.is_shutting_down() {
         let word = if waiting == 1 { "waits" } else { "wait" };
-        parts.push(vec![
-            Span::raw("  "),
-            Span::styled(format!(" {waiting} {word} for you "), theme.attention()),
-            Span::raw(" "),
-            Span::styled(model.keys.hint(Action::Waiting), theme.key()),
-        ]);
+        let form = |text: String| {
+            let key = Span::styled(model.keys.hint(Action::Waiting), theme.key());
+            vec![Span::raw("  "), Span::styled(text, theme.attention()), Span::raw(" "), key]
+        };
+        parts.push(vec![form(format!(" {waiting} {word} for you ")), form(format!(" ! {waiting} "))]);
     }
-    let counts = counts(model);
-    if !counts.is_empty() {
-        parts.push(counts);
-    }
+    parts.push(vec![counts(model, true), counts(model, false)]);
     if let Some(snapshot) = model.snapshot.as_deref() {
         let path = clip::safe(snapshot.repo_path.as_str());
         let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        parts.push(vec![Span::styled(format!("  {name}"), theme.faint())]);
+        parts.push(vec![vec![Span::styled(format!("  {name}"), theme.faint())]]);
     }
     parts
 }
 
-/// How many workstreams are in which state: the mark, the number, and the word where it is not the usual one.
-fn counts(model: &Model) -> Vec<Span<'static>> {
+/// How many workstreams are in which state: the mark, the number, and the word where there is room for words.
+fn counts(model: &Model, has_words: bool) -> Vec<Span<'static>> {
     const ALL: [CardState; 8] = [
         CardState::Running,
         CardState::Creating,
@@ -171,7 +165,8 @@ fn counts(model: &Model) -> Vec<Span<'static>> {
         if count > 0 {
             spans.push(Span::raw("  "));
             spans.push(Span::styled(theme::mark(state), model.theme.state(state)));
-            spans.push(Span::raw(format!(" {count} {}", state.as_str())));
+            let word = if has_words { format!(" {}", state.as_str()) } else { String::new() };
+            spans.push(Span::raw(format!(" {count}{word}")));
         }
     }
     spans
