@@ -1,5 +1,5 @@
-//! Nothing escapes a pane: whatever a program in it sends, the terminal around us gets cells, looks, cursor moves and our
-//! own fixed frame, and only the cells of that pane change.
+//! Nothing escapes a pane: whatever a program in it sends, the terminal around us gets cells, looks, cursor moves and
+//! our own fixed frame, and only the cells of that pane change.
 
 use std::io::{self, Write};
 
