@@ -12,3 +12,4 @@ pub mod home;
 pub mod locks;
 pub mod process;
 pub mod signals;
+pub mod weight;

@@ -5,14 +5,19 @@ mod action;
 mod clip;
 mod dialog;
 mod editor;
+mod errands;
+mod filter;
 mod keymap;
 mod layout;
+mod list;
+mod log;
 mod model;
 mod msg;
 mod preferences;
 mod run;
 pub mod screen;
 mod still;
+mod tabs;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -33,12 +38,13 @@ use ccells_core::time::Mono;
 use ccells_holder::emulator::Outward;
 use tokio::sync::{Notify, mpsc, watch};
 
+pub use errands::{Change, Errands, NoErrands, Origin, Setting, Settings, Subject, Usage};
 pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
 pub use preferences::Preferences;
 pub use run::run;
 pub use screen::{Input, Screen};
 pub use still::Still;
-pub use theme::Theme;
+pub use theme::{Theme, ThemeError, load as load_theme};
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
 pub use crate::terminal::rows::Rows;
@@ -95,6 +101,11 @@ pub trait Panes: Send + Sync {
     }
 }
 
+/// Every action of the screen: its name, its usual keys, and what it does.
+pub fn actions() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
+    action::all().map(|described| (described.name, described.keys, described.help))
+}
+
 /// A signal, in the words of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
@@ -129,6 +140,8 @@ pub struct TuiPorts {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// Ids for new workstreams.
     pub draw_identity: DrawIdentity,
+    /// What is done elsewhere.
+    pub errands: Arc<dyn Errands>,
     /// What the user has chosen.
     pub preferences: Preferences,
 }

@@ -8,6 +8,7 @@ use ccells_core::snapshot::Snapshot;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::{Interrupt, Notice};
+use crate::tui::errands::{Settings, Usage};
 use crate::tui::wish::Ticket;
 
 /// Something that happened.
@@ -41,6 +42,10 @@ pub(crate) enum Msg {
         /// What came of it.
         outcome: Result<Done, Refusal>,
     },
+    /// What the containers use.
+    Measured(Vec<Usage>),
+    /// What is set, after it was looked at or changed; why not, otherwise.
+    Settings(Result<Settings, String>),
     /// An agent took no input.
     InputRefused(WorkstreamId),
     /// A signal came.

@@ -16,4 +16,6 @@ pub struct Preferences {
     pub keys: Keymap,
     /// The colours.
     pub theme: Theme,
+    /// Whether what moves by itself moves less.
+    pub is_calm: bool,
 }

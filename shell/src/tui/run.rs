@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 
-use ccells_core::effect::{Done, Refusal, RefusalKind};
+use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::FRAMES_PER_S;
@@ -51,13 +51,11 @@ pub async fn run(ports: TuiPorts, screen: Screen, inputs: Inputs) -> Ended {
     }
 }
 
-type Answer = (Ticket, Result<Done, Refusal>);
-
 struct Running {
     ports: TuiPorts,
     screen: Screen,
     model: Model,
-    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    answers: FuturesUnordered<BoxFuture<'static, Msg>>,
     /// The model changed: all is drawn anew.
     is_dirty: bool,
     /// Panes that are shown and changed: they are drawn anew.
@@ -143,7 +141,7 @@ impl Running {
             biased;
             Some(interrupt) = ports.interrupts.recv() => Woken::Msg(Msg::Interrupt(interrupt)),
             input = inputs.next() => input.map_or(Woken::Gone, from_input),
-            Some((ticket, outcome)) = self.answers.next() => Woken::Msg(Msg::Replied { ticket, outcome }),
+            Some(answer) = self.answers.next() => Woken::Msg(answer),
             changed = ports.snapshots.changed() => match changed {
                 Ok(()) => {
                     let snapshot = ports.snapshots.borrow_and_update().clone();
@@ -205,10 +203,11 @@ impl Running {
         } else {
             msg
         };
-        let now = self.ports.clock.now().mono;
+        let now = self.ports.clock.now();
+        self.model.wall = now.wall;
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {
-            let wishes = update(&mut self.model, msg, now);
+            let wishes = update(&mut self.model, msg, now.mono);
             // What is typed changes nothing before its echo comes.
             self.is_dirty |= !matches!(wishes.as_slice(), [Wish::Type(..)]);
             for wish in wishes {
@@ -220,7 +219,7 @@ impl Running {
     /// A screen that is not shown needs no frame.
     fn look_at_damage(&mut self) {
         let damaged = self.ports.panes.take_damage();
-        if damaged.is_empty() {
+        if damaged.is_empty() || self.model.is_list {
             return;
         }
         let is_focused = self.model.focused.as_ref().is_some_and(|focused| damaged.contains(focused));
@@ -281,6 +280,14 @@ impl Running {
                 self.ports.panes.resize(&id, columns, rows);
                 None
             }
+            Wish::Measure(subjects) => {
+                self.answers.push(self.ports.errands.measure(subjects).map(Msg::Measured).boxed());
+                None
+            }
+            Wish::Settings(change) => {
+                self.answers.push(self.ports.errands.settings(change).map(Msg::Settings).boxed());
+                None
+            }
             Wish::SetMouse(is_on) => {
                 self.screen.set_mouse(is_on);
                 None
@@ -309,7 +316,7 @@ impl Running {
             } else {
                 refusal("ccells has too much to do just now; try again")
             };
-            (ticket, outcome)
+            Msg::Replied { ticket, outcome }
         };
         self.answers.push(answer.boxed());
     }

@@ -1,8 +1,11 @@
 //! What each message makes of the model, and what the model then wishes for. Pure: no clock, no I/O.
 
 mod actions;
+mod arranging;
 mod dialogs;
+mod looking;
 mod mouse;
+mod moving;
 mod picture;
 
 use ccells_core::effect::{Done, Level, Refusal};
@@ -48,6 +51,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
                 &format!("{name} takes no input just now; what you typed was dropped"),
             );
         }
+        Msg::Measured(usages) => looking::on_measured(model, usages),
+        Msg::Settings(outcome) => looking::on_settings(model, outcome),
         Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, &mut wishes),
         Msg::Tick => {}
     }
@@ -107,7 +112,22 @@ fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) {
         (Some(Dialog::New(dialog)), _, _) => dialog.paste(&text),
         (Some(Dialog::Discard(dialog)), _, _) => dialog.paste(&text),
         (Some(Dialog::Palette(palette)), _, _) => palette.paste(&text),
-        (Some(Dialog::Quit(_) | Dialog::Recovery(_) | Dialog::Help { .. }), _, _) => {}
+        (Some(Dialog::Filter(dialog)), _, _) => {
+            dialog.paste(&text);
+            model.filter = dialog.filter();
+        }
+        (Some(Dialog::Settings(dialog)), _, _) => dialog.paste(&text),
+        (
+            Some(
+                Dialog::Quit(_)
+                | Dialog::Recovery(_)
+                | Dialog::Log(_)
+                | Dialog::Resources(_)
+                | Dialog::Help { .. },
+            ),
+            _,
+            _,
+        ) => {}
         (None, Mode::Input, Some(id)) => wishes.push(Wish::Paste(id.clone(), text)),
         (None, Mode::Navigate | Mode::Input, _) => {
             model.toast(Level::Info, "press i to type into the pane, then paste");
@@ -163,6 +183,8 @@ pub(super) fn quit(model: &mut Model, policy: OnQuit, wishes: &mut Vec<Wish>) {
 /// view is saved.
 fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     let now = model.now;
+    moving::keep_focus_shown(model);
+    looking::measure_if_due(model, wishes);
     model.toasts.retain(|toast| toast.until.is_none_or(|until| now < until));
     if model.sizes_due.is_none_or(|due| due <= now) {
         model.sizes_due = None;

@@ -102,8 +102,10 @@ pub(crate) fn throughput(options: &Options, room: &Path) {
         }
         let (accepted, mut shown): (Vec<_>, Vec<_>) = speeds.into_iter().unzip();
         table::tell(&format!("{name}: MB/s in"), &peers, &accepted);
+        // No multiplexer is faster than the terminals it sits between, nor than its emulator.
         shown.push(alone);
         table::tell_with(&format!("{name}: MB/s to the last frame"), &peers, &["alone"], &shown);
+        table::tell_share(name, &peers, &shown);
         table::tell(&format!("{name}: CPU s, all processes"), &peers, &costs);
     }
 }

@@ -22,6 +22,18 @@ pub(crate) fn tell_with(what: &str, peers: &[Peer], more: &[&str], rounds: &[Vec
     println!("{line}");
 }
 
+/// Prints what ours is of the slower of what bounds it: the bare terminal, which comes first in `rounds`, and the emulator
+/// alone, which comes last.
+pub(crate) fn tell_share(what: &str, peers: &[Peer], rounds: &[Vec<f64>]) {
+    let of = |wanted: Peer| peers.iter().position(|peer| *peer == wanted).map(|index| median(&rounds[index]));
+    let (Some(bare), Some(ours), Some(alone)) = (of(Peer::Bare), of(Peer::Ccells), rounds.last()) else {
+        return;
+    };
+    let bound = bare.min(median(alone));
+    let title = format!("{what}: ours of what is possible");
+    println!("{title:<36}  {:.2}", ours / bound);
+}
+
 fn median(rounds: &[f64]) -> f64 {
     let mut rounds = rounds.to_vec();
     rounds.sort_by(f64::total_cmp);

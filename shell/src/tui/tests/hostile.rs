@@ -61,6 +61,7 @@ fn written(frames: &[&Stage]) -> Vec<u8> {
     let outer = Outer::default();
     let mut screen = Screen::over(Box::new(outer.clone()), SIZE.0, SIZE.1);
     screen.take().expect("nothing is asked of the system");
+    screen.use_sync(true);
     for stage in frames {
         screen.draw(|frame| view::draw(frame, &stage.model, &stage.panes));
     }
@@ -120,6 +121,7 @@ fn sequence(text: &str) -> Option<usize> {
         "H" => numbers.split(';').count() == 2 && !numbers.contains(':'),
         "C" => !numbers.contains([';', ':']),
         "m" => true,
+        "C" => numbers.chars().all(|c| c.is_ascii_digit()),
         "J" => numbers == "2",
         _ => false,
     };
