@@ -252,6 +252,24 @@ pub const TOASTS: usize = 4;
 pub const VIEW_SAVE_MS: u64 = 500;
 /// How long after a change of the window's size the agents learn theirs.
 pub const WINDOW_RESIZE_MS: u64 = 40;
+/// An even share of a split, as a weight.
+pub const SPLIT_WEIGHT: u16 = 1_000;
+/// Lines the log of the screen keeps; the oldest goes first.
+pub const LOG_LINES: usize = 1_000;
+/// Longest text a filter looks for.
+pub const FILTER_BYTES: usize = 200;
+/// Longest value that is typed for a setting.
+pub const SETTING_BYTES: usize = 4_096;
+/// Largest theme file that is read.
+pub const THEME_BYTES: usize = 64 * 1_024;
+/// While the resources are looked at, they are asked for this long after the last answer.
+pub const USAGE_MS: u64 = 2_000;
+/// How long the size of a worktree is believed, for counting it costs.
+pub const WORKTREE_SIZE_MS: u64 = 30_000;
+/// Most files of a worktree that are counted.
+pub const WORKTREE_FILES: usize = 200_000;
+/// Longest time one worktree is counted.
+pub const WORKTREE_COUNT_MS: u64 = 2_000;
 
 /// Processes in a container.
 pub const CONTAINER_PIDS: i64 = 512;

@@ -324,7 +324,7 @@ pub struct TrackingRecord {
 }
 
 /// How the panes lie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// Equal panes in rows and columns.
@@ -332,12 +332,58 @@ pub enum Layout {
     Grid,
     /// One large pane left, the others stacked right.
     MainStack,
+    /// One large pane above, the others in a row below.
+    MainRow,
     /// One above the other.
     Rows,
     /// Side by side.
     Columns,
     /// The focused pane alone.
     Zoom,
+}
+
+impl Layout {
+    /// All of them, in the order in which they are stepped through.
+    pub const ALL: [Self; 6] =
+        [Self::Grid, Self::MainStack, Self::MainRow, Self::Rows, Self::Columns, Self::Zoom];
+
+    /// The word for it in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Grid => "grid",
+            Self::MainStack => "main_stack",
+            Self::MainRow => "main_row",
+            Self::Rows => "rows",
+            Self::Columns => "columns",
+            Self::Zoom => "zoom",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Layout {
+    /// A layout that only a later ccells knows is read as the usual one: it is not worth the file it stands in.
+    fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(source)?;
+        Ok(Self::ALL.into_iter().find(|layout| layout.as_str() == word).unwrap_or_default())
+    }
+}
+
+/// How the panes of one layout share the screen, where a person has changed it. Weights count against one another,
+/// and [`SPLIT_WEIGHT`](crate::limits::SPLIT_WEIGHT) is an even share; what is not listed has that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Splits {
+    /// The share of the large pane, in thousandths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<u16>,
+    /// The weights of panes side by side, by their place on the page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub widths: Vec<u16>,
+    /// The weights of panes one above the other, by their place on the page or, in a grid, by their row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heights: Vec<u16>,
+    /// What a later ccells may have added.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// What a person sees first when coming back.
@@ -349,6 +395,15 @@ pub struct ViewRecord {
     pub focused: Option<WorkstreamId>,
     /// How the panes lay.
     pub layout: Layout,
+    /// How they lay before the focused one was shown alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unzoomed: Option<Layout>,
+    /// How the panes shared the screen, by the word of their layout.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub splits: BTreeMap<String, Splits>,
+    /// What a later ccells may have added.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// One workstream in `state.json`.

@@ -32,6 +32,8 @@ const STATE: (&[&str], &str, &[&str]) = (
     "workstreams",
     &["container_id", "was_paused_by_quit", "was_stopped_by_user", "unsettled_since", "facts"],
 );
+/// Our fields of how the screen looked.
+const VIEW: [&str; 5] = ["order", "focused", "layout", "unzoomed", "splits"];
 
 /// Every kind of record: read or refused in words, printed as it was read, with what we do not know kept.
 pub fn disk_records(bytes: &[u8]) {
@@ -43,6 +45,9 @@ pub fn disk_records(bytes: &[u8]) {
     }
     if let Some(printed) = check::<StateRecord>(bytes) {
         keeps(bytes, &printed, STATE);
+        let view =
+            |bytes| serde_json::from_slice::<Value>(bytes).expect("it was read before")["view"].clone();
+        keeps_fields(&view(bytes), &view(&printed), &VIEW);
     }
     let text = String::from_utf8_lossy(bytes);
     if let Some(exit) = AgentExit::from_json(&text) {

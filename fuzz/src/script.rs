@@ -326,6 +326,7 @@ fn ask(choices: &mut Choices<'_>) -> Ask {
             order: vec![workstream.clone(), id(number / 8), workstream.clone()],
             focused: Some(workstream),
             layout: choices.pick(&[Layout::Grid, Layout::Zoom]),
+            ..ViewRecord::default()
         }),
         11 => Ask::Quit { policy: choices.pick(&[OnQuit::PauseAll, OnQuit::KeepRunning]) },
         _ => Ask::QuitNow,

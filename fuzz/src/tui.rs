@@ -17,8 +17,10 @@ use ccells_holder::emulator::Emulator;
 use ccells_shell::terminal::history::History;
 use ccells_shell::terminal::transcript::Transcript;
 use ccells_shell::tui::{
-    Ended, Input, NoDesktop, Notice, PaneScreen, Panes, Preferences, Screen, TuiAsk, TuiPorts, run,
+    Change, Ended, Errands, Input, NoDesktop, Notice, Origin, PaneScreen, Panes, Preferences, Screen, Setting, Settings,
+    Subject, TuiAsk, TuiPorts, Usage, run,
 };
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -82,6 +84,7 @@ async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16
         clock: Arc::new(Steps::default()),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
         desktop: Arc::new(NoDesktop),
+        errands: Arc::new(Nobody),
         preferences: Preferences::default(),
     };
     let inputs = Box::pin(stream::iter(events).chain(stream::once(async { Input::Gone })));
@@ -179,6 +182,35 @@ fn card(number: usize, choices: &mut Choices<'_>) -> Card {
         agent: is_running.then_some(report),
         is_attached: is_running,
         is_recovered: false,
+    }
+}
+
+/// Whoever is asked for something and knows little.
+struct Nobody;
+
+impl Errands for Nobody {
+    fn measure(&self, subjects: Vec<Subject>) -> BoxFuture<'static, Vec<Usage>> {
+        let usage = |subject: Subject| Usage {
+            workstream: Some(subject.workstream),
+            memory: Some(u64::MAX),
+            trouble: Some("it is down ".repeat(9)),
+            ..Usage::default()
+        };
+        futures_util::future::ready(subjects.into_iter().map(usage).collect()).boxed()
+    }
+
+    fn settings(&self, change: Option<Change>) -> BoxFuture<'static, Result<Settings, String>> {
+        let about = "what it means and what it takes ".repeat(9);
+        let row = Setting {
+            key: "image".to_owned(),
+            value: "日本語".repeat(40),
+            origin: Origin::File,
+            about,
+            is_live: true,
+        };
+        let settings = Settings { rows: vec![row; 40], preferences: Preferences::default() };
+        let answer = if change.is_some() { Err("no ".repeat(90)) } else { Ok(settings) };
+        futures_util::future::ready(answer).boxed()
     }
 }
 

@@ -39,6 +39,10 @@ pub struct Config {
     pub has_bell: bool,
     /// Whether agents' notifications are shown.
     pub has_notifications: bool,
+    /// The name of the theme.
+    pub theme: String,
+    /// Whether what moves by itself moves less.
+    pub is_calm: bool,
 }
 
 /// Why the settings cannot be used.
@@ -102,10 +106,12 @@ pub enum ConfigError {
 
 /// Every key with what it takes, but for those of `[keys]`: each is the name of an action of the screen, and takes one
 /// key or a list of them.
-pub const KEYS: [(&str, &str); 17] = [
+pub const KEYS: [(&str, &str); 19] = [
     ("image", "a text: the image of new workstreams"),
     ("on_quit", "`pause` or `keep`"),
     ("leader", "a key that leaves a pane: ctrl+ and a letter other than c, i, m or z, or one of ] \\ ^ _ @"),
+    ("theme", "a text: `terminal`, `dark`, `light`, `contrast`, or the name of a file in `themes`"),
+    ("motion", "`full` or `reduced`: whether what counts by itself counts less often"),
     ("engine", "a text: the engine's endpoint, such as `unix:///var/run/docker.sock`"),
     ("branch_prefix", "a text that begins branch names"),
     ("scrollback", "a whole number from 0 to 200000: lines that every pane keeps"),
@@ -129,6 +135,8 @@ pub const OTHER_VARIABLES: [&str; 4] =
 /// The longest key for which the nearest right one is looked for.
 const LONGEST_MISTAKE: usize = 64;
 
+/// The theme when none is set.
+pub const DEFAULT_THEME: &str = "terminal";
 /// The image that new workstreams run when none is set.
 pub const DEFAULT_IMAGE: &str = "ccells-agent:latest";
 
@@ -158,6 +166,8 @@ impl Default for Config {
             agent_clipboard: AgentClipboard::default(),
             has_bell: true,
             has_notifications: true,
+            theme: DEFAULT_THEME.to_string(),
+            is_calm: false,
         }
     }
 }
@@ -217,6 +227,10 @@ impl Config {
             ("image", Value::String(text)) if !text.is_empty() => settings.image.clone_from(text),
             ("engine", Value::String(text)) if !text.is_empty() => self.engine = Some(text.clone()),
             ("leader", Value::String(text)) => self.leader = Leader::parse(text).map_err(|_| bad(&value))?,
+            ("theme", Value::String(text)) if !text.is_empty() => self.theme.clone_from(text),
+            ("motion", Value::String(text)) if ["full", "reduced"].contains(&text.as_str()) => {
+                self.is_calm = text == "reduced";
+            }
             ("branch_prefix", Value::String(text)) => settings.branch_prefix.clone_from(text),
             ("on_quit", Value::String(text)) => self.on_quit = on_quit(text).ok_or_else(|| bad(&value))?,
             ("scrollback", Value::Integer(lines)) => {
@@ -262,7 +276,7 @@ impl Config {
 }
 
 /// `agent.command` before `agent.resume`, which depends on it, whatever their order in the file.
-fn flatten(table: Table) -> Vec<(String, Value)> {
+pub(crate) fn flatten(table: Table) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     for (name, value) in table {
         match value {
@@ -302,7 +316,7 @@ pub fn check_variables(names: impl Iterator<Item = String>) -> Result<(), Config
 }
 
 /// A variable holds TOML where that is what the key takes, and plain text or words otherwise.
-fn from_variable(key: &str, text: &str) -> Value {
+pub(crate) fn from_variable(key: &str, text: &str) -> Value {
     let as_toml = || format!("it = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("it"));
     match key {
         "agent.command" | "agent.resume" => as_toml().filter(Value::is_array).unwrap_or_else(|| {
@@ -317,7 +331,7 @@ fn from_variable(key: &str, text: &str) -> Value {
 }
 
 /// The file's text, whose length is bounded like that of every file of ours.
-fn read_text(path: &Path) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let longest = limits::RECORD_BYTES as u64;
     let count = std::fs::File::open(path)?.take(longest + 1).read_to_string(&mut text)?;
@@ -512,6 +526,8 @@ mod tests {
             ("engine", "unix:///x"),
             ("branch_prefix", "me/"),
             ("leader", "ctrl+g"),
+            ("theme", "dark"),
+            ("motion", "reduced"),
         ] {
             let name = variable_name(key);
             assert_ne!(read("", &[(&name, value)]).unwrap(), Config::default(), "{key}");

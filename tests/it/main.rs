@@ -18,6 +18,7 @@ mod hostile;
 mod image;
 mod liar;
 mod lies;
+mod locks;
 mod machine;
 mod power;
 mod readme;

@@ -229,6 +229,31 @@ fn an_interrupted_removal_is_finished() {
 }
 
 #[test]
+fn what_an_earlier_run_asked_for_and_never_heard_of_is_waited_for_by_a_removal() {
+    check(
+        "
+        given state fix-login unsettled
+        engine fix-login running
+        quietly boot clean
+        quietly all ok
+        ask 1 remove fix-login forced
+            -> WriteIntent fix-login destroy unsettled
+        all ok
+            -> PauseContainer fix-login c1
+            -> CloseSession fix-login
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+            -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
+            -> RemoveWorktree fix-login
+            -> RetireHome fix-login
+            -> SaveState of nothing
+            -> Reply 1 ok removed; what the engine may still make of it will be taken away
+            -> WriteIntent fix-login destroy unsettled settling
+        ",
+    );
+}
+
+#[test]
 fn nothing_is_done_before_the_engine_was_heard() {
     check(
         "

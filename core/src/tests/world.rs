@@ -281,7 +281,7 @@ impl World {
             container_id: Some(ContainerId::parse("c0").unwrap()),
             was_paused_by_quit: words.contains(&"paused-by-quit"),
             was_stopped_by_user: words.contains(&"stopped-by-user"),
-            unsettled_since: None,
+            unsettled_since: words.contains(&"unsettled").then_some(Wall(EPOCH)),
             facts,
             extra: serde_json::Map::new(),
         });

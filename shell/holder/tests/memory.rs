@@ -6,7 +6,7 @@ use ccells_holder::emulator::Emulator;
 mod corpus;
 
 /// How much of each attack is sent.
-const ATTACK_BYTES: usize = 512 * 1_024;
+const ATTACK_BYTES: usize = 256 * 1_024;
 
 #[test]
 fn endless_strings_do_not_grow_the_terminal() {

@@ -13,3 +13,4 @@ pub mod home;
 pub mod locks;
 pub mod process;
 pub mod signals;
+pub mod weight;

@@ -23,6 +23,7 @@ use super::link::{self, Link, exit_code, resolve};
 use super::{Failure, print};
 use crate::adapters::docker::DockerEngine;
 use crate::adapters::signals::{Asked, Signals};
+use crate::boot;
 use crate::session::{Pane, Session, Told};
 use crate::terminal::input::{self, PaneMouse};
 use crate::terminal::paint::{Painted, paint, paint_transcript};
@@ -49,7 +50,8 @@ pub(super) async fn run(directory: &Path, verb: &Attach) -> Result<u8, Failure> 
     link.end().await;
     let picture = picture?;
     let (_, card) = resolve(&picture, &verb.id)?;
-    let mut view = View::open(&ground.engine, card).await?;
+    let (_, config, _) = boot::open_home(|name| std::env::var(name).ok())?;
+    let mut view = View::open(&ground.engine, card, config.leader).await?;
     let ended = view.show().await;
     view.session.close();
     ground.engine.close().await;
@@ -62,6 +64,7 @@ const WHEEL_LINES: usize = 3;
 /// The terminal as it is shown.
 struct View {
     name: String,
+    leader: Leader,
     pane: Arc<Pane>,
     session: Arc<Session>,
     carried: tokio::task::JoinHandle<String>,
@@ -74,7 +77,7 @@ struct View {
 }
 
 impl View {
-    async fn open(engine: &DockerEngine, card: &Value) -> Result<Self, Failure> {
+    async fn open(engine: &DockerEngine, card: &Value, leader: Leader) -> Result<Self, Failure> {
         let (name, stream) = link::to_holder(engine, card).await?;
         let mut screen = Screen::enter()?;
         let (pane, damage) = (Arc::new(Pane::new()), Arc::new(Notify::new()));
@@ -90,7 +93,7 @@ impl View {
             };
             own.run(stream, &shown, false, queue, &tell).await
         });
-        Ok(Self { name, pane, session, carried, damage, screen, back: None, is_late: false })
+        Ok(Self { name, leader, pane, session, carried, damage, screen, back: None, is_late: false })
     }
 
     async fn show(&mut self) -> Result<u8, Failure> {
@@ -136,7 +139,7 @@ impl View {
             Input::KnowsKittyKeys(true) => self.screen.use_kitty_keys(),
             Input::KnowsKittyKeys(false) => {}
             Input::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
-            Input::Event(Event::Key(key)) if Leader::default().is(&key) => {
+            Input::Event(Event::Key(key)) if self.leader.is(&key) => {
                 return key.kind == KeyEventKind::Press;
             }
             Input::Event(Event::Key(key)) => {
@@ -206,7 +209,7 @@ impl View {
     }
 
     fn draw(&mut self) {
-        let (pane, name, back) = (&self.pane, &self.name, &self.back);
+        let (pane, name, leader, back) = (&self.pane, &self.name, self.leader, &self.back);
         self.screen.draw(|buffer| {
             let area = buffer.area;
             let inside = Rect { height: area.height.saturating_sub(1), ..area };
@@ -220,7 +223,7 @@ impl View {
                     paint(screen, inside, false, buffer)
                 })
             };
-            let line = format!(" attached to {name}   Ctrl+] detaches, the agent works on ");
+            let line = format!(" attached to {name}   {leader} detaches, the agent works on ");
             let line = format!("{line:<width$}", width = usize::from(area.width));
             let style = Style::default().add_modifier(Modifier::REVERSED);
             buffer.set_stringn(area.x, inside.height, line, usize::from(area.width), style);

@@ -14,11 +14,14 @@ use super::{Failure, ground, link, print};
 use crate::adapters::desktop::RealDesktop;
 use crate::adapters::entropy;
 use crate::adapters::signals::{Asked, Signals};
-use crate::boot::Wanted;
+use crate::boot::{self, Wanted};
 use crate::driver::Ended;
-use crate::runs::{Run, sweep_volumes};
+use crate::errands::RealErrands;
+use crate::runs::{Ground, Run, sweep_volumes};
+use crate::settings;
+use crate::tui::screen::Depth;
 use crate::tui::screen::{inputs, watch_hangup};
-use crate::tui::{self, Interrupt, Preferences, Screen, Theme, TuiPorts};
+use crate::tui::{self, Interrupt, Preferences, Screen, TuiPorts};
 
 /// How long an endpoint across a network may take to be found missing before the screen opens all the same.
 const KNOCK: Duration = Duration::from_millis(100);
@@ -31,6 +34,8 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     }
     let ground = ground(directory).await?;
     knock(&ground.engine).await?;
+    // A theme that cannot be used is told before anything begins.
+    let preferences = preferences()?;
     let mut signals = Signals::listen()?;
     let run = Run::begin(&ground, Wanted::WriteOrLook, Purpose::Interactive)?;
     if run.is_writer {
@@ -41,7 +46,7 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     let (interrupts, interrupted) = mpsc::channel(8);
     watch_hangup(interrupts.clone())?;
     let (desk, on_quit) = (run.desk.clone(), run.config.on_quit);
-    let (ports, run) = into_ports(run, interrupted);
+    let (ports, run) = into_ports(run, &ground, preferences, interrupted);
     let screen = Screen::enter()?;
     let mut ending = run.desk.clone();
     tokio::spawn(async move {
@@ -101,11 +106,23 @@ async fn knock(engine: &crate::adapters::docker::DockerEngine) -> Result<(), Fai
     }
 }
 
+/// What the user has chosen for the screen.
+fn preferences() -> Result<Preferences, Failure> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (paths, config, _) = boot::open_home(variable)?;
+    settings::preferences(paths.root(), &config, Depth::of(variable))
+        .map_err(|error| Failure::new(1, error.to_string()))
+}
+
 /// What the screen needs of the run, and the run without it.
-fn into_ports(mut run: Run, interrupts: mpsc::Receiver<Interrupt>) -> (TuiPorts, Run) {
+fn into_ports(
+    mut run: Run,
+    ground: &Ground,
+    preferences: Preferences,
+    interrupts: mpsc::Receiver<Interrupt>,
+) -> (TuiPorts, Run) {
     let (_, silent) = mpsc::unbounded_channel();
     let notices = std::mem::replace(&mut run.notices, silent);
-    let no_color = std::env::var_os("NO_COLOR");
     let ports = TuiPorts {
         snapshots: run.desk.snapshots.clone(),
         panes: Arc::clone(&run.sessions) as Arc<dyn tui::Panes>,
@@ -116,17 +133,8 @@ fn into_ports(mut run: Run, interrupts: mpsc::Receiver<Interrupt>) -> (TuiPorts,
         clock: Arc::new(run.clock),
         draw_identity: Box::new(draw_identity),
         desktop: Arc::new(RealDesktop::find(|name| std::env::var_os(name))),
-        preferences: Preferences {
-            on_quit: run.config.on_quit,
-            leader: run.config.leader,
-            keys: run.config.keys.clone(),
-            theme: Theme::from_no_color(no_color.as_deref()),
-            is_selecting_only: !run.config.copies_on_select,
-            clipboard: run.config.clipboard,
-            agent_clipboard: run.config.agent_clipboard,
-            is_bell_off: !run.config.has_bell,
-            are_notifications_off: !run.config.has_notifications,
-        },
+        errands: Arc::new(RealErrands::new(ground.engine.clone(), run.paths.clone())),
+        preferences,
     };
     (ports, run)
 }

@@ -1,5 +1,5 @@
-//! What the programs in the panes say to the world outside, until the screen takes it: bells and notifications pass at a
-//! bounded rate, of titles and copies only the latest counts.
+//! What the programs in the panes say to the world outside, until the screen takes it: bells and notifications pass
+//! at a bounded rate, of titles and copies only the latest counts.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Everything the screen can do, each with its name, its words and its usual keys: the one list that the keys, the help
 //! page, the command palette and `config.toml` are made from.
 
-use super::layout::Direction;
+use super::layout::{Axis, Direction};
 
 /// Something the screen can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,30 @@ pub(crate) enum Action {
     Layout,
     /// Change places with the first pane.
     Swap,
+    /// Change places with the pane before.
+    MoveBack,
+    /// Change places with the next pane.
+    MoveOn,
+    /// More or less of the screen for the focused pane.
+    Resize(Axis, i8),
+    /// All panes of the layout share evenly again.
+    Even,
+    /// The next page of panes.
+    NextPage,
+    /// The page of panes before.
+    PreviousPage,
+    /// All workstreams in one list, or their panes again.
+    List,
+    /// The next order of the list.
+    Sort,
+    /// Show only those that match.
+    Filter,
+    /// What happened.
+    Log,
+    /// What the containers use.
+    Resources,
+    /// What can be set.
+    Settings,
     /// Scroll, in half pages: positive goes back in time.
     Scroll(i8),
     /// To the newest line.
@@ -118,6 +142,11 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Next, "next", &["tab"], "next pane"),
             act(Action::Previous, "previous", &["shift+tab"], "pane before"),
             act(Action::Waiting, "waiting", &["w"], "next that waits for you"),
+            act(Action::NextPage, "next-page", &["."], "next page of panes"),
+            act(Action::PreviousPage, "previous-page", &[","], "page of panes before"),
+            act(Action::List, "list", &["v"], "list; again: panes"),
+            act(Action::Sort, "sort", &["o"], "next order of the list"),
+            act(Action::Filter, "filter", &["/"], "show only what matches"),
         ],
     },
     Group {
@@ -126,6 +155,13 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Zoom, "zoom", &["z"], "zoom; again: all panes"),
             act(Action::Layout, "layout", &["L"], "next layout"),
             act(Action::Swap, "swap", &["space"], "swap with the first pane"),
+            act(Action::MoveBack, "move-back", &["{", "shift+left"], "swap with the pane before"),
+            act(Action::MoveOn, "move-on", &["}", "shift+right"], "swap with the next pane"),
+            act(Action::Resize(Axis::Across, 1), "wider", &[">", "ctrl+right"], "pane wider"),
+            act(Action::Resize(Axis::Across, -1), "narrower", &["<", "ctrl+left"], "pane narrower"),
+            act(Action::Resize(Axis::Down, 1), "taller", &["plus", "ctrl+down"], "pane taller"),
+            act(Action::Resize(Axis::Down, -1), "shorter", &["-", "ctrl+up"], "pane shorter"),
+            act(Action::Even, "even", &["="], "share evenly again"),
             act(Action::Scroll(2), "page-back", &["pageup"], "a page back"),
             act(Action::Scroll(-2), "page-on", &["pagedown"], "a page on"),
             act(Action::Scroll(1), "half-page-back", &["ctrl+u"], "half a page back"),
@@ -142,7 +178,10 @@ pub(crate) const GROUPS: &[Group] = &[
         actions: &[
             act(Action::Palette, "palette", &[":"], "every action by name"),
             act(Action::Help, "help", &["?"], "this page"),
-            act(Action::Dismiss, "dismiss", &["esc"], "close, dismiss"),
+            act(Action::Log, "log", &["!", "`"], "what happened"),
+            act(Action::Resources, "resources", &["u"], "what the containers use"),
+            act(Action::Settings, "settings", &["s"], "what can be set"),
+            act(Action::Dismiss, "dismiss", &["esc"], "close, dismiss, take back"),
             act(Action::Redraw, "redraw", &["ctrl+l"], "draw anew"),
             act(Action::Suspend, "suspend", &["ctrl+z"], "suspend ccells"),
             act(Action::Quit, "quit", &["q", "ctrl+c"], "quit"),

@@ -70,6 +70,23 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
+/// Bytes as a person says them.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let (mut whole, mut rest, mut unit) = (bytes / 1_000, bytes % 1_000, 0);
+    while whole >= 1_000 && unit + 1 < UNITS.len() {
+        (whole, rest, unit) = (whole / 1_000, whole % 1_000, unit + 1);
+    }
+    if whole < 10 {
+        format!("{whole}.{} {}", rest / 100, UNITS[unit])
+    } else {
+        format!("{whole} {}", UNITS[unit])
+    }
+}
+
 /// `count` things, in the singular or the plural.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
@@ -92,6 +109,13 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
         assert_eq!(wrap("", 10), [""]);
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        let said = [0, 999, 1_000, 9_949, 10_000, 1_234_567, 4_294_967_296, u64::MAX].map(bytes);
+        assert_eq!(said[..7], ["0 B", "999 B", "1.0 kB", "9.9 kB", "10 kB", "1.2 MB", "4.2 GB"]);
+        assert_eq!(said[7], "18446744 TB");
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Where the panes lie: layouts turned into rectangles that tile the screen, in pages when not all of them fit.
 
-use ccells_core::record::Layout;
-use ratatui::layout::Rect;
+mod split;
+
+use ccells_core::record::{Layout, Splits};
+use ratatui::layout::{Position, Rect};
+
+use split::Share;
+pub(crate) use split::{Axis, Cut};
 
 /// Narrowest pane that a page is divided into, its gutter included. A screen that is narrower shows one pane.
 pub(crate) const MIN_COLUMNS: u16 = 34;
@@ -9,8 +14,6 @@ pub(crate) const MIN_COLUMNS: u16 = 34;
 pub(crate) const MIN_ROWS: u16 = 7;
 /// How many times wider than high, in cells, a pane of the grid should be.
 const ASPECT: f64 = 3.0;
-/// The main pane's share of the width, in percent.
-const MAIN_PERCENT: u16 = 60;
 
 /// One pane on the page that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,60 +63,118 @@ pub(crate) struct Page {
     pub(crate) number: usize,
     /// How many there are.
     pub(crate) of: usize,
+    /// Where it is cut, the widest cuts first where one lies within another.
+    pub(crate) cuts: Vec<Cut>,
+}
+
+impl Page {
+    /// The innermost cut along `axis` that the pane at `outer` is a part of, and which part it is.
+    pub(crate) fn cut_round(&self, outer: Rect, axis: Axis) -> Option<(&Cut, usize)> {
+        let along = self.cuts.iter().filter(|cut| cut.axis == axis && cut.lengths.len() > 1);
+        along.filter_map(|cut| Some((cut, cut.part_of(outer)?))).min_by_key(|(cut, _)| cut.area.area())
+    }
+
+    /// The edge that is taken hold of at `position`: its cut and the part that begins there.
+    pub(crate) fn edge_at(&self, position: Position) -> Option<(&Cut, usize)> {
+        self.cuts.iter().find_map(|cut| {
+            (1..cut.lengths.len()).find(|part| cut.seam(*part).contains(position)).map(|part| (cut, part))
+        })
+    }
 }
 
 /// Lays `count` panes out over `area` and takes the page on which the `focused` one is.
-pub(crate) fn arrange(area: Rect, count: usize, layout: Layout, focused: usize) -> Page {
+pub(crate) fn arrange(area: Rect, count: usize, layout: Layout, splits: &Splits, focused: usize) -> Page {
     if count == 0 || area.width == 0 || area.height == 0 {
         return Page::default();
     }
-    let capacity = capacity(area, count, layout).clamp(1, count);
+    let capacity = capacity(area, count, layout);
     let number = focused.min(count - 1) / capacity;
     let first = number * capacity;
     let on_page = capacity.min(count - first);
-    let panes = rectangles(area, on_page, layout)
+    let mut plan = Plan { splits, panes: Vec::with_capacity(on_page), cuts: Vec::new() };
+    plan.lay(area, on_page, layout);
+    let panes = plan
+        .panes
         .into_iter()
         .enumerate()
         .map(|(place, outer)| Placed::new(first + place, outer, area))
         .collect();
-    Page { panes, number, of: count.div_ceil(capacity) }
+    Page { panes, number, of: count.div_ceil(capacity), cuts: plan.cuts }
 }
 
-/// How many panes one page takes.
-fn capacity(area: Rect, count: usize, layout: Layout) -> usize {
+/// How many panes one page takes, of `count`.
+pub(crate) fn capacity(area: Rect, count: usize, layout: Layout) -> usize {
     let columns = usize::from(area.width / MIN_COLUMNS).max(1);
     let rows = usize::from(area.height / MIN_ROWS).max(1);
-    match layout {
+    let capacity = match layout {
         Layout::Grid => columns * rows,
-        Layout::MainStack if columns < 2 => rows.min(count),
+        Layout::MainStack if columns < 2 => rows,
         Layout::MainStack => 1 + rows,
+        Layout::MainRow if rows < 2 => columns,
+        Layout::MainRow => 1 + columns,
         Layout::Rows => rows,
         Layout::Columns => columns,
         Layout::Zoom => 1,
-    }
+    };
+    capacity.clamp(1, count.max(1))
 }
 
-fn rectangles(area: Rect, count: usize, layout: Layout) -> Vec<Rect> {
-    match layout {
-        Layout::Grid => grid(area, count),
-        Layout::MainStack => main_stack(area, count),
-        Layout::Rows => rows(area, count),
-        Layout::Columns => columns(area, count),
-        Layout::Zoom => vec![area],
-    }
+/// The panes of a page, and the cuts between them, as they are made.
+struct Plan<'a> {
+    splits: &'a Splits,
+    panes: Vec<Rect>,
+    cuts: Vec<Cut>,
 }
 
-fn grid(area: Rect, count: usize) -> Vec<Rect> {
-    let wide = grid_columns(area, count);
-    let bands = rows(area, count.div_ceil(wide));
-    let mut left = count;
-    let mut all = Vec::with_capacity(count);
-    for band in bands {
-        let here = left.min(wide);
-        all.extend(columns(band, here));
-        left -= here;
+impl Plan<'_> {
+    fn lay(&mut self, area: Rect, count: usize, layout: Layout) {
+        match layout {
+            Layout::Grid => self.grid(area, count),
+            Layout::MainStack if count > 1 && area.width >= 2 * MIN_COLUMNS => {
+                let rest = self.main(Axis::Across, area);
+                self.stack(rest, 1, count - 1);
+            }
+            Layout::MainRow if count > 1 && area.height >= 2 * MIN_ROWS => {
+                let rest = self.main(Axis::Down, area);
+                self.row(rest, 1, count - 1);
+            }
+            Layout::MainStack | Layout::Rows => self.stack(area, 0, count),
+            Layout::MainRow | Layout::Columns => self.row(area, 0, count),
+            Layout::Zoom => self.panes.push(area),
+        }
     }
-    all
+
+    fn grid(&mut self, area: Rect, count: usize) {
+        let wide = grid_columns(area, count);
+        let bands = Cut::by_weights(Axis::Down, Share::Heights(0), area, count.div_ceil(wide), self.splits);
+        for (number, band) in bands.rects().into_iter().enumerate() {
+            let first = number * wide;
+            self.row(band, first, wide.min(count - first));
+        }
+        self.cuts.push(bands);
+    }
+
+    /// Places the main pane and gives what is left of `area`.
+    fn main(&mut self, axis: Axis, area: Rect) -> Rect {
+        let cut = Cut::of_main(axis, area, self.splits);
+        let (main, rest) = (cut.rect(0), cut.rect(1));
+        self.panes.push(main);
+        self.cuts.push(cut);
+        rest
+    }
+
+    fn stack(&mut self, area: Rect, first: usize, count: usize) {
+        self.cut(Cut::by_weights(Axis::Down, Share::Heights(first), area, count, self.splits));
+    }
+
+    fn row(&mut self, area: Rect, first: usize, count: usize) {
+        self.cut(Cut::by_weights(Axis::Across, Share::Widths(first), area, count, self.splits));
+    }
+
+    fn cut(&mut self, cut: Cut) {
+        self.panes.extend(cut.rects());
+        self.cuts.push(cut);
+    }
 }
 
 /// How many columns bring the panes closest to the shape of a terminal, with as few stretched ones as possible.
@@ -126,32 +187,6 @@ fn grid_columns(area: Rect, count: usize) -> usize {
         (width / height / ASPECT).ln().abs() + missing + if is_small { 100.0 } else { 0.0 }
     };
     (1..=count).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(1)
-}
-
-fn main_stack(area: Rect, count: usize) -> Vec<Rect> {
-    if count < 2 || area.width < 2 * MIN_COLUMNS {
-        return rows(area, count);
-    }
-    let main = Rect { width: area.width * MAIN_PERCENT / 100, ..area };
-    let stack = Rect { x: main.right(), width: area.width - main.width, ..area };
-    let mut all = vec![main];
-    all.extend(rows(stack, count - 1));
-    all
-}
-
-fn rows(area: Rect, count: usize) -> Vec<Rect> {
-    split(area.height, count).map(|(offset, height)| Rect { y: area.y + offset, height, ..area }).collect()
-}
-
-fn columns(area: Rect, count: usize) -> Vec<Rect> {
-    split(area.width, count).map(|(offset, width)| Rect { x: area.x + offset, width, ..area }).collect()
-}
-
-/// Cuts `length` into `count` parts that differ by at most one, the longer ones first.
-fn split(length: u16, count: usize) -> impl Iterator<Item = (u16, u16)> {
-    let count = u16::try_from(count).unwrap_or(u16::MAX);
-    let (part, rest) = length.checked_div(count).map_or((0, 0), |part| (part, length % count));
-    (0..count).map(move |place| (place * part + place.min(rest), part + u16::from(place < rest)))
 }
 
 fn as_f64(count: usize) -> f64 {
@@ -200,7 +235,8 @@ fn overlap(a: (u16, u16), b: (u16, u16)) -> u16 {
 pub(crate) fn next(layout: Layout) -> Layout {
     match layout {
         Layout::Grid => Layout::MainStack,
-        Layout::MainStack => Layout::Rows,
+        Layout::MainStack => Layout::MainRow,
+        Layout::MainRow => Layout::Rows,
         Layout::Rows => Layout::Columns,
         Layout::Columns | Layout::Zoom => Layout::Grid,
     }
@@ -211,6 +247,7 @@ pub(crate) fn name(layout: Layout) -> &'static str {
     match layout {
         Layout::Grid => "grid",
         Layout::MainStack => "main and stack",
+        Layout::MainRow => "main and row",
         Layout::Rows => "rows",
         Layout::Columns => "columns",
         Layout::Zoom => "zoom",
@@ -223,16 +260,24 @@ mod tests {
 
     use super::*;
 
-    const LAYOUTS: [Layout; 5] =
-        [Layout::Grid, Layout::MainStack, Layout::Rows, Layout::Columns, Layout::Zoom];
+    fn evenly(area: Rect, count: usize, layout: Layout, focused: usize) -> Page {
+        arrange(area, count, layout, &Splits::default(), focused)
+    }
+
+    fn splits() -> impl Strategy<Value = Splits> {
+        let weights = || proptest::collection::vec(any::<u16>(), 0..9);
+        (proptest::option::of(any::<u16>()), weights(), weights())
+            .prop_map(|(main, widths, heights)| Splits { main, widths, heights, ..Splits::default() })
+    }
 
     proptest! {
         #[test]
         fn the_panes_of_a_page_tile_the_area(
-            width in 1_u16..400, height in 1_u16..120, count in 1_usize..60, focused in 0_usize..60, which in 0_usize..5,
+            width in 1_u16..400, height in 1_u16..120, count in 1_usize..60, focused in 0_usize..60, which in 0_usize..6,
+            splits in splits(),
         ) {
             let area = Rect::new(3, 2, width, height);
-            let page = arrange(area, count, LAYOUTS[which], focused);
+            let page = arrange(area, count, Layout::ALL[which], &splits, focused);
             let cells: u32 = page.panes.iter().map(|pane| pane.outer.area()).sum();
             prop_assert_eq!(cells, area.area());
             for (place, pane) in page.panes.iter().enumerate() {
@@ -246,13 +291,13 @@ mod tests {
 
         #[test]
         fn every_pane_is_on_exactly_one_page_in_order(
-            width in 1_u16..400, height in 1_u16..120, count in 1_usize..60, which in 0_usize..5,
+            width in 1_u16..400, height in 1_u16..120, count in 1_usize..60, which in 0_usize..6,
         ) {
             let area = Rect::new(0, 0, width, height);
             let mut seen = Vec::new();
             let mut shown = None;
             for focused in 0..count {
-                let page = arrange(area, count, LAYOUTS[which], focused);
+                let page = evenly(area, count, Layout::ALL[which], focused);
                 prop_assert!(page.panes.iter().any(|pane| pane.index == focused));
                 prop_assert!(page.number < page.of);
                 if shown.replace(page.number) != Some(page.number) {
@@ -264,10 +309,10 @@ mod tests {
 
         #[test]
         fn what_is_divided_stays_large_enough(
-            width in 1_u16..400, height in 1_u16..120, count in 1_usize..60, which in 0_usize..5,
+            width in 1_u16..400, height in 1_u16..120, count in 1_usize..60, which in 0_usize..6,
         ) {
             let area = Rect::new(0, 0, width, height);
-            for pane in arrange(area, count, LAYOUTS[which], 0).panes {
+            for pane in evenly(area, count, Layout::ALL[which], 0).panes {
                 prop_assert!(pane.outer.width >= MIN_COLUMNS.min(width) * 4 / 5, "{:?}", pane);
                 prop_assert!(pane.outer.height >= MIN_ROWS.min(height), "{:?}", pane);
             }
@@ -275,7 +320,7 @@ mod tests {
 
         #[test]
         fn a_neighbour_sees_us_from_the_other_side(count in 1_usize..12, focused in 0_usize..12) {
-            let page = arrange(Rect::new(0, 0, 240, 60), count, Layout::Grid, 0);
+            let page = evenly(Rect::new(0, 0, 240, 60), count, Layout::Grid, 0);
             for (there, back) in [(Direction::Left, Direction::Right), (Direction::Up, Direction::Down)] {
                 if let Some(other) = neighbour(&page, focused, there) {
                     prop_assert!(neighbour(&page, other, back).is_some());
@@ -284,16 +329,49 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn an_edge_goes_where_it_is_moved_and_stays_there(
+            width in 68_u16..400, height in 14_u16..120, count in 2_usize..9, which in 0_usize..6, to in 0_u16..400,
+        ) {
+            let (area, layout) = (Rect::new(3, 2, width, height), Layout::ALL[which]);
+            let mut splits = Splits::default();
+            let count = count.min(capacity(area, count, layout));
+            let cuts = arrange(area, count, layout, &splits, 0).cuts;
+            for (number, cut) in cuts.iter().enumerate().filter(|(_, cut)| cut.lengths.len() > 1) {
+                let mut moved = cut.clone();
+                moved.move_edge(1, to);
+                prop_assert!(moved.lengths.iter().all(|length| *length >= 1));
+                moved.save(&mut splits);
+                // Lengths are remembered as shares, and shares give the same lengths again.
+                let again = arrange(area, count, layout, &splits, 0);
+                let same = again.cuts.iter().filter(|other| other.axis == cut.axis && other.share == cut.share);
+                prop_assert!(same.clone().any(|other| other.lengths == moved.lengths), "{number}: {:?}", again.cuts);
+            }
+        }
+    }
+
+    #[test]
+    fn a_main_pane_above_a_row() {
+        let page = evenly(Rect::new(0, 0, 120, 40), 4, Layout::MainRow, 0);
+        let outer: Vec<Rect> = page.panes.iter().map(|pane| pane.outer).collect();
+        assert_eq!(outer[0], Rect::new(0, 0, 120, 24));
+        assert_eq!(
+            outer[1..],
+            [Rect::new(0, 24, 40, 16), Rect::new(40, 24, 40, 16), Rect::new(80, 24, 40, 16)]
+        );
+    }
+
     #[test]
     fn a_wide_screen_holds_five_panes_in_two_rows() {
-        let page = arrange(Rect::new(0, 0, 200, 58), 5, Layout::Grid, 0);
+        let page = evenly(Rect::new(0, 0, 200, 58), 5, Layout::Grid, 0);
         let rows: Vec<u16> = page.panes.iter().map(|pane| pane.outer.y).collect();
         assert_eq!(rows, [0, 0, 0, 29, 29]);
     }
 
     #[test]
     fn a_small_screen_shows_one_pane_and_pages() {
-        let page = arrange(Rect::new(0, 0, 40, 9), 3, Layout::Grid, 1);
+        let page = evenly(Rect::new(0, 0, 40, 9), 3, Layout::Grid, 1);
         assert_eq!((page.number, page.of), (1, 3));
         assert_eq!(page.panes.len(), 1);
     }

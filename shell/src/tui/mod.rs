@@ -7,15 +7,20 @@ mod copy;
 mod desktop;
 mod dialog;
 mod editor;
-mod errand;
+mod errands;
+mod favour;
+mod filter;
 mod keymap;
 mod layout;
+mod list;
+mod log;
 mod model;
 mod msg;
 mod preferences;
 mod run;
 pub mod screen;
 mod still;
+mod tabs;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -37,12 +42,13 @@ use ccells_holder::emulator::Outward;
 use tokio::sync::{Notify, mpsc, watch};
 
 pub use desktop::{Desktop, NoDesktop};
+pub use errands::{Change, Errands, NoErrands, Origin, Setting, Settings, Subject, Usage};
 pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
 pub use preferences::{AgentClipboard, Clipboard, Preferences};
 pub use run::run;
 pub use screen::{Input, Screen};
 pub use still::Still;
-pub use theme::Theme;
+pub use theme::{Theme, ThemeError, load as load_theme};
 
 use crate::backlog::Progress;
 use crate::terminal::transcript::Transcript;
@@ -108,10 +114,14 @@ pub trait Panes: Send + Sync {
     }
 
     /// The rows of a screen that changed since this was last called: at least those.
-    fn take_rows(&self, id: &WorkstreamId) -> Rows {
-        let _ = id;
+    fn take_rows(&self, _: &WorkstreamId) -> Rows {
         Rows::ALL
     }
+}
+
+/// Every action of the screen: its name, its usual keys, and what it does.
+pub fn actions() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
+    action::all().map(|described| (described.name, described.keys, described.help))
 }
 
 /// A signal, in the words of the screen.
@@ -150,6 +160,8 @@ pub struct TuiPorts {
     pub draw_identity: DrawIdentity,
     /// The clipboard, and the user's files.
     pub desktop: Arc<dyn Desktop>,
+    /// What is done elsewhere.
+    pub errands: Arc<dyn Errands>,
     /// What the user has chosen.
     pub preferences: Preferences,
 }

@@ -9,21 +9,29 @@ use ccells_core::effect::Level;
 use ccells_core::event::{Access, OnQuit};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{TOAST_MS, TOASTS};
-use ccells_core::record::{Layout, ViewRecord};
+use ccells_core::record::{Layout, Splits, ViewRecord};
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
-use ccells_core::time::Mono;
+use ccells_core::time::{Mono, Wall};
 use ratatui::layout::Rect;
 
 use super::copy::Looking;
 use super::dialog::Dialog;
 use super::dialog::clipboard::ClipboardDialog;
 use super::dialog::new::Draft;
+use super::filter::Filter;
 use super::keymap::{Keymap, Leader};
 use super::layout::{self, Page};
+use super::list::Sort;
+use super::log::Log;
 use super::preferences::{AgentClipboard, Clipboard, Preferences};
 use super::theme::Theme;
 use super::wish::Ticket;
 use crate::backlog::Progress;
+
+/// How often a count of seconds moves where motion is to be reduced.
+const CALM_MS: u64 = 10_000;
+/// From here on the panes leave a line to the names of their pages.
+const TABS_FROM_ROWS: u16 = 14;
 
 /// Where keys go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +86,18 @@ pub(crate) struct Model {
     pub(crate) layout: Layout,
     /// The layout to go back to from zoom.
     pub(crate) unzoomed: Layout,
+    /// How the panes of each layout share the screen, by the layout's word.
+    pub(crate) splits: BTreeMap<String, Splits>,
+    /// The edge that the mouse has hold of.
+    pub(crate) grip: Option<Grip>,
+    /// Which workstreams are shown.
+    pub(crate) filter: Filter,
+    /// Whether the workstreams are a list instead of panes.
+    pub(crate) is_list: bool,
+    /// The order of the list.
+    pub(crate) sort: Sort,
+    /// What happened.
+    pub(crate) log: Log,
     /// The pane that gave its place to the first one.
     pub(crate) swapped: Option<WorkstreamId>,
     /// What lies above the panes.
@@ -118,8 +138,12 @@ pub(crate) struct Model {
     pub(crate) keys: Keymap,
     /// The colours.
     pub(crate) theme: Theme,
+    /// Whether motion is reduced.
+    pub(crate) is_calm: bool,
     /// What time it is.
     pub(crate) now: Mono,
+    /// What time it is, for people.
+    pub(crate) wall: Wall,
     /// Wishes on their way.
     pub(crate) pending: BTreeMap<Ticket, Pending>,
     pub(super) next_ticket: u64,
@@ -137,6 +161,8 @@ pub(crate) struct Model {
     pub(super) told_focus: Option<WorkstreamId>,
     /// The view that was last sent to be saved.
     pub(super) told_view: ViewRecord,
+    /// When the containers are measured again.
+    pub(super) measure_due: Option<Mono>,
     /// When the view is sent.
     pub(super) view_due: Option<Mono>,
     /// Whether the engine was down in the picture before.
@@ -166,6 +192,15 @@ pub(crate) struct Press {
     pub(crate) edge: Option<(bool, u16, Mono)>,
 }
 
+/// An edge between panes that the mouse has hold of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grip {
+    /// Which cut of the page.
+    pub(crate) cut: usize,
+    /// The part that begins at the edge.
+    pub(crate) part: usize,
+}
+
 /// What of an agent the user has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -191,7 +226,7 @@ pub(crate) enum Attention {
 impl Model {
     /// The model before anything is known.
     pub(crate) fn new(size: (u16, u16), preferences: Preferences, now: Mono) -> Self {
-        let Preferences { on_quit, leader, keys, theme, is_selecting_only, clipboard, .. } = preferences;
+        let Preferences { on_quit, leader, keys, theme, is_calm, is_selecting_only, clipboard, .. } = preferences;
         let Preferences { agent_clipboard, is_bell_off, are_notifications_off, .. } = preferences;
         Self {
             snapshot: None,
@@ -200,6 +235,12 @@ impl Model {
             focused: None,
             layout: Layout::Grid,
             unzoomed: Layout::Grid,
+            splits: BTreeMap::new(),
+            grip: None,
+            filter: Filter::default(),
+            is_list: false,
+            sort: Sort::default(),
+            log: Log::default(),
             swapped: None,
             dialog: None,
             looking: None,
@@ -220,7 +261,9 @@ impl Model {
             leader,
             keys,
             theme,
+            is_calm,
             now,
+            wall: Wall(0),
             pending: BTreeMap::new(),
             next_ticket: 0,
             dismissed: BTreeSet::new(),
@@ -230,6 +273,7 @@ impl Model {
             sizes_due: None,
             told_focus: None,
             told_view: ViewRecord::default(),
+            measure_due: None,
             view_due: None,
             was_down: false,
             is_quitting: false,
@@ -274,14 +318,56 @@ impl Model {
 
     /// Where the panes are.
     pub(crate) fn panes_area(&self) -> Rect {
+        let area = self.middle();
+        let tabs = u16::from(self.tabs_row().is_some());
+        Rect { y: area.y + tabs, height: area.height - tabs, ..area }
+    }
+
+    /// The line that names the pages, where there is more than one and room to name them.
+    pub(crate) fn tabs_row(&self) -> Option<Rect> {
+        let area = self.middle();
+        let count = self.shown().len();
+        let has_pages = layout::capacity(area, count, self.layout) < count;
+        (has_pages && !self.is_list && area.height >= TABS_FROM_ROWS).then_some(Rect { height: 1, ..area })
+    }
+
+    /// What lies between the lines at the top and the one at the bottom.
+    pub(crate) fn middle(&self) -> Rect {
         let (columns, rows) = self.size;
         let top = self.banners().min(rows);
         Rect::new(0, top, columns, rows.saturating_sub(top + 1))
     }
 
+    /// The places, in the order of all panes, of those that the filter lets through. A pane that is typed into stays.
+    pub(crate) fn shown(&self) -> Vec<usize> {
+        if self.filter.is_off() {
+            return (0..self.order.len()).collect();
+        }
+        let is_typed = |card: &Card| self.mode == Mode::Input && self.focused.as_ref() == Some(&card.id);
+        let is_shown = |card: &Card| self.filter.lets_through(card) || is_typed(card);
+        let places = self.order.iter().enumerate();
+        places.filter(|(_, id)| self.card(id).is_some_and(is_shown)).map(|(place, _)| place).collect()
+    }
+
+    /// The pages of panes, each the places of its panes in the order of all.
+    pub(crate) fn pages(&self) -> Vec<Vec<usize>> {
+        let shown = self.shown();
+        let capacity = layout::capacity(self.panes_area(), shown.len(), self.layout);
+        shown.chunks(capacity).map(<[usize]>::to_vec).collect()
+    }
+
     /// The page of panes that is shown.
     pub(crate) fn page(&self) -> Page {
-        layout::arrange(self.panes_area(), self.order.len(), self.layout, self.focused_index())
+        let shown = self.shown();
+        let focused = self.focused_index();
+        let place = shown.iter().position(|index| *index == focused).unwrap_or(0);
+        let none = Splits::default();
+        let splits = self.splits.get(self.layout.as_str()).unwrap_or(&none);
+        let mut page = layout::arrange(self.panes_area(), shown.len(), self.layout, splits, place);
+        for pane in &mut page.panes {
+            pane.index = shown[pane.index];
+        }
+        page
     }
 
     /// The pane that is looked back in, where it is the focused one and keys move about in it.
@@ -327,6 +413,7 @@ impl Model {
             Level::Error => None,
         };
         let text = super::clip::safe(text);
+        self.log.add(self.wall, level, &text);
         self.toasts.retain(|toast| toast.text != text);
         self.toasts.push(Toast { level, text, until });
         let excess = self.toasts.len().saturating_sub(TOASTS);
@@ -335,15 +422,25 @@ impl Model {
 
     /// How the screen looks, to be remembered.
     pub(super) fn view_record(&self) -> ViewRecord {
-        ViewRecord { order: self.order.clone(), focused: self.focused.clone(), layout: self.layout }
+        let is_zoomed = self.layout == Layout::Zoom && self.unzoomed != Layout::default();
+        ViewRecord {
+            order: self.order.clone(),
+            focused: self.focused.clone(),
+            layout: self.layout,
+            unzoomed: is_zoomed.then_some(self.unzoomed),
+            splits: self.splits.clone(),
+            extra: self.told_view.extra.clone(),
+        }
     }
 
     /// When the model wants to hear of time again, be it to let something go or to count seconds that are shown.
     pub(crate) fn next_tick(&self) -> Option<Mono> {
         let toasts = self.toasts.iter().filter_map(|toast| toast.until);
-        let second = self.counts_seconds().then(|| self.now.after(1_000 - self.now.0 % 1_000));
+        let pace = if self.is_calm { CALM_MS } else { 1_000 };
+        let second = self.counts_seconds().then(|| self.now.after(pace - self.now.0 % pace));
         let edge = self.press.as_ref().and_then(|press| press.edge).map(|(_, _, due)| due);
-        toasts.chain(edge).chain(self.view_due).chain(self.sizes_due).chain(second).min()
+        let due = [self.view_due, self.sizes_due, self.measure_due, second, edge];
+        toasts.chain(due.into_iter().flatten()).min()
     }
 
     fn counts_seconds(&self) -> bool {

@@ -12,6 +12,7 @@ use super::copy::Intent;
 use super::{Interrupt, Notice};
 use crate::backlog::Progress;
 use crate::terminal::transcript::Transcript;
+use crate::tui::errands::{Settings, Usage};
 use crate::tui::wish::Ticket;
 
 /// Something that happened.
@@ -62,6 +63,10 @@ pub(crate) enum Msg {
     Pasting(WorkstreamId, Option<Progress>),
     /// What became of an export: where the text is, or why not.
     Exported(Result<String, String>),
+    /// What the containers use.
+    Measured(Vec<Usage>),
+    /// What is set, after it was looked at or changed; why not, otherwise.
+    Settings(Result<Settings, String>),
     /// An agent took no input.
     InputRefused(WorkstreamId),
     /// A signal came.

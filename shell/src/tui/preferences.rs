@@ -16,6 +16,8 @@ pub struct Preferences {
     pub keys: Keymap,
     /// The colours.
     pub theme: Theme,
+    /// Whether what moves by itself moves less.
+    pub is_calm: bool,
     /// Whether what the mouse selects is not copied before a key says so.
     pub is_selecting_only: bool,
     /// Which clipboard is used.

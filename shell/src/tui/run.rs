@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use alacritty_terminal::term::TermMode;
-use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
+use ccells_core::effect::{Level, Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
@@ -19,7 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, Instant, Sleep};
 
 use super::copy::Intent;
-use super::errand::{self, Errand};
+use super::favour::{self, Favour};
 use super::model::Model;
 use super::msg::Msg;
 use super::screen::{self, Input, Inputs};
@@ -55,15 +55,13 @@ pub async fn run(ports: TuiPorts, screen: Screen, inputs: Inputs) -> Ended {
     }
 }
 
-type Answer = (Ticket, Result<Done, Refusal>);
-
 struct Running {
     ports: TuiPorts,
     screen: Screen,
     model: Model,
-    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    answers: FuturesUnordered<BoxFuture<'static, Msg>>,
     /// What the desktop is asked for.
-    errands: FuturesUnordered<BoxFuture<'static, Errand>>,
+    favours: FuturesUnordered<BoxFuture<'static, Favour>>,
     /// The model changed: all is drawn anew.
     is_dirty: bool,
     /// Panes that are shown and changed: they are drawn anew.
@@ -87,7 +85,7 @@ struct Alarm {
 enum Woken {
     Msg(Msg),
     KnowsKittyKeys,
-    Errand(Errand),
+    Favour(Favour),
     KnowsSync(bool),
     Damage,
     Time,
@@ -105,7 +103,7 @@ impl Running {
             screen,
             model,
             answers: FuturesUnordered::new(),
-            errands: FuturesUnordered::new(),
+            favours: FuturesUnordered::new(),
             is_dirty: true,
             changed: BTreeSet::new(),
             is_echo_due: false,
@@ -151,8 +149,8 @@ impl Running {
             biased;
             Some(interrupt) = ports.interrupts.recv() => Woken::Msg(Msg::Interrupt(interrupt)),
             input = inputs.next() => input.map_or(Woken::Gone, from_input),
-            Some((ticket, outcome)) = self.answers.next() => Woken::Msg(Msg::Replied { ticket, outcome }),
-            Some(errand) = self.errands.next() => Woken::Errand(errand),
+            Some(answer) = self.answers.next() => Woken::Msg(answer),
+            Some(favour) = self.favours.next() => Woken::Favour(favour),
             changed = ports.snapshots.changed() => match changed {
                 Ok(()) => {
                     let snapshot = ports.snapshots.borrow_and_update().clone();
@@ -192,9 +190,9 @@ impl Running {
     fn wake(&mut self, woken: Woken) {
         match woken {
             Woken::Msg(msg) => self.take(msg),
-            Woken::Errand(Errand::Told(msg)) => self.take(msg),
-            Woken::Errand(Errand::Typed(id, text)) => self.messages(Wish::Paste(id, text)),
-            Woken::Errand(Errand::Done) => {}
+            Woken::Favour(Favour::Told(msg)) => self.take(msg),
+            Woken::Favour(Favour::Typed(id, text)) => self.messages(Wish::Paste(id, text)),
+            Woken::Favour(Favour::Done) => {}
             Woken::KnowsKittyKeys => self.screen.use_kitty_keys(),
             Woken::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
             Woken::Damage => self.look_at_damage(),
@@ -217,10 +215,11 @@ impl Running {
         } else {
             msg
         };
-        let now = self.ports.clock.now().mono;
+        let now = self.ports.clock.now();
+        self.model.wall = now.wall;
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {
-            let wishes = update(&mut self.model, msg, now);
+            let wishes = update(&mut self.model, msg, now.mono);
             // What is typed changes nothing before its echo comes.
             self.is_dirty |= !matches!(wishes.as_slice(), [Wish::Type(..)]);
             for wish in wishes {
@@ -243,7 +242,7 @@ impl Running {
             self.take(Msg::Outward(id, what));
         }
         let damaged = self.ports.panes.take_damage();
-        if damaged.is_empty() {
+        if damaged.is_empty() || self.model.is_list {
             return;
         }
         let pasting = |id: &&WorkstreamId| self.model.pasting.contains_key(*id);
@@ -297,7 +296,7 @@ impl Running {
                 None
             }
             Wish::PasteImage(id, worktree) => {
-                self.errands.push(errand::save_image(self.ports.desktop.as_ref(), id, &worktree));
+                self.favours.push(favour::save_image(self.ports.desktop.as_ref(), id, &worktree));
                 None
             }
             Wish::Ring => {
@@ -322,6 +321,14 @@ impl Running {
             }
             Wish::Resize(id, columns, rows) => {
                 self.ports.panes.resize(&id, columns, rows);
+                None
+            }
+            Wish::Measure(subjects) => {
+                self.answers.push(self.ports.errands.measure(subjects).map(Msg::Measured).boxed());
+                None
+            }
+            Wish::Settings(change) => {
+                self.answers.push(self.ports.errands.settings(change).map(Msg::Settings).boxed());
                 None
             }
             Wish::SetMouse(is_on) => {
@@ -352,7 +359,7 @@ impl Running {
             } else {
                 refusal("ccells has too much to do just now; try again")
             };
-            (ticket, outcome)
+            Msg::Replied { ticket, outcome }
         };
         self.answers.push(answer.boxed());
     }
@@ -399,18 +406,18 @@ impl Running {
     fn look_back(&self, id: WorkstreamId, intent: Intent) -> Msg {
         match self.ports.panes.transcript(&id) {
             Some(transcript) => Msg::Transcript { workstream: id, transcript: Arc::new(transcript), intent },
-            None => errand::told(Level::Info, "there is nothing to look back at yet"),
+            None => favour::told(Level::Info, "there is nothing to look back at yet"),
         }
     }
 
     fn copy(&mut self, text: String) {
-        let clipboard = self.ports.preferences.clipboard;
+        let clipboard = self.model.clipboard;
         if matches!(clipboard, Clipboard::Auto | Clipboard::Terminal) {
             self.screen.copy(&text);
         }
         if matches!(clipboard, Clipboard::Auto | Clipboard::System) {
             let is_needed = clipboard == Clipboard::System || text.len() > COPY_TERMINAL_BYTES;
-            self.errands.push(errand::copy(self.ports.desktop.as_ref(), text, is_needed));
+            self.favours.push(favour::copy(self.ports.desktop.as_ref(), text, is_needed));
         }
     }
 
@@ -418,7 +425,7 @@ impl Running {
         let Some(transcript) = self.ports.panes.transcript(id) else {
             return Some(Msg::Exported(Err("there is nothing to write yet".to_owned())));
         };
-        self.errands.push(errand::export(&self.ports.desktop, path, transcript));
+        self.favours.push(favour::export(&self.ports.desktop, path, transcript));
         None
     }
 

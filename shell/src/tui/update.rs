@@ -1,9 +1,12 @@
 //! What each message makes of the model, and what the model then wishes for. Pure: no clock, no I/O.
 
 mod actions;
+mod arranging;
 mod copy;
 mod dialogs;
+mod looking;
 mod mouse;
+mod moving;
 mod outward;
 mod paste;
 mod picture;
@@ -58,6 +61,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
                 &format!("{name} takes no input just now; what you typed was dropped"),
             );
         }
+        Msg::Measured(usages) => looking::on_measured(model, usages),
+        Msg::Settings(outcome) => looking::on_settings(model, outcome),
         Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, &mut wishes),
         Msg::Tick => copy::on_time(model),
     }
@@ -167,6 +172,8 @@ fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     copy::follow(model);
     outward::ask_when_free(model);
     paste::follow(model);
+    moving::keep_focus_shown(model);
+    looking::measure_if_due(model, wishes);
     model.toasts.retain(|toast| toast.until.is_none_or(|until| now < until));
     if model.sizes_due.is_none_or(|due| due <= now) {
         model.sizes_due = None;

@@ -5,6 +5,7 @@ use ccells_core::ids::{PathText, WorkstreamId};
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::copy::Intent;
+use super::errands::{Change, Subject};
 
 /// Names a wish to the machine until it is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,10 @@ pub(crate) enum Wish {
     Focus(WorkstreamId, bool),
     /// Give a pane's terminal this size, in columns and rows.
     Resize(WorkstreamId, u16, u16),
+    /// Measure what these use. Answered by `Msg::Measured`.
+    Measure(Vec<Subject>),
+    /// Look at what is set, after this change where there is one. Answered by `Msg::Settings`.
+    Settings(Option<Change>),
     /// Tell the terminal whether we want the mouse.
     SetMouse(bool),
     /// Give the terminal back and stop the process until it is told to go on.

@@ -405,6 +405,27 @@ async fn a_lock_of_the_user_is_waited_for_and_told() {
 }
 
 #[tokio::test]
+async fn a_second_try_that_fails_too_leaves_the_note_that_nobody_has_worked_there() {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    // A first try left the directory; in the second one git cannot read what it is to check out.
+    fs::create_dir_all(plan.worktree.as_str()).unwrap();
+    yard.write("missing", "nobody has this");
+    yard.user(&["add", "-A"]);
+    yard.user(&["commit", "-q", "-m", "more"]);
+    let plan = WorktreePlan { base: yard.plan().base, ..plan };
+    let blob = yard.user(&["rev-parse", "HEAD:missing"]);
+    let object = yard.repo().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    let bytes = fs::read(&object).unwrap();
+    fs::remove_file(&object).unwrap();
+    yard.git.add_worktree(&plan).await.unwrap_err();
+    let mark = format!(".{}.adding", plan.workstream);
+    assert!(Path::new(plan.worktree.as_str()).with_file_name(mark).exists(), "the note is gone");
+    fs::write(&object, bytes).unwrap();
+    yard.git.add_worktree(&plan).await.unwrap();
+}
+
+#[tokio::test]
 async fn operations_that_nobody_waits_for_go_on_and_wait_for_one_another() {
     let yard = Yard::new();
     let plan = yard.plan();

@@ -23,7 +23,7 @@ impl Emulator {
             });
             self.term.resize(size);
         } else {
-            fit(&mut self.term, size, |term, size| term.resize(size));
+            fit(&mut self.term, size, Term::resize);
             leave_wide(self.term.grid_mut());
             self.shadow.is_alternate_stale = true;
         }

@@ -176,7 +176,7 @@ impl Scanner {
     fn keep(&mut self, piece: &[u8]) {
         match self.state {
             State::Ground | State::Escape | State::Intermediate | State::Csi | State::Osc | State::Device => {
-                self.pending.extend(piece)
+                self.pending.extend(piece);
             }
             State::Overlong | State::OscOverlong => self.pending.clear(),
             State::Text => {

@@ -313,11 +313,9 @@ impl Handler for Wrap<'_> {
     }
 
     fn terminal_attribute(&mut self, attribute: Attr) {
-        self.term.terminal_attribute(match attribute {
-            // What the parser takes for the end of bold is the double underline.
-            Attr::CancelBold => Attr::DoubleUnderline,
-            other => other,
-        });
+        // What the parser takes for the end of bold is the double underline.
+        let is_double = attribute == Attr::CancelBold;
+        self.term.terminal_attribute(if is_double { Attr::DoubleUnderline } else { attribute });
     }
 
     fn identify_terminal(&mut self, intermediate: Option<char>) {

@@ -112,7 +112,7 @@ fn run(emulator: &mut Emulator, input: &Input, piece: usize) {
     for step in &input.steps {
         match step {
             Step::Send(bytes) => {
-                bytes.chunks(piece.min(bytes.len().max(1))).for_each(|bytes| emulator.feed(bytes))
+                bytes.chunks(piece.min(bytes.len().max(1))).for_each(|bytes| emulator.feed(bytes));
             }
             Step::Resize(columns, rows) => emulator.resize(*columns, *rows),
         }
@@ -150,8 +150,10 @@ fn difference(expected: &str, found: &str) -> Option<String> {
         match (expected.get(index), found.get(index)) {
             (Some(one), Some(other)) if one == other => writeln!(told, "  {one}").unwrap(),
             (one, other) => {
-                one.iter().for_each(|line| writeln!(told, "- {line}").unwrap());
-                other.iter().for_each(|line| writeln!(told, "+ {line}").unwrap());
+                let lines = one.map(|line| ('-', line)).into_iter().chain(other.map(|line| ('+', line)));
+                for (mark, line) in lines {
+                    writeln!(told, "{mark} {line}").unwrap();
+                }
             }
         }
     }

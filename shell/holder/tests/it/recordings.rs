@@ -2,6 +2,7 @@
 //! emulator showed of them while they were recorded. Where there are no `screens` the recording is a long real stream,
 //! which must be the same terminal however it is split.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use ccells_holder::emulator::Emulator;
@@ -97,12 +98,14 @@ fn stays(emulator: &mut Emulator, bytes: &[u8], shot: &Shot) -> bool {
 
 fn differing_rows(expected: &[String], found: &[String]) -> String {
     let row = |rows: &[String], index: usize| rows.get(index).cloned().unwrap_or_default();
-    (0..expected.len().max(found.len()))
-        .filter(|index| row(expected, *index) != row(found, *index))
-        .map(|index| {
-            format!("- {}: {}\n+ {}: {}\n", index + 1, row(expected, index), index + 1, row(found, index))
-        })
-        .collect()
+    let mut told = String::new();
+    for index in 0..expected.len().max(found.len()) {
+        let (one, other) = (row(expected, index), row(found, index));
+        if one != other {
+            write!(told, "- {0}: {one}\n+ {0}: {other}\n", index + 1).unwrap();
+        }
+    }
+    told
 }
 
 fn recordings() -> Vec<PathBuf> {

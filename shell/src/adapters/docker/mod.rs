@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod exec;
 mod spec;
+mod stats;
 mod transport;
 
 use std::future::Future;
@@ -29,6 +30,7 @@ use tokio_util::task::TaskTracker;
 pub use self::containers::{LeftoverVolume, ProcessLine};
 pub use self::events::{ContainerChange, EngineNotice, EngineWatch};
 pub use self::exec::{Captured, ExecStream};
+pub use self::stats::ContainerUse;
 use self::transport::{Answer, Transport};
 use crate::adapters::dial::{Dial, Switchboard};
 

@@ -7,18 +7,26 @@
 pub(crate) mod clipboard;
 pub(crate) mod discard;
 pub(crate) mod export;
+pub(crate) mod filter;
+pub(crate) mod log;
 pub(crate) mod new;
 pub(crate) mod palette;
 pub(crate) mod quit;
 pub(crate) mod recovery;
+pub(crate) mod resources;
+pub(crate) mod settings;
 
 use clipboard::ClipboardDialog;
 use discard::DiscardDialog;
 use export::ExportDialog;
+use filter::FilterDialog;
+use log::LogDialog;
 use new::NewDialog;
 use palette::Palette;
 use quit::QuitDialog;
 use recovery::RecoveryDialog;
+use resources::ResourcesDialog;
+use settings::SettingsDialog;
 
 /// The one dialog that is open.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +45,14 @@ pub(crate) enum Dialog {
     Export(ExportDialog),
     /// What an agent wants to copy.
     Clipboard(ClipboardDialog),
+    /// Which workstreams are shown.
+    Filter(FilterDialog),
+    /// What happened.
+    Log(LogDialog),
+    /// What the containers use.
+    Resources(ResourcesDialog),
+    /// What can be set.
+    Settings(SettingsDialog),
     /// What the keys do.
     Help {
         /// How many lines are scrolled away.

@@ -19,13 +19,25 @@ pub(super) struct Canvas {
     /// The cursor as the terminal shows it; `None` when that is not known.
     cursor: Option<Cursor>,
     encoder: Encoder,
+    /// Whether the cursor is hidden while much is written: a terminal that does not know of frames shows its every step.
+    hides: bool,
 }
+
+const HIDE: &[u8] = b"\x1b[?25l";
+const SHOW: &[u8] = b"\x1b[?25h";
+/// A frame longer than this is no mere echo.
+const MUCH: usize = 128;
 
 impl Canvas {
     /// Nothing, on a terminal that shows nothing.
     pub(super) fn new(area: Rect, depth: Depth) -> Self {
         let blank = Buffer::empty(area);
-        Self { next: blank.clone(), shown: blank, cursor: None, encoder: Encoder::new(depth) }
+        Self { next: blank.clone(), shown: blank, cursor: None, encoder: Encoder::new(depth), hides: true }
+    }
+
+    /// Hides the cursor while much is written, or does not.
+    pub(super) fn hide_cursor(&mut self, hides: bool) {
+        self.hides = hides;
     }
 
     /// The whole of it.
@@ -62,6 +74,10 @@ impl Canvas {
             }
         }
         let has_written = out.len() > start;
+        if self.hides && out.len() - start > MUCH && self.cursor.flatten().is_some() {
+            out.splice(start..start, HIDE.iter().copied());
+            self.cursor = Some(None);
+        }
         if has_written || self.cursor != Some(cursor) {
             self.write_cursor(cursor, out);
         }
@@ -107,10 +123,10 @@ impl Canvas {
                     out.extend_from_slice(shape_bytes(shape));
                 }
                 if before.is_none() {
-                    out.extend_from_slice(b"\x1b[?25h");
+                    out.extend_from_slice(SHOW);
                 }
             }
-            None if self.cursor != Some(None) => out.extend_from_slice(b"\x1b[?25l"),
+            None if self.cursor != Some(None) => out.extend_from_slice(HIDE),
             None => {}
         }
         self.cursor = Some(cursor);
@@ -186,6 +202,27 @@ mod tests {
         let mut canvas = Canvas::new(AREA, Depth::True);
         assert!(!frame(&mut canvas, &["ab日c".to_owned()]).is_empty());
         assert!(frame(&mut canvas, &["ab日c".to_owned()]).is_empty());
+    }
+
+    #[test]
+    fn a_terminal_without_frames_does_not_see_the_cursor_run() {
+        let mut canvas = Canvas::new(Rect::new(0, 0, 80, 10), Depth::True);
+        let mut draw = |text: &str, hides| {
+            let mut out = Vec::new();
+            canvas.hide_cursor(hides);
+            let render = |buffer: &mut Buffer| {
+                for y in 0..10 {
+                    buffer.set_string(0, y, text.repeat(20), Style::new());
+                }
+                Some((Position::new(1, 1), CursorShape::Block))
+            };
+            canvas.draw(render, &mut out);
+            String::from_utf8(out).expect("only text was written")
+        };
+        assert!(draw("a", true).ends_with("\x1b[2;2H\x1b[2 q\x1b[?25h"), "it was hidden at first");
+        let frame = draw("b", true);
+        assert!(frame.starts_with("\x1b[?25l") && frame.ends_with("\x1b[?25h"));
+        assert!(!draw("c", false).contains("\x1b[?25"));
     }
 
     #[test]

@@ -183,6 +183,7 @@ impl Screen {
     /// The terminal has another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.canvas = Canvas::new(area(columns, rows), self.depth);
+        self.canvas.hide_cursor(!self.knows_sync);
         self.preface = CLEAR;
     }
 
@@ -208,6 +209,7 @@ impl Screen {
     /// Marks frames, so that the terminal shows each of them at once; or does not.
     pub fn use_sync(&mut self, knows_sync: bool) {
         self.knows_sync = knows_sync;
+        self.canvas.hide_cursor(!knows_sync);
     }
 
     /// Has the terminal report the mouse to us, or keep it for its own selection.

@@ -16,28 +16,29 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::tui::Notice;
+use crate::tui::screen::Depth;
 use crate::tui::wish::Ticket;
 
-const HELLO: &str = "\x1b[1mclaude\x1b[0m  ~/workspace\r\n\r\n> fix the login\r\n\r\n\x1b[32m●\x1b[0m I'll look at the \
+pub(super) const HELLO: &str = "\x1b[1mclaude\x1b[0m  ~/workspace\r\n\r\n> fix the login\r\n\r\n\x1b[32m●\x1b[0m I'll look at the \
                      session code first.\r\n  Read src/session.rs (120 lines)\r\n  日本語 and e\u{301} line up\r\n";
 
-fn creating() -> Card {
+pub(super) fn creating() -> Card {
     let since = Mono(NOW.0 - 3_000);
     let progress = Progress { step: "creating the container", index: 6, of: 12, since };
     Card { progress: Some(progress), ..card(1, "fix-login", CardState::Creating) }
 }
 
-fn failed() -> Card {
+pub(super) fn failed() -> Card {
     let reason = "pulling the image: no such image ccells/agent:1; build it with `docker build`".to_owned();
     Card { reason: Some(reason), ..card(2, "new-api", CardState::Failed) }
 }
 
-fn blocked(number: usize, name: &str) -> Card {
+pub(super) fn blocked(number: usize, name: &str) -> Card {
     let status = AgentStatus::Blocked { kind: BlockedKind::Permission, message: "rm -rf build".to_owned() };
     Card { agent: Some(report(status)), ..card(number, name, CardState::Running) }
 }
 
-fn exited(number: usize, name: &str) -> Card {
+pub(super) fn exited(number: usize, name: &str) -> Card {
     let life = AgentLife::Exited(AgentExit::Code(1));
     Card {
         agent: Some(AgentReport { life, ..report(AgentStatus::Unknown) }),
@@ -314,7 +315,7 @@ fn help() {
 #[test]
 fn without_colour_every_state_still_has_its_mark_and_its_word() {
     let mut stage = Stage::with(150, 40, five());
-    stage.model.theme = Theme::from_no_color(Some(std::ffi::OsStr::new("1")));
+    stage.model.theme = Theme::default().reduced(Depth::Monochrome);
     stage.press("d");
     let buffer = stage.buffer();
     let is_plain = |cell: &ratatui::buffer::Cell| {
@@ -334,7 +335,10 @@ fn no_size_and_no_state_panics() {
         for rows in 1..14 {
             let mut stage = Stage::with(columns, rows, five());
             stage.feed(1, HELLO);
-            for keys in ["n", "<esc>d", "y", "<esc>q", "<esc>?", "<esc>L", "L", "L", "zi"] {
+            for keys in [
+                "n", "<esc>d", "y", "<esc>q", "<esc>?", "<esc>L", "L", "L", "L", "z", "z+", "v", "/n",
+                "<esc>!", "<esc>u", "<esc>s", "<esc>:", "<esc>zi",
+            ] {
                 stage.press(keys);
                 assert!(!stage.frame().is_empty(), "{columns}x{rows} {keys}");
             }

@@ -1,5 +1,5 @@
-//! Nothing escapes a pane: whatever a program in it sends, the terminal around us gets cells, looks, cursor moves and our
-//! own fixed frame, and only the cells of that pane change.
+//! Nothing escapes a pane: whatever a program in it sends, the terminal around us gets cells, looks, cursor moves and
+//! our own fixed frame, and only the cells of that pane change.
 
 use std::io::{self, Write};
 
@@ -62,13 +62,13 @@ fn written(frames: &[&Stage]) -> Vec<u8> {
     let outer = Outer::default();
     let mut screen = Screen::over(Box::new(outer.clone()), SIZE.0, SIZE.1);
     screen.take().expect("nothing is asked of the system");
+    screen.use_sync(true);
     for stage in frames {
         screen.draw(|frame| view::draw(frame, &stage.model, &stage.panes));
     }
     screen.leave();
     assert!(screen.is_idle(), "all of it is out");
-    let bytes = outer.0.lock().expect("no test panics while it holds it").clone();
-    bytes
+    std::mem::take(&mut *outer.0.lock().expect("no test panics while it holds it"))
 }
 
 /// The first thing in `bytes` that is neither a character to see nor one of our sequences.
@@ -120,6 +120,7 @@ fn sequence(text: &str) -> Option<usize> {
     let (numbers, letter) = (&body[..end], &body[end..=end]);
     let is_ours = match letter {
         "H" => numbers.split(';').count() == 2 && !numbers.contains(':'),
+        "C" => !numbers.contains([';', ':']),
         "m" => true,
         "J" => numbers == "2",
         _ => false,
@@ -229,7 +230,15 @@ fn nothing_escapes_a_pane_that_is_looked_at_otherwise() {
 /// A check that takes everything for ours would pass: it knows strangers.
 #[test]
 fn strangers_are_known() {
-    for ours in ["abc 日本 é", "\x1b[1;1H", "\x1b[38;5;1;48;2;1;2;3m", "\x1b[0m\x1b[2J", "\x1b[?2026h"] {
+    for ours in [
+        "abc 日本 é",
+        "\x1b[1;1H",
+        "\x1b[38;5;1;48;2;1;2;3m",
+        "\x1b[0m\x1b[2J",
+        "\x1b[?2026h",
+        "\x1b[C",
+        "\x1b[24C",
+    ] {
         assert_eq!(stranger(ours.as_bytes()), None, "{ours:?}");
     }
     for strange in [

@@ -102,6 +102,7 @@ fn begin() -> (Far, impl Future<Output = Ended>) {
         clock: Arc::new(TestClock(Instant::now())),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
         desktop: Arc::new(NoDesktop),
+        errands: Arc::new(NoErrands),
         preferences: Preferences::default(),
     };
     let mut screen = Screen::over(Box::new(output.clone()), 80, 24);

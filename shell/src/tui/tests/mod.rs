@@ -1,12 +1,14 @@
 //! The screen as a person meets it: pictures of frames, keys and what they lead to, and the loop over a fake terminal.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
+mod arranging;
 mod copying;
 mod frames;
 mod hostile;
 mod keys;
 mod looping;
 mod parts;
+mod screens;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -27,7 +29,7 @@ use super::model::Model;
 use super::msg::Msg;
 use super::update::update;
 use super::wish::Wish;
-use super::{Leader, PaneScreen, Panes, Preferences, Rows, Theme, view};
+use super::{Change, Leader, NoErrands, PaneScreen, Panes, Preferences, Rows, Settings, Theme, Usage, view};
 use crate::backlog::{Backlog, Progress};
 use crate::terminal::history::History;
 use crate::terminal::transcript::Transcript;
@@ -161,7 +163,8 @@ struct Stage {
 
 impl Stage {
     fn new(columns: u16, rows: u16) -> Self {
-        let model = Model::new((columns, rows), Preferences::default(), NOW);
+        let mut model = Model::new((columns, rows), Preferences::default(), NOW);
+        model.wall = Wall(7_500_000);
         Self { model, panes: FakePanes::default() }
     }
 
@@ -259,8 +262,13 @@ fn parse_keys(keys: &str) -> Vec<KeyEvent> {
 }
 
 fn named_key(name: &str) -> (KeyCode, KeyModifiers) {
-    if let Some(letter) = name.strip_prefix("C-").and_then(|rest| rest.chars().next()) {
-        return (KeyCode::Char(letter), KeyModifiers::CONTROL);
+    if let Some(rest) = name.strip_prefix("C-") {
+        let mut chars = rest.chars();
+        let code = match (chars.next(), chars.next()) {
+            (Some(letter), None) => KeyCode::Char(letter),
+            _ => named_key(rest).0,
+        };
+        return (code, KeyModifiers::CONTROL);
     }
     let code = match name {
         "enter" => KeyCode::Enter,
@@ -271,6 +279,11 @@ fn named_key(name: &str) -> (KeyCode, KeyModifiers) {
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
         "pgup" => KeyCode::PageUp,
+        "pgdn" => KeyCode::PageDown,
+        "home" => KeyCode::Home,
+        "back" => KeyCode::Backspace,
+        "del" => KeyCode::Delete,
+        "less" => KeyCode::Char('<'),
         other => panic!("no key is called {other}"),
     };
     (code, KeyModifiers::NONE)

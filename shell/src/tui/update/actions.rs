@@ -3,22 +3,27 @@
 use ccells_core::effect::Level;
 use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
-use ccells_core::record::Layout;
 use ccells_core::snapshot::CardState;
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{ask, copy, paste, quit};
+use super::{arranging, ask, copy, looking, moving, paste, quit};
 use crate::tui::action::Action;
 use crate::tui::copy::Intent;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::discard::DiscardDialog;
 use crate::tui::dialog::export::ExportDialog;
+use crate::tui::dialog::filter::FilterDialog;
+use crate::tui::dialog::log::LogDialog;
 use crate::tui::dialog::new::NewDialog;
 use crate::tui::dialog::palette::Palette;
 use crate::tui::dialog::quit::QuitDialog;
-use crate::tui::layout;
+use crate::tui::filter::Filter;
+use crate::tui::layout::{self, Direction};
 use crate::tui::model::{Attention, Mode, Model, Pending};
 use crate::tui::wish::Wish;
+
+/// How many rows of the list half a page is.
+const LIST_STEP: isize = 5;
 
 /// Does what a key is bound to.
 pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish>) {
@@ -30,21 +35,36 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Stop => on_focused(model, wishes, Ask::Stop),
         Action::Restart => on_focused(model, wishes, Ask::Restart),
         Action::Discard => open_discard(model),
+        Action::Move(Direction::Up) if model.is_list => moving::step(model, -1),
+        Action::Move(Direction::Down) if model.is_list => moving::step(model, 1),
         Action::Move(direction) => {
             if let Some(index) = layout::neighbour(&model.page(), model.focused_index(), direction) {
-                focus_index(model, index);
+                moving::focus_index(model, index);
             }
         }
-        Action::Next => step(model, 1),
-        Action::Previous => step(model, model.order.len().saturating_sub(1)),
-        Action::Waiting => next_waiting(model),
-        Action::Zoom => zoom(model),
-        Action::Layout => {
-            model.layout = layout::next(model.layout);
-            model.unzoomed = model.layout;
-            model.toast(Level::Info, &format!("layout: {}", layout::name(model.layout)));
+        Action::Next => moving::step(model, 1),
+        Action::Previous => moving::step(model, -1),
+        Action::Waiting => moving::next_waiting(model),
+        Action::NextPage => moving::turn_page(model, 1),
+        Action::PreviousPage => moving::turn_page(model, -1),
+        Action::Zoom => arranging::zoom(model),
+        Action::Layout => arranging::next_layout(model),
+        Action::Swap => arranging::swap(model),
+        Action::MoveBack => arranging::shift(model, -1),
+        Action::MoveOn => arranging::shift(model, 1),
+        Action::Resize(axis, by) => arranging::resize(model, axis, by),
+        Action::Even => arranging::even(model),
+        Action::List => model.is_list = !model.is_list,
+        Action::Sort => {
+            model.sort = model.sort.next();
+            model.is_list = true;
+            model.toast(Level::Info, &format!("list: {}", model.sort.name()));
         }
-        Action::Swap => swap(model),
+        Action::Filter => model.dialog = Some(Dialog::Filter(FilterDialog::over(model))),
+        Action::Log => model.dialog = Some(Dialog::Log(LogDialog::default())),
+        Action::Resources => looking::open_resources(model, wishes),
+        Action::Settings => looking::open_settings(model, wishes),
+        Action::Scroll(halves) if model.is_list => moving::step(model, isize::from(-halves) * LIST_STEP),
         Action::Scroll(halves) => copy::scroll(model, halves, wishes),
         Action::Bottom => copy::leave(model),
         Action::Copy => copy::look_back(model, Intent::Look, wishes),
@@ -57,8 +77,22 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Help => model.dialog = Some(Dialog::Help { scroll: 0 }),
         Action::Suspend => wishes.push(Wish::Suspend),
         Action::Quit => open_quit(model, wishes),
-        Action::Dismiss if model.toasts.is_empty() => copy::leave(model),
-        Action::Dismiss => model.toasts.clear(),
+        Action::Dismiss => dismiss(model),
+    }
+}
+
+/// The topmost thing that can go goes: what is told, the filter, the list, what is being made.
+fn dismiss(model: &mut Model) {
+    if !model.toasts.is_empty() {
+        model.toasts.clear();
+    } else if !model.filter.is_off() {
+        model.filter = Filter::default();
+    } else if model.is_list {
+        model.is_list = false;
+    } else if model.focused_card().is_some_and(|card| card.state == CardState::Creating) {
+        open_discard(model);
+    } else {
+        copy::leave(model);
     }
 }
 
@@ -66,7 +100,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
 pub(super) fn on_unbound(model: &mut Model, key: &KeyEvent) {
     let KeyCode::Char(character) = key.code else { return };
     match character.to_digit(10).and_then(|digit| usize::try_from(digit).ok()) {
-        Some(number @ 1..) if number <= model.order.len() => focus_index(model, number - 1),
+        Some(number @ 1..) if number <= model.order.len() => moving::focus_index(model, number - 1),
         Some(number) => model.toast(Level::Info, &format!("there is no pane {number}")),
         None => {
             let (types, helps) = (model.keys.hint(Action::Input), model.keys.hint(Action::Help));
@@ -78,6 +112,13 @@ pub(super) fn on_unbound(model: &mut Model, key: &KeyEvent) {
 
 /// Lets keys go to the agent, where there is one that can take them.
 pub(super) fn enter_input(model: &mut Model) {
+    if std::mem::take(&mut model.is_list) {
+        // From the list its pane is gone to first: nobody types into what is not seen.
+        return;
+    }
+    if model.focused.is_some() && !model.shown().contains(&model.focused_index()) {
+        return model.toast(Level::Info, "nothing that is shown could be typed into; Esc ends the filter");
+    }
     let Some(card) = model.focused_card() else {
         return model.toast(Level::Info, "there is no pane yet; n makes a workstream");
     };
@@ -164,55 +205,6 @@ fn open_quit(model: &mut Model, wishes: &mut Vec<Wish>) {
     } else {
         model.dialog = Some(Dialog::Quit(QuitDialog::with(model.on_quit)));
     }
-}
-
-pub(super) fn focus_index(model: &mut Model, index: usize) {
-    if let Some(id) = model.order.get(index) {
-        model.focused = Some(id.clone());
-    }
-}
-
-fn step(model: &mut Model, by: usize) {
-    if !model.order.is_empty() {
-        focus_index(model, (model.focused_index() + by) % model.order.len());
-    }
-}
-
-/// The next one that waits, those that cannot go on first.
-fn next_waiting(model: &mut Model) {
-    let count = model.order.len();
-    let from = model.focused_index();
-    let next = |is_wanted: fn(Attention) -> bool| {
-        (1..=count).map(|step| (from + step) % count).find(|index| {
-            model.card(&model.order[*index]).and_then(|card| model.attention(card)).is_some_and(is_wanted)
-        })
-    };
-    match next(|attention| attention != Attention::News).or_else(|| next(|_| true)) {
-        Some(index) => focus_index(model, index),
-        None => model.toast(Level::Info, "nobody waits for you"),
-    }
-}
-
-fn zoom(model: &mut Model) {
-    if model.layout == Layout::Zoom {
-        model.layout = model.unzoomed;
-    } else {
-        model.unzoomed = model.layout;
-        model.layout = Layout::Zoom;
-    }
-}
-
-/// The focused pane and the first one change places; from the first place, it goes back where it came from.
-fn swap(model: &mut Model) {
-    let focused = model.focused_index();
-    let back = model.swapped.as_ref().and_then(|id| model.order.iter().position(|other| other == id));
-    let other = if focused == 0 { back.unwrap_or(1) } else { focused };
-    if other == 0 || other >= model.order.len() {
-        return;
-    }
-    model.order.swap(0, other);
-    model.swapped = model.order.get(other).cloned();
-    focus_index(model, 0);
 }
 
 fn toggle_mouse(model: &mut Model, wishes: &mut Vec<Wish>) {

@@ -9,11 +9,11 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{actions, ask, copy, expect_answer, quit};
+use super::{actions, ask, copy, expect_answer, moving, quit};
 use crate::tui::dialog::clipboard::ClipboardDialog;
 use crate::tui::dialog::discard::{self, Stage};
 use crate::tui::dialog::new::{self, Draft};
-use crate::tui::dialog::{Dialog, clipboard, export, palette, quit as quit_dialog, recovery};
+use crate::tui::dialog::{Dialog, clipboard, export, palette, quit as quit_dialog, recovery, settings};
 use crate::tui::model::{Model, Pending};
 use crate::tui::wish::{Ticket, Wish};
 
@@ -51,6 +51,26 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
                 model.dialog = None;
                 actions::on_action(model, action, wishes);
             }
+        },
+        Some(Dialog::Filter(dialog)) => {
+            let outcome = dialog.key(key);
+            let (filter, before) = (dialog.filter(), dialog.before.clone());
+            moving::on_filter(model, outcome, filter, before);
+        }
+        Some(Dialog::Log(dialog)) => {
+            if !dialog.key(key) {
+                model.dialog = None;
+            }
+        }
+        Some(Dialog::Resources(dialog)) => {
+            if !dialog.key(key) {
+                model.dialog = None;
+            }
+        }
+        Some(Dialog::Settings(dialog)) => match dialog.key(key) {
+            settings::Outcome::Stay => {}
+            settings::Outcome::Close => model.dialog = None,
+            settings::Outcome::Change(change) => wishes.push(Wish::Settings(Some(change))),
         },
         Some(Dialog::Clipboard(dialog)) => match ClipboardDialog::key(key) {
             clipboard::Outcome::Stay => {}

@@ -1,14 +1,16 @@
-//! Whose the mouse is: what an agent asked for goes to the agent, and the rest focuses, scrolls, selects and types.
-//! While Shift is held the terminal around us keeps the mouse for its own selection, and tells us nothing.
+//! Whose the mouse is: what an agent asked for goes to the agent, and the rest focuses, scrolls, selects and types, and
+//! drags the edges between panes. While Shift is held the terminal around us keeps the mouse for its own selection, and
+//! tells us nothing.
 
 use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::{copy, dialogs};
+use super::{arranging, copy, dialogs, moving};
 use crate::tui::dialog::Dialog;
 use crate::tui::layout::Placed;
 use crate::tui::model::{Mode, Model};
+use crate::tui::tabs;
 use crate::tui::wish::Wish;
 
 /// Takes a report of the mouse.
@@ -17,10 +19,17 @@ pub(super) fn on_mouse(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wi
         return;
     }
     if let Some(dialog) = &model.dialog {
-        if let (Dialog::Help { .. }, Some(code)) = (dialog, wheel_key(event.kind)) {
+        let scrolls = matches!(
+            dialog,
+            Dialog::Help { .. } | Dialog::Log(_) | Dialog::Resources(_) | Dialog::Settings(_)
+        );
+        if let (true, Some(code)) = (scrolls, wheel_key(event.kind)) {
             dialogs::on_key(model, &KeyEvent::new(code, KeyModifiers::NONE), wishes);
         }
         return;
+    }
+    if model.is_list {
+        return on_list(model, event);
     }
     // What began in a pane of ours ends there, wherever the pointer is meanwhile.
     if model.press.as_ref().is_some_and(|press| press.is_down) {
@@ -38,6 +47,12 @@ pub(super) fn on_mouse(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wi
         }
     }
     let position = Position::new(event.column, event.row);
+    if arranging::on_edge(model, event.kind, position) {
+        return;
+    }
+    if is_on_tabs(model, event.kind, position) {
+        return;
+    }
     let page = model.page();
     let Some(pane) = page.panes.iter().find(|pane| pane.outer.contains(position)) else { return };
     let Some(id) = model.order.get(pane.index).cloned() else { return };
@@ -57,9 +72,36 @@ pub(super) fn on_mouse(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wi
 /// A pane was clicked. Whoever types goes on typing in that pane, where that is possible.
 pub(super) fn focus(model: &mut Model, id: WorkstreamId) {
     model.focused = Some(id);
+    leave_input_where_nothing_types(model);
+}
+
+fn leave_input_where_nothing_types(model: &mut Model) {
     if model.mode == Mode::Input && !super::picture::can_type(model) {
         model.mode = Mode::Navigate;
     }
+}
+
+/// The wheel moves along the list.
+fn on_list(model: &mut Model, event: MouseEvent) {
+    match wheel_key(event.kind) {
+        Some(KeyCode::Up) => moving::step(model, -1),
+        Some(_) => moving::step(model, 1),
+        None => {}
+    }
+}
+
+/// Whether a click went to the names of the pages: then the page is opened.
+fn is_on_tabs(model: &mut Model, kind: MouseEventKind, position: Position) -> bool {
+    let Some(row) = model.tabs_row().filter(|row| row.contains(position)) else { return false };
+    if matches!(kind, MouseEventKind::Down(_)) {
+        let tabs = tabs::tabs(model, row.width);
+        let hit = tabs.iter().find(|tab| (tab.x..tab.x + tab.width()).contains(&(position.x - row.x)));
+        if let Some(first) = hit.map(|tab| tab.first) {
+            moving::focus_index(model, first);
+            leave_input_where_nothing_types(model);
+        }
+    }
+    true
 }
 
 fn wheel_key(kind: MouseEventKind) -> Option<KeyCode> {

@@ -23,7 +23,23 @@ pub(super) fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) 
         (Some(Dialog::Discard(dialog)), _, _) => dialog.paste(&text),
         (Some(Dialog::Palette(palette)), _, _) => palette.paste(&text),
         (Some(Dialog::Export(dialog)), _, _) => dialog.paste(&text),
-        (Some(Dialog::Clipboard(_) | Dialog::Quit(_) | Dialog::Recovery(_) | Dialog::Help { .. }), _, _) => {}
+        (Some(Dialog::Filter(dialog)), _, _) => {
+            dialog.paste(&text);
+            model.filter = dialog.filter();
+        }
+        (Some(Dialog::Settings(dialog)), _, _) => dialog.paste(&text),
+        (
+            Some(
+                Dialog::Clipboard(_)
+                | Dialog::Quit(_)
+                | Dialog::Recovery(_)
+                | Dialog::Log(_)
+                | Dialog::Resources(_)
+                | Dialog::Help { .. },
+            ),
+            _,
+            _,
+        ) => {}
         // Terminals paste nothing when what was copied is no text.
         (None, Mode::Input, Some(_)) if text.is_empty() => paste_image(model, wishes),
         (None, Mode::Input, Some(id)) => {

@@ -9,15 +9,17 @@ use ccells_core::record::Layout;
 use ccells_core::snapshot::{CardState, EngineState, Snapshot};
 
 use super::dialogs;
+use crate::tui::clip;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::recovery::RecoveryDialog;
 use crate::tui::model::{Mode, Model, Pending, Seen};
 
 /// Takes a picture.
 pub(super) fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) {
-    let is_first = model.snapshot.replace(snapshot.clone()).is_none();
-    if is_first {
-        take_view(model, &snapshot);
+    let before = model.snapshot.replace(snapshot.clone());
+    match before {
+        None => take_view(model, &snapshot),
+        Some(before) => log_changes(model, &before, &snapshot),
     }
     follow_workstreams(model, &snapshot);
     tell_what_changed(model, &snapshot);
@@ -49,7 +51,12 @@ fn take_view(model: &mut Model, snapshot: &Snapshot) {
     model.order.clone_from(&view.order);
     model.focused.clone_from(&view.focused);
     model.layout = view.layout;
-    model.unzoomed = if view.layout == Layout::Zoom { Layout::Grid } else { view.layout };
+    model.unzoomed = match (view.layout, view.unzoomed) {
+        (Layout::Zoom, None | Some(Layout::Zoom)) => Layout::Grid,
+        (Layout::Zoom, Some(unzoomed)) => unzoomed,
+        (layout, _) => layout,
+    };
+    model.splits.clone_from(&view.splits);
     model.told_view = view.clone();
 }
 
@@ -97,6 +104,41 @@ fn tell_what_changed(model: &mut Model, snapshot: &Snapshot) {
     let is_down = matches!(snapshot.engine, EngineState::Down { .. });
     if std::mem::replace(&mut model.was_down, is_down) && snapshot.engine == EngineState::Up {
         model.toast(Level::Info, "the engine answers again");
+    }
+}
+
+/// Notes what the machine did, so that it can be read later.
+fn log_changes(model: &mut Model, before: &Snapshot, after: &Snapshot) {
+    for card in &after.workstreams {
+        let name = clip::safe(&card.name);
+        let Some(old) = before.card(&card.id) else {
+            model.log.add(model.wall, Level::Info, &format!("`{name}` is there: {}", card.state.as_str()));
+            continue;
+        };
+        if let Some(progress) =
+            card.progress.filter(|progress| old.progress.map(|it| it.step) != Some(progress.step))
+        {
+            let text = format!("`{name}`: step {}/{} {}", progress.index, progress.of, progress.step);
+            model.log.add(model.wall, Level::Info, &text);
+        }
+        if old.state != card.state {
+            let is_bad = matches!(card.state, CardState::Failed | CardState::Lost);
+            let level = if is_bad { Level::Error } else { Level::Info };
+            let why = card.reason.as_deref().map(|why| format!(": {}", clip::safe(why))).unwrap_or_default();
+            let text = format!("`{name}`: {} → {}{why}", old.state.as_str(), card.state.as_str());
+            model.log.add(model.wall, level, &text);
+        }
+    }
+    for gone in before.workstreams.iter().filter(|card| after.card(&card.id).is_none()) {
+        model.log.add(model.wall, Level::Info, &format!("`{}` is gone", clip::safe(&gone.name)));
+    }
+    match (&before.engine, &after.engine) {
+        (EngineState::Down { .. }, EngineState::Down { .. }) => {}
+        (_, EngineState::Down { reason, .. }) => {
+            let text = format!("the engine does not answer: {}", clip::safe(reason));
+            model.log.add(model.wall, Level::Warning, &text);
+        }
+        (_, EngineState::Up | EngineState::Unknown) => {}
     }
 }
 

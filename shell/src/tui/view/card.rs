@@ -120,7 +120,7 @@ fn facts(model: &Model, card: &Card, columns: u16) -> Vec<Line<'static>> {
 
 fn hints(card: &Card) -> Vec<(&'static str, &'static str)> {
     match card.state {
-        CardState::Creating => vec![("d", "take it back")],
+        CardState::Creating => vec![("Esc", "take it back")],
         CardState::Failed => vec![("r", "try again"), ("d", "discard")],
         CardState::Running => vec![("p", "pause"), ("x", "stop"), ("d", "discard")],
         CardState::Paused => vec![("r", "let it go on"), ("x", "stop"), ("d", "discard")],

@@ -8,10 +8,15 @@ mod dialogs;
 mod export;
 mod help;
 mod keys;
+mod list;
+mod log;
 mod palette;
 mod pane;
+mod resources;
+mod settings;
 mod shutdown;
 mod status;
+mod tabs;
 mod toasts;
 
 use std::collections::BTreeSet;
@@ -44,7 +49,11 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model, panes: &dyn Panes) -> Cur
     let in_pane = if model.order.is_empty() {
         card::draw_empty(model, model.panes_area(), buffer);
         None
+    } else if model.is_list {
+        list::draw(model, buffer);
+        None
     } else {
+        tabs::draw(model, buffer);
         pane::draw_page(model, panes, buffer)
     };
     status::draw_status(model, buffer);
@@ -69,6 +78,7 @@ pub(crate) fn redraw(
 /// Whether nothing lies above the panes, so that each of them can be drawn without the others.
 pub(crate) fn is_plain(model: &Model) -> bool {
     model.dialog.is_none()
+        && !model.is_list
         && model.toasts.is_empty()
         && !model.is_shutting_down()
         && model.size.0 >= SMALLEST.0
@@ -96,6 +106,16 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
             clipboard::draw(model, dialog, area, buffer);
             None
         }
+        Dialog::Filter(dialog) => Some(status::draw_filter(model, dialog, buffer)),
+        Dialog::Settings(dialog) => settings::draw(model, dialog, area, buffer),
+        Dialog::Log(dialog) => {
+            log::draw(model, dialog, area, buffer);
+            None
+        }
+        Dialog::Resources(dialog) => {
+            resources::draw(model, dialog, area, buffer);
+            None
+        }
         Dialog::Quit(dialog) => {
             dialogs::draw_quit(model, *dialog, area, buffer);
             None
@@ -120,6 +140,7 @@ fn draw_box(title: &str, (columns, rows): (u16, u16), theme: Theme, area: Rect, 
     let outer =
         Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     Clear.render(outer, buffer);
+    buffer.set_style(outer, theme.dialog());
     let block = Block::bordered()
         .border_type(BorderType::Rounded)
         .border_style(theme.focused())

@@ -28,6 +28,9 @@ const NAME_COLUMNS: usize = 12;
 /// Draws the page, and tells where the cursor of the focused agent is.
 pub(super) fn draw_page(model: &Model, panes: &dyn Panes, buffer: &mut Buffer) -> Cursor {
     let page = model.page();
+    if page.panes.is_empty() {
+        draw_no_match(model, buffer);
+    }
     let mut cursor = None;
     for pane in &page.panes {
         let Some(card) = model.order.get(pane.index).and_then(|id| model.card(id)) else { continue };
@@ -39,6 +42,14 @@ pub(super) fn draw_page(model: &Model, panes: &dyn Panes, buffer: &mut Buffer) -
     }
     draw_gutters(model, &page.panes, buffer);
     cursor
+}
+
+/// What stands where no pane is let through.
+fn draw_no_match(model: &Model, buffer: &mut Buffer) {
+    let area = model.panes_area();
+    let text = format!("  no match for `{}`; Esc shows all", clip::safe(model.filter.text()));
+    let row = Rect { y: area.y + area.height / 2, height: area.height.min(1), ..area };
+    super::draw_text(&clip::clip(&text, usize::from(area.width)), model.theme.faint(), row, buffer);
 }
 
 /// Draws those panes of the page anew that changed, and notes where. The cursor when the focused one is among them.
@@ -161,11 +172,16 @@ fn draw_header(model: &Model, card: &Card, pane: &Placed, painted: Option<Painte
     for x in area.x..area.right() {
         buffer[(x, area.y)].set_symbol(line).set_style(rule);
     }
-    let right = right_side(model, card, painted);
-    let right_width = super::spans_width(&right);
     // The rule begins before the number and goes on after the right side by one column.
     let room = usize::from(area.width).saturating_sub(1);
-    let has_right = right_width + NAME_COLUMNS + 6 <= room;
+    let fits = |spans: &[Span<'_>]| super::spans_width(spans) + NAME_COLUMNS + 6 <= room;
+    let mut right = right_side(model, card, painted);
+    if !fits(&right) && model.attention(card).is_some() {
+        // That somebody waits is told even where the words for it do not fit.
+        right = vec![Span::styled(" ! ", theme.attention())];
+    }
+    let right_width = super::spans_width(&right);
+    let has_right = fits(&right);
     let left_room = if has_right { room - right_width - 2 } else { room };
     let left = left_side(model, card, pane.index, is_focused, is_input, left_room);
     buffer.set_line(area.x + 1, area.y, &Line::from(left), area.width.saturating_sub(1));
@@ -243,7 +259,7 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
 }
 
 /// How the agent fares, in a few words, and whether a person should look.
-fn agent_words(model: &Model, card: &Card) -> Option<(String, bool)> {
+pub(super) fn agent_words(model: &Model, card: &Card) -> Option<(String, bool)> {
     let attention = model.attention(card);
     if card.state != CardState::Running {
         return attention.map(|_| ("! needs you".to_owned(), true));

@@ -3,18 +3,21 @@
 use ccells_core::event::Access;
 use ccells_core::snapshot::{CardState, EngineState};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
 use crate::tui::clip;
 use crate::tui::dialog::Dialog;
+use crate::tui::dialog::filter::FilterDialog;
 use crate::tui::model::{Mode, Model};
 use crate::tui::theme;
 
 /// From here on the line at the bottom has room for the counts beside a long reason.
 const WIDE_COLUMNS: usize = 70;
+/// Columns the filter is shown in.
+const FILTER_COLUMNS: usize = 20;
 
 /// What is said of the keys while one looks back.
 const COPY_KEYS: [(&str, &str); 6] =
@@ -45,22 +48,45 @@ fn draw_banner(row: Option<Rect>, text: &str, style: Style, buffer: &mut Buffer)
 pub(super) fn draw_status(model: &Model, buffer: &mut Buffer) {
     let area = buffer.area;
     let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
-    super::fill(row, model.theme.text(), buffer);
+    super::fill(row, model.theme.status(), buffer);
     let mut left = vec![mode_chip(model)];
     let mut room = usize::from(row.width).saturating_sub(super::spans_width(&left));
     let right = right_side(model, room);
     room = room.saturating_sub(super::spans_width(&right));
-    for part in left_parts(model) {
-        let width = super::spans_width(&part);
-        if width > room {
-            break;
-        }
-        room -= width;
+    for forms in left_parts(model) {
+        let Some(part) = forms.into_iter().find(|form| super::spans_width(form) <= room) else { break };
+        room -= super::spans_width(&part);
         left.extend(part);
     }
     let right_width = u16::try_from(super::spans_width(&right)).unwrap_or(row.width).min(row.width);
     buffer.set_line(row.x, row.y, &Line::from(left), row.width);
     buffer.set_line(row.right() - right_width, row.y, &Line::from(right), right_width);
+}
+
+/// Draws the line in which the filter is typed, over the one at the bottom, and tells where its cursor is.
+pub(super) fn draw_filter(model: &Model, dialog: &FilterDialog, buffer: &mut Buffer) -> Position {
+    let area = buffer.area;
+    let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+    super::fill(row, model.theme.status(), buffer);
+    let shown = format!("{} of {}", model.shown().len(), model.order.len());
+    let chip = mode_chip(model);
+    let start = u16::try_from(chip.width() + 2).unwrap_or(row.width).min(row.width);
+    let right = format!(" {shown}  Enter keeps, Esc drops ");
+    let right = if clip::width(&right) + usize::from(start) + FILTER_COLUMNS > usize::from(row.width) {
+        format!(" {shown} ")
+    } else {
+        right
+    };
+    let right_width = u16::try_from(clip::width(&right)).unwrap_or(0).min(row.width - start);
+    let room = row.width - start - right_width;
+    let (lines, (line, column)) = dialog.typed.visual(usize::from(room.max(1)));
+    let typed = lines.get(line).map_or("", String::as_str);
+    let left = Line::from(vec![chip, Span::styled(" /", model.theme.key())]);
+    buffer.set_line(row.x, row.y, &left, row.width);
+    buffer.set_line(row.x + start, row.y, &Line::raw(typed.to_owned()), room);
+    let faint = Line::styled(right, model.theme.faint());
+    buffer.set_line(row.right() - right_width, row.y, &faint, right_width);
+    Position::new((row.x + start + u16::try_from(column).unwrap_or(0)).min(row.right() - 1), row.y)
 }
 
 fn mode_chip(model: &Model) -> Span<'static> {
@@ -74,57 +100,69 @@ fn mode_chip(model: &Model) -> Span<'static> {
         (Some(Dialog::Palette(_)), _) => "DO",
         (Some(Dialog::Clipboard(_)), _) => "CLIPBOARD",
         (Some(Dialog::Export(_)), _) => "EXPORT",
+        (Some(Dialog::Filter(_)), _) => "FILTER",
+        (Some(Dialog::Log(_)), _) => "LOG",
+        (Some(Dialog::Resources(_)), _) => "USAGE",
+        (Some(Dialog::Settings(_)), _) => "SETTINGS",
         (Some(Dialog::Help { .. }), _) => "HELP",
         (None, _) if model.is_looking() => "COPY",
         (None, Mode::Input) => return Span::styled(" INPUT ", theme.input()),
+        (None, Mode::Navigate) if model.is_list => "LIST",
         (None, Mode::Navigate) => "NAV",
     };
     Span::styled(format!(" {word} "), theme.navigate())
 }
 
-fn left_parts(model: &Model) -> Vec<Vec<Span<'static>>> {
+/// What is told at the left, each in its forms, the longest first.
+fn left_parts(model: &Model) -> Vec<Vec<Vec<Span<'static>>>> {
     let theme = model.theme;
     let mut parts = Vec::new();
     if model.is_looking() && model.dialog.is_none() {
         for (key, does) in COPY_KEYS {
-            parts.push(vec![Span::raw("  "), Span::styled(key, theme.key()), Span::raw(format!(" {does}"))]);
+            let hint = vec![Span::raw("  "), Span::styled(key, theme.key()), Span::raw(format!(" {does}"))];
+            parts.push(vec![hint]);
         }
         return parts;
     }
     if model.mode == Mode::Input && model.dialog.is_none() {
         let name = model.focused_card().map(|card| clip::safe(&card.name)).unwrap_or_default();
-        parts.push(vec![
+        parts.push(vec![vec![
             Span::raw(" "),
             Span::styled(model.leader.to_string(), theme.key()),
             Span::raw(" gives the keys back"),
-        ]);
-        parts.push(vec![Span::styled(format!(" · they go to {name}"), theme.faint())]);
+        ]]);
+        parts.push(vec![vec![Span::styled(format!(" · they go to {name}"), theme.faint())]]);
         return parts;
     }
-    let counts = counts(model);
-    if !counts.is_empty() {
-        parts.push(counts);
+    if !model.filter.is_off() {
+        let shown = format!(" {} of {}", model.shown().len(), model.order.len());
+        let text = clip::clip(&clip::safe(model.filter.text()), FILTER_COLUMNS);
+        parts.push(vec![vec![
+            Span::raw(" "),
+            Span::styled(format!(" /{text} "), theme.attention()),
+            Span::styled(shown, theme.faint()),
+        ]]);
     }
     let waiting = model.cards().filter(|card| model.attention(card).is_some()).count();
     if waiting > 0 && model.dialog.is_none() && !model.is_shutting_down() {
         let word = if waiting == 1 { "waits" } else { "wait" };
-        parts.push(vec![
-            Span::raw("  "),
-            Span::styled(format!(" {waiting} {word} for you "), theme.attention()),
-            Span::raw(" "),
-            Span::styled(model.keys.hint(Action::Waiting), theme.key()),
-        ]);
+        let form = |text: String| {
+            let key = Span::styled(model.keys.hint(Action::Waiting), theme.key());
+            vec![Span::raw("  "), Span::styled(text, theme.attention()), Span::raw(" "), key]
+        };
+        parts.push(vec![form(format!(" {waiting} {word} for you ")), form(format!(" ! {waiting} "))]);
     }
+    parts.push(vec![counts(model, true), counts(model, false)]);
     if let Some(snapshot) = model.snapshot.as_deref() {
         let path = clip::safe(snapshot.repo_path.as_str());
         let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        parts.push(vec![Span::styled(format!("  {name}"), theme.faint())]);
+        parts.push(vec![vec![Span::styled(format!("  {name}"), theme.faint())]]);
     }
     parts
 }
 
-/// How many workstreams are in which state: the mark, the number, and the word where it is not the usual one.
-fn counts(model: &Model) -> Vec<Span<'static>> {
+/// How many workstreams are in which state: the mark, the number, and the word where there is room for words.
+fn counts(model: &Model, has_words: bool) -> Vec<Span<'static>> {
     const ALL: [CardState; 8] = [
         CardState::Running,
         CardState::Creating,
@@ -141,7 +179,8 @@ fn counts(model: &Model) -> Vec<Span<'static>> {
         if count > 0 {
             spans.push(Span::raw("  "));
             spans.push(Span::styled(theme::mark(state), model.theme.state(state)));
-            spans.push(Span::raw(format!(" {count} {}", state.as_str())));
+            let word = if has_words { format!(" {}", state.as_str()) } else { String::new() };
+            spans.push(Span::raw(format!(" {count}{word}")));
         }
     }
     spans
@@ -151,7 +190,7 @@ fn right_side(model: &Model, room: usize) -> Vec<Span<'static>> {
     let theme = model.theme;
     let mut spans = Vec::new();
     let page = model.page();
-    if page.of > 1 {
+    if page.of > 1 && !model.is_list && model.tabs_row().is_none() {
         spans.push(Span::styled(format!("  page {}/{}", page.number + 1, page.of), theme.strong()));
     }
     if !model.is_mouse_on {

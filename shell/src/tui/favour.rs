@@ -11,9 +11,9 @@ use super::msg::Msg;
 use super::{Desktop, Notice};
 use crate::terminal::transcript::Transcript;
 
-/// What came of an errand.
+/// What came of an favour.
 #[derive(Debug)]
-pub(super) enum Errand {
+pub(super) enum Favour {
     /// The model is to know.
     Told(Msg),
     /// This is to be typed into a pane.
@@ -28,16 +28,16 @@ pub(super) fn told(level: Level, text: &str) -> Msg {
 }
 
 /// Puts a text on the desktop's clipboard. Where another clipboard has it already, a desktop without one is no news.
-pub(super) fn copy(desktop: &dyn Desktop, text: String, is_needed: bool) -> BoxFuture<'static, Errand> {
+pub(super) fn copy(desktop: &dyn Desktop, text: String, is_needed: bool) -> BoxFuture<'static, Favour> {
     let copied = desktop.copy(text);
     async move {
         match copied.await {
-            Ok(false) if is_needed => Errand::Told(told(
+            Ok(false) if is_needed => Favour::Told(told(
                 Level::Warning,
                 "nothing was copied: there is no clipboard to be reached; install wl-copy, xclip or xsel",
             )),
-            Ok(_) => Errand::Done,
-            Err(error) => Errand::Told(told(Level::Warning, &format!("the clipboard: {error}"))),
+            Ok(_) => Favour::Done,
+            Err(error) => Favour::Told(told(Level::Warning, &format!("the clipboard: {error}"))),
         }
     }
     .boxed()
@@ -48,12 +48,12 @@ pub(super) fn save_image(
     desktop: &dyn Desktop,
     id: WorkstreamId,
     worktree: &PathText,
-) -> BoxFuture<'static, Errand> {
+) -> BoxFuture<'static, Favour> {
     let saved = desktop.save_image(PathBuf::from(worktree.as_str()));
     async move {
         match saved.await {
-            Ok(path) => Errand::Typed(id, format!("{path} ")),
-            Err(error) => Errand::Told(told(Level::Warning, &error)),
+            Ok(path) => Favour::Typed(id, format!("{path} ")),
+            Err(error) => Favour::Told(told(Level::Warning, &error)),
         }
     }
     .boxed()
@@ -64,11 +64,11 @@ pub(super) fn export(
     desktop: &Arc<dyn Desktop>,
     path: String,
     transcript: Transcript,
-) -> BoxFuture<'static, Errand> {
+) -> BoxFuture<'static, Favour> {
     let desktop = Arc::clone(desktop);
     async move {
         let text = transcript.all_text();
-        Errand::Told(Msg::Exported(desktop.export(path, text).await))
+        Favour::Told(Msg::Exported(desktop.export(path, text).await))
     }
     .boxed()
 }
