@@ -74,7 +74,7 @@ pub fn read(
         }
     }));
     let preferences = preferences(paths.root(), &config, depth).map_err(|error| words(&error))?;
-    Ok(Settings { rows, preferences })
+    Ok(Settings { rows, preferences: Box::new(preferences) })
 }
 
 /// Makes a change in `config.toml`, durably. Nothing is written unless the file can be used afterwards.
@@ -119,23 +119,13 @@ fn changed(text: &str, change: &Change) -> Result<String, String> {
         Some((table, name)) => (Some(table), name),
         None => (None, change.key.as_str()),
     };
-    match &change.value {
-        Some(typed) => {
-            let value = new_value(&change.key, typed)?;
-            let place = place(&mut document, table)?;
-            put(place, name, value);
-        }
-        None => {
-            let rest = {
-                let place = place(&mut document, table)?;
-                take_out(place, name)
-            };
-            // What was said above it may be about more than it.
-            if let Some(comment) = rest {
-                let after = document.trailing().as_str().unwrap_or_default().to_owned();
-                document.set_trailing(format!("{comment}{after}"));
-            }
-        }
+    if let Some(typed) = &change.value {
+        let value = new_value(&change.key, typed)?;
+        put(place(&mut document, table)?, name, value);
+    } else if let Some(comment) = take_out(place(&mut document, table)?, name) {
+        // What was said above it may be about more than it.
+        let after = document.trailing().as_str().unwrap_or_default().to_owned();
+        document.set_trailing(format!("{comment}{after}"));
     }
     Ok(document.to_string())
 }
@@ -337,7 +327,7 @@ mod tests {
         let text = changed("", &set("agent.command", Some(&shown))).expect("it can be made");
         let table: Table = text.parse().expect("it is TOML");
         let read: Vec<_> =
-            table["agent"]["command"].as_array().expect("a list").iter().flat_map(Value::as_str).collect();
+            table["agent"]["command"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
         assert_eq!(read, words);
         let texts = [("A B", "x\ny"), ("C", "")].map(|(key, text)| (key.to_owned(), Value::from(text)));
         let env = Value::Table(texts.into_iter().collect());
