@@ -27,6 +27,8 @@ use super::wish::Ticket;
 
 /// How often a count of seconds moves where motion is to be reduced.
 const CALM_MS: u64 = 10_000;
+/// How often the ages in the list are looked at again.
+const AGE_MS: u64 = 10_000;
 /// From here on the panes leave a line to the names of their pages.
 const TABS_FROM_ROWS: u16 = 14;
 
@@ -374,7 +376,8 @@ impl Model {
         let toasts = self.toasts.iter().filter_map(|toast| toast.until);
         let pace = if self.is_calm { CALM_MS } else { 1_000 };
         let second = self.counts_seconds().then(|| self.now.after(pace - self.now.0 % pace));
-        let due = [self.view_due, self.sizes_due, self.measure_due, second];
+        let ages = self.is_list.then(|| self.now.after(AGE_MS - self.now.0 % AGE_MS));
+        let due = [self.view_due, self.sizes_due, self.measure_due, second, ages];
         toasts.chain(due.into_iter().flatten()).min()
     }
 

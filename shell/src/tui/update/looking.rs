@@ -9,6 +9,7 @@ use crate::tui::dialog::resources::ResourcesDialog;
 use crate::tui::dialog::settings::SettingsDialog;
 use crate::tui::errands::{Settings, Subject, Usage};
 use crate::tui::model::Model;
+use crate::tui::preferences::Preferences;
 use crate::tui::wish::Wish;
 
 /// Opens the view of what the containers use.
@@ -64,13 +65,11 @@ pub(super) fn on_settings(model: &mut Model, outcome: Result<Settings, String>) 
             return;
         }
     };
-    let preferences = settings.preferences.clone();
-    model.on_quit = preferences.on_quit;
-    model.leader = preferences.leader;
-    model.keys = preferences.keys;
-    model.theme = preferences.theme;
-    model.is_calm = preferences.is_calm;
+    let Settings { rows, preferences } = settings;
+    let Preferences { on_quit, leader, keys, theme, is_calm } = *preferences;
+    (model.on_quit, model.leader, model.keys, model.theme, model.is_calm) =
+        (on_quit, leader, keys, theme, is_calm);
     if let Some(Dialog::Settings(dialog)) = &mut model.dialog {
-        dialog.take(settings.rows);
+        dialog.take(rows);
     }
 }
