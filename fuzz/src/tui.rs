@@ -208,7 +208,7 @@ impl Errands for Nobody {
             about,
             is_live: true,
         };
-        let settings = Settings { rows: vec![row; 40], preferences: Preferences::default() };
+        let settings = Settings { rows: vec![row; 40], preferences: Box::default() };
         let answer = if change.is_some() { Err("no ".repeat(90)) } else { Ok(settings) };
         futures_util::future::ready(answer).boxed()
     }

@@ -83,7 +83,7 @@ pub fn read(
         let set = find(&key);
         let usual = || list(keys.iter().map(ToString::to_string));
         Setting {
-            value: naming::sanitise(&set.map_or_else(usual, ToString::to_string)),
+            value: naming::sanitise(&set.map_or_else(usual, one_line)),
             origin: if set.is_some() { Origin::File } else { Origin::Default },
             about: format!("a key, or a list of keys: {help}"),
             is_live: true,
@@ -91,7 +91,7 @@ pub fn read(
         }
     }));
     let preferences = preferences(paths.root(), &config, depth).map_err(|error| words(&error))?;
-    Ok(Settings { rows, preferences })
+    Ok(Settings { rows, preferences: Box::new(preferences) })
 }
 
 /// Makes a change in `config.toml`, durably. Nothing is written unless the file can be used afterwards.
@@ -136,23 +136,13 @@ fn changed(text: &str, change: &Change) -> Result<String, String> {
         Some((table, name)) => (Some(table), name),
         None => (None, change.key.as_str()),
     };
-    match &change.value {
-        Some(typed) => {
-            let value = new_value(&change.key, typed)?;
-            let place = place(&mut document, table)?;
-            put(place, name, value);
-        }
-        None => {
-            let rest = {
-                let place = place(&mut document, table)?;
-                take_out(place, name)
-            };
-            // What was said above it may be about more than it.
-            if let Some(comment) = rest {
-                let after = document.trailing().as_str().unwrap_or_default().to_owned();
-                document.set_trailing(format!("{comment}{after}"));
-            }
-        }
+    if let Some(typed) = &change.value {
+        let value = new_value(&change.key, typed)?;
+        put(place(&mut document, table)?, name, value);
+    } else if let Some(comment) = take_out(place(&mut document, table)?, name) {
+        // What was said above it may be about more than it.
+        let after = document.trailing().as_str().unwrap_or_default().to_owned();
+        document.set_trailing(format!("{comment}{after}"));
     }
     Ok(document.to_string())
 }
@@ -230,7 +220,7 @@ fn value_of(config: &Config, key: &str) -> String {
         "agent.env" => {
             let texts =
                 settings.agent.env.iter().map(|(name, text)| (name.clone(), Value::String(text.clone())));
-            Value::Table(texts.collect()).to_string()
+            one_line(&Value::Table(texts.collect()))
         }
         "limits.pids" => settings.limits.pids.to_string(),
         "limits.memory_mb" => (settings.limits.memory / 1_024 / 1_024).to_string(),
@@ -240,7 +230,22 @@ fn value_of(config: &Config, key: &str) -> String {
 }
 
 fn list(words: impl Iterator<Item = String>) -> String {
-    Value::Array(words.map(Value::String).collect()).to_string()
+    one_line(&Value::Array(words.map(Value::String).collect()))
+}
+
+/// A value on one line, whatever is in its texts: they are quoted as in JSON, which TOML reads as well.
+fn one_line(value: &Value) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(values) => format!("[{}]", values.iter().map(one_line).collect::<Vec<_>>().join(", ")),
+        Value::Table(table) => {
+            let pairs: Vec<_> =
+                table.iter().map(|(key, value)| format!("{} = {}", quoted(key), one_line(value))).collect();
+            format!("{{{}}}", pairs.join(", "))
+        }
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => value.to_string(),
+    }
 }
 
 /// Billionths of a core as cores.
@@ -344,6 +349,22 @@ mod tests {
             let is_empty = row(key).0.is_empty();
             assert_eq!(is_empty, ["engine", "branch_prefix"].contains(&key), "{key} has a value to show");
         }
+    }
+
+    #[test]
+    fn what_is_shown_can_be_typed_again() {
+        let words = ["sh", "-c", "echo 'a'\n\techo \"b\" \\ \u{1b}[m é"];
+        let shown = list(words.iter().map(ToString::to_string));
+        assert!(!shown.contains('\n'), "{shown}");
+        let text = changed("", &set("agent.command", Some(&shown))).expect("it can be made");
+        let table: Table = text.parse().expect("it is TOML");
+        let read: Vec<_> =
+            table["agent"]["command"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+        assert_eq!(read, words);
+        let texts = [("A B", "x\ny"), ("C", "")].map(|(key, text)| (key.to_owned(), Value::from(text)));
+        let env = Value::Table(texts.into_iter().collect());
+        let text = changed("", &set("agent.env", Some(&one_line(&env)))).expect("it can be made");
+        assert_eq!(text.parse::<Table>().expect("it is TOML")["agent"]["env"], env);
     }
 
     #[test]

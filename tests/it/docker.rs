@@ -270,6 +270,23 @@ async fn the_engine_tells_who_it_is_what_it_has_and_what_runs() {
 }
 
 #[tokio::test]
+async fn the_engine_counts_what_a_container_uses() {
+    let Some(camp) = Camp::pitch() else { return };
+    let id = started(&camp, &camp.spec("use", Behaviour::Stays)).await;
+    let before = camp.engine.container_use(&id, true).await.unwrap();
+    let (memory, limit) = (before.memory.unwrap(), before.memory_limit.unwrap());
+    assert!(memory > 0 && memory < limit, "{before:?}");
+    run(&camp, &id, "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done").await;
+    let after = camp.engine.container_use(&id, true).await.unwrap();
+    // Two hundred thousand rounds take more than a millisecond on any machine.
+    assert!(after.cpu_ns.unwrap() > before.cpu_ns.unwrap() + 1_000_000, "{before:?} {after:?}");
+    let still = camp.engine.container_use(&id, false).await.unwrap();
+    assert_eq!((still.cpu_ns, still.memory, still.written.is_some()), (None, None, true));
+    let gone = ContainerId::parse(&"0".repeat(64)).unwrap();
+    assert!(matches!(camp.engine.container_use(&gone, true).await, Err(EngineError::NotFound { .. })));
+}
+
+#[tokio::test]
 async fn an_exec_stream_carries_every_byte_both_ways() {
     let Some(camp) = Camp::pitch() else { return };
     let id = started(&camp, &camp.spec("one", Behaviour::Stays)).await;

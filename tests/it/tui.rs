@@ -88,6 +88,42 @@ fn discarding_asks_and_asks_again_before_work_is_lost() {
 }
 
 #[test]
+fn layout_sizes_and_settings_come_back_with_the_next_screen() {
+    let Some(stage) = Stage::set() else { return };
+    stage.new_workstream("left");
+    stage.new_workstream("right");
+    std::fs::write(stage.home.join("config.toml"), "# mine\non_quit = 'keep' # they work on\n").unwrap();
+    let mut terminal = Terminal::open(&stage, &[]);
+    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    let edge =
+        |screen: &str| screen.lines().nth(3).and_then(|line| line.chars().position(|c| "│┃".contains(c)));
+    let before = edge(&terminal.screen()).expect("two panes have an edge between them");
+    terminal.keys(">>>");
+    let is_moved = |screen: &str| edge(screen) == Some(before + 6);
+    terminal.wait_until("the edge has moved", SOON, is_moved);
+    terminal.keys("s");
+    terminal.wait_for("on_quit");
+    terminal.keys("jjj\r");
+    terminal.wait_for("write it");
+    terminal.keys("\x15nonsense\r");
+    terminal.wait_for("there is no theme `nonsense`");
+    terminal.keys("\x15light\r");
+    terminal.wait_for("theme is written; it counts at once");
+    let text = std::fs::read_to_string(stage.home.join("config.toml")).unwrap();
+    assert_eq!(text, "# mine\non_quit = 'keep' # they work on\ntheme = \"light\"\n");
+    terminal.keys(ESCAPE);
+    terminal.wait_for(" NAV ");
+    terminal.keys("u");
+    terminal.wait_until("what they use", SOON, |screen| screen.contains(" MB") && !screen.contains("asking"));
+    terminal.keys(ESCAPE);
+    terminal.wait_for(" NAV ");
+    terminal.keys("qq");
+    terminal.end(SOON);
+    let again = Terminal::open(&stage, &[]);
+    again.wait_until("the edge is where it was", SOON, is_moved);
+}
+
+#[test]
 fn after_a_crash_the_screen_tells_what_it_found_and_asks() {
     let Some(stage) = Stage::set() else { return };
     let alive = stage.new_workstream("alive");
@@ -213,7 +249,7 @@ fn a_smaller_window_reaches_the_agent() {
     terminal.resize(70, 20);
     terminal.wait_for("18 70");
     terminal.resize(10, 2);
-    terminal.wait_for("too small");
+    terminal.wait_for("needs 20×4");
     terminal.resize(100, 30);
     terminal.wait_for("28 100");
 }

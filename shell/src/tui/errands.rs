@@ -115,5 +115,5 @@ pub struct Settings {
     /// Every setting.
     pub rows: Vec<Setting>,
     /// What of them the screen can follow at once.
-    pub preferences: Preferences,
+    pub preferences: Box<Preferences>,
 }

@@ -30,6 +30,8 @@ use crate::backlog::Progress;
 
 /// How often a count of seconds moves where motion is to be reduced.
 const CALM_MS: u64 = 10_000;
+/// How often the ages in the list are looked at again.
+const AGE_MS: u64 = 10_000;
 /// From here on the panes leave a line to the names of their pages.
 const TABS_FROM_ROWS: u16 = 14;
 
@@ -226,7 +228,8 @@ pub(crate) enum Attention {
 impl Model {
     /// The model before anything is known.
     pub(crate) fn new(size: (u16, u16), preferences: Preferences, now: Mono) -> Self {
-        let Preferences { on_quit, leader, keys, theme, is_calm, is_selecting_only, clipboard, .. } = preferences;
+        let Preferences { on_quit, leader, keys, theme, is_calm, is_selecting_only, clipboard, .. } =
+            preferences;
         let Preferences { agent_clipboard, is_bell_off, are_notifications_off, .. } = preferences;
         Self {
             snapshot: None,
@@ -439,7 +442,8 @@ impl Model {
         let pace = if self.is_calm { CALM_MS } else { 1_000 };
         let second = self.counts_seconds().then(|| self.now.after(pace - self.now.0 % pace));
         let edge = self.press.as_ref().and_then(|press| press.edge).map(|(_, _, due)| due);
-        let due = [self.view_due, self.sizes_due, self.measure_due, second, edge];
+        let ages = self.is_list.then(|| self.now.after(AGE_MS - self.now.0 % AGE_MS));
+        let due = [self.view_due, self.sizes_due, self.measure_due, second, edge, ages];
         toasts.chain(due.into_iter().flatten()).min()
     }
 

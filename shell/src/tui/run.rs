@@ -20,6 +20,7 @@ use tokio::time::{Duration, Instant, Sleep};
 
 use super::copy::Intent;
 use super::favour::{self, Favour};
+use super::layout::Page;
 use super::model::Model;
 use super::msg::Msg;
 use super::screen::{self, Input, Inputs};
@@ -242,17 +243,18 @@ impl Running {
             self.take(Msg::Outward(id, what));
         }
         let damaged = self.ports.panes.take_damage();
-        if damaged.is_empty() || self.model.is_list {
-            return;
-        }
         let pasting = |id: &&WorkstreamId| self.model.pasting.contains_key(*id);
         for id in damaged.iter().filter(pasting).cloned().collect::<Vec<_>>() {
             let progress = self.ports.panes.pasting(&id);
             self.take(Msg::Pasting(id, progress));
         }
+        if damaged.is_empty() || self.model.is_list {
+            return;
+        }
         let is_focused = self.model.focused.as_ref().is_some_and(|focused| damaged.contains(focused));
         self.is_urgent |= is_focused && std::mem::take(&mut self.is_echo_due);
-        let page = self.model.page();
+        // The list shows no screens.
+        let page = if self.model.is_list { Page::default() } else { self.model.page() };
         let shown: Vec<&WorkstreamId> =
             page.panes.iter().filter_map(|pane| self.model.order.get(pane.index)).collect();
         self.changed.extend(damaged.into_iter().filter(|id| shown.contains(&id)));

@@ -182,6 +182,28 @@ fn the_list_goes_up_and_down_in_its_own_order() {
 }
 
 #[test]
+fn the_ages_in_the_list_go_on_and_a_screen_without_it_rests() {
+    let cards = vec![Card { created_at: Wall(7_500_000 - 50_000), ..card(1, "one", CardState::Running) }];
+    let mut stage = Stage::with(120, 30, cards);
+    stage.wait(1_000);
+    assert_eq!(stage.model.next_tick(), None);
+    stage.press("v");
+    assert!(stage.frame().contains("50 s"), "{}", stage.frame());
+    let next = stage.model.next_tick().expect("ages grow").since(stage.model.now);
+    assert!((1..=10_000).contains(&next), "{next}");
+    stage.model.wall = Wall(7_500_000 + 20_000);
+    stage.wait(next);
+    assert!(stage.frame().contains("1 min"), "{}", stage.frame());
+}
+
+#[test]
+fn a_screen_that_is_too_small_says_how_much_it_needs() {
+    for (columns, rows) in [(19, 10), (40, 3), (10, 1)] {
+        assert!(Stage::with(columns, rows, five()).frame().contains("needs 20×4"), "{columns}x{rows}");
+    }
+}
+
+#[test]
 fn the_list_takes_the_keys_of_a_workstream() {
     let mut stage = Stage::with(120, 30, five());
     let wishes = stage.press("vo1p");

@@ -225,7 +225,7 @@ fn settings() -> Settings {
             ),
             row("keys.new", "[\"n\"]", Origin::Default, true, "a key, or a list of keys: new workstream"),
         ],
-        preferences: Preferences::default(),
+        preferences: Box::default(),
     }
 }
 

@@ -4,8 +4,11 @@ use ratatui::style::{Color, Modifier};
 
 use super::{Look, PARTS, Part, Theme};
 
+/// Makes a theme.
+type Make = fn() -> Theme;
+
 /// All of them by name, the usual one first.
-pub(super) const ALL: [(&str, fn() -> Theme); 4] =
+pub(super) const ALL: [(&str, Make); 4] =
     [("terminal", terminal), ("dark", dark), ("light", light), ("contrast", contrast)];
 
 /// The few colours a theme is made from.

@@ -14,6 +14,9 @@ use super::{Look, PARTS, Theme, built_in};
 const NAME_BYTES: usize = 64;
 /// The key that names the theme to begin with.
 const BASE: &str = "base";
+/// What a part of the screen takes.
+const WANTED: &str = "a colour (`cyan`, `#5bc0de`, 0 to 255) or a table of `fg`, `bg`, `bold`, `dim`, `italic`, \
+                      `underlined`, `reversed`";
 /// Attributes a look can have.
 const ATTRIBUTES: [(&str, Modifier); 5] = [
     ("bold", Modifier::BOLD),
@@ -131,8 +134,6 @@ fn parse(path: &Path, text: &str) -> Result<Theme, ThemeError> {
                 hint,
             });
         };
-        const WANTED: &str = "a colour (`cyan`, `#5bc0de`, 0 to 255) or a table of `fg`, `bg`, `bold`, `dim`, \
-                              `italic`, `underlined`, `reversed`";
         theme.looks[place] = look(theme.looks[place], &value).ok_or_else(|| bad(&key, WANTED, &value))?;
     }
     Ok(theme)
@@ -141,12 +142,12 @@ fn parse(path: &Path, text: &str) -> Result<Theme, ThemeError> {
 /// `look` with what `value` says of it.
 fn look(mut look: Look, value: &Value) -> Option<Look> {
     let Value::Table(table) = value else {
-        return Some(Look { letters: colour(value)?, ..look });
+        return Some(Look { letters: Some(colour(value)?), ..look });
     };
     for (key, value) in table {
         match key.as_str() {
-            "fg" => look.letters = colour(value)?,
-            "bg" => look.ground = colour(value)?,
+            "fg" => look.letters = Some(colour(value)?),
+            "bg" => look.ground = Some(colour(value)?),
             other => {
                 let (_, attribute) = ATTRIBUTES.iter().find(|(name, _)| *name == other)?;
                 look.attributes.set(*attribute, value.as_bool()?);
@@ -157,11 +158,11 @@ fn look(mut look: Look, value: &Value) -> Option<Look> {
 }
 
 /// A colour; `default` is the terminal's own.
-fn colour(value: &Value) -> Option<Option<Color>> {
+fn colour(value: &Value) -> Option<Color> {
     match value {
-        Value::Integer(index) => u8::try_from(*index).ok().map(|index| Some(Color::Indexed(index))),
-        Value::String(text) if text == "default" => Some(None),
-        Value::String(text) => text.parse().ok().map(Some),
+        Value::Integer(index) => u8::try_from(*index).ok().map(Color::Indexed),
+        Value::String(text) if text == "default" => Some(Color::Reset),
+        Value::String(text) => text.parse().ok(),
         Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
     }
 }

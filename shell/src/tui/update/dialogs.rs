@@ -58,14 +58,12 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             moving::on_filter(model, outcome, filter, before);
         }
         Some(Dialog::Log(dialog)) => {
-            if !dialog.key(key) {
-                model.dialog = None;
-            }
+            let stays = dialog.key(key);
+            close_unless(model, stays);
         }
         Some(Dialog::Resources(dialog)) => {
-            if !dialog.key(key) {
-                model.dialog = None;
-            }
+            let stays = dialog.key(key);
+            close_unless(model, stays);
         }
         Some(Dialog::Settings(dialog)) => match dialog.key(key) {
             settings::Outcome::Stay => {}
@@ -96,6 +94,12 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             KeyCode::PageUp => *scroll = scroll.saturating_sub(10),
             _ => model.dialog = None,
         },
+    }
+}
+
+fn close_unless(model: &mut Model, stays: bool) {
+    if !stays {
+        model.dialog = None;
     }
 }
 

@@ -9,6 +9,7 @@ use crate::tui::dialog::resources::ResourcesDialog;
 use crate::tui::dialog::settings::SettingsDialog;
 use crate::tui::errands::{Settings, Subject, Usage};
 use crate::tui::model::Model;
+use crate::tui::preferences::Preferences;
 use crate::tui::wish::Wish;
 
 /// Opens the view of what the containers use.
@@ -64,18 +65,14 @@ pub(super) fn on_settings(model: &mut Model, outcome: Result<Settings, String>) 
             return;
         }
     };
-    let preferences = settings.preferences.clone();
-    model.on_quit = preferences.on_quit;
-    model.leader = preferences.leader;
-    model.keys = preferences.keys;
-    model.theme = preferences.theme;
-    model.is_calm = preferences.is_calm;
-    model.is_selecting_only = preferences.is_selecting_only;
-    model.clipboard = preferences.clipboard;
-    model.agent_clipboard = preferences.agent_clipboard;
-    model.is_bell_off = preferences.is_bell_off;
-    model.are_notifications_off = preferences.are_notifications_off;
+    let Settings { rows, preferences } = settings;
+    let Preferences { on_quit, leader, keys, theme, is_calm, is_selecting_only, .. } = *preferences;
+    (model.on_quit, model.leader, model.keys, model.theme, model.is_calm, model.is_selecting_only) =
+        (on_quit, leader, keys, theme, is_calm, is_selecting_only);
+    let Preferences { clipboard, agent_clipboard, is_bell_off, are_notifications_off, .. } = *preferences;
+    (model.clipboard, model.agent_clipboard, model.is_bell_off, model.are_notifications_off) =
+        (clipboard, agent_clipboard, is_bell_off, are_notifications_off);
     if let Some(Dialog::Settings(dialog)) = &mut model.dialog {
-        dialog.take(settings.rows);
+        dialog.take(rows);
     }
 }

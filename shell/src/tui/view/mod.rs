@@ -42,7 +42,8 @@ const SMALLEST: (u16, u16) = (20, 4);
 pub(crate) fn draw(buffer: &mut Buffer, model: &Model, panes: &dyn Panes) -> Cursor {
     let area = buffer.area;
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        draw_text("too small", model.theme.error(), area, buffer);
+        let text = format!("needs {}×{}", SMALLEST.0, SMALLEST.1);
+        draw_text(&text, model.theme.error(), area, buffer);
         return None;
     }
     status::draw_banners(model, buffer);
