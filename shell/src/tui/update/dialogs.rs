@@ -70,23 +70,8 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             settings::Outcome::Close => model.dialog = None,
             settings::Outcome::Change(change) => wishes.push(Wish::Settings(Some(change))),
         },
-        Some(Dialog::Clipboard(dialog)) => match ClipboardDialog::key(key) {
-            clipboard::Outcome::Stay => {}
-            clipboard::Outcome::Deny => model.dialog = None,
-            clipboard::Outcome::Allow => {
-                let text = std::mem::take(&mut dialog.text);
-                model.dialog = None;
-                copy::copy(model, text, wishes);
-            }
-        },
-        Some(Dialog::Export(dialog)) => match dialog.key(key) {
-            export::Outcome::Stay => {}
-            export::Outcome::Close => model.dialog = None,
-            export::Outcome::Write => {
-                let path = dialog.path.text().trim().to_owned();
-                wishes.push(Wish::Export(dialog.workstream.clone(), path));
-            }
-        },
+        Some(Dialog::Clipboard(_)) => on_clipboard_key(model, key, wishes),
+        Some(Dialog::Export(_)) => on_export_key(model, key, wishes),
         Some(Dialog::Help { scroll }) => match key.code {
             KeyCode::Down | KeyCode::Char('j') => *scroll = scroll.saturating_add(1),
             KeyCode::Up | KeyCode::Char('k') => *scroll = scroll.saturating_sub(1),
@@ -100,6 +85,30 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
 fn close_unless(model: &mut Model, stays: bool) {
     if !stays {
         model.dialog = None;
+    }
+}
+
+/// Whether an agent may copy what it wants to.
+fn on_clipboard_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    let outcome = ClipboardDialog::key(key);
+    if outcome == clipboard::Outcome::Stay {
+        return;
+    }
+    if let (Some(Dialog::Clipboard(dialog)), clipboard::Outcome::Allow) = (model.dialog.take(), outcome) {
+        copy::copy(model, dialog.text, wishes);
+    }
+}
+
+/// Where a pane's text is written.
+fn on_export_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    let Some(Dialog::Export(dialog)) = &mut model.dialog else { return };
+    match dialog.key(key) {
+        export::Outcome::Stay => {}
+        export::Outcome::Close => model.dialog = None,
+        export::Outcome::Write => {
+            let path = dialog.path.text().trim().to_owned();
+            wishes.push(Wish::Export(dialog.workstream.clone(), path));
+        }
     }
 }
 
