@@ -356,3 +356,44 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
         FromHolder::Pong(_) => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a program says to the outside is told once, after its screen changed, and is out of the pane then.
+    #[tokio::test]
+    async fn what_a_program_says_to_the_outside_is_told() {
+        let mut bytes = Vec::new();
+        let frames = [
+            FromHolder::Welcome { sequence: 0, resync: Resync::Snapshot, columns: 20, rows: 4 },
+            FromHolder::Snapshot {
+                sequence: 0,
+                columns: 20,
+                rows: 4,
+                bytes: b"\x1bc".to_vec(),
+                is_last: true,
+            },
+            FromHolder::Output { sequence: 0, bytes: b"\x07\x1b]9;look\x07".to_vec() },
+        ];
+        frames.iter().for_each(|frame| wire::encode(frame, &mut bytes));
+        let (near, mut far) = tokio::io::duplex(4_096);
+        let (session, queue) = Session::new(&CancellationToken::new());
+        let (pane, heard) = (Pane::new(), Mutex::new(Vec::new()));
+        let tell = |told| {
+            if let Told::Outward(said) = told {
+                heard.lock().expect("no test panics while it holds it").extend(said);
+            }
+        };
+        let holder = async {
+            far.write_all(&bytes).await.expect("the session reads");
+            far.shutdown().await.expect("it was open");
+            // What the session says is read, so that it does not wait.
+            let _ = tokio::io::copy(&mut far, &mut tokio::io::sink()).await;
+        };
+        tokio::join!(session.run(Box::new(near), &pane, false, queue, &tell), holder);
+        let notify = Outward::Notify { title: String::new(), body: "look".to_owned() };
+        assert_eq!(heard.into_inner().expect("nobody panicked"), [Outward::Bell, notify]);
+        assert_eq!(pane.with_emulator(Emulator::take_outward), []);
+    }
+}

@@ -69,12 +69,12 @@ mod tests {
         let mut emulator = Emulator::pane(20, 100, 10);
         let mut changed = |bytes: &str| {
             emulator.feed(bytes.as_bytes());
-            Rows::take(emulator.term_mut()).runs(100).collect::<Vec<_>>()
+            Rows::take(emulator.term_mut()).runs(100).map(|run| (run.start, run.end)).collect::<Vec<_>>()
         };
-        assert_eq!(changed(""), [0..100], "nobody has looked yet");
-        assert_eq!(changed("\x1b[5Ha"), [0..1, 4..5], "the cursor left the first row");
-        assert_eq!(changed("\x1b[7;1Hx\x1b[8;1Hy\x1b[81;1Hz"), [4..5, 6..8, 80..81]);
-        assert_eq!(changed("b"), [80..81]);
-        assert_eq!(changed("\x1b[2J"), [0..100]);
+        assert_eq!(changed(""), [(0, 100)], "nobody has looked yet");
+        assert_eq!(changed("\x1b[5Ha"), [(0, 1), (4, 5)], "the cursor left the first row");
+        assert_eq!(changed("\x1b[7;1Hx\x1b[8;1Hy\x1b[81;1Hz"), [(4, 5), (6, 8), (80, 81)]);
+        assert_eq!(changed("b"), [(80, 81)]);
+        assert_eq!(changed("\x1b[2J"), [(0, 100)]);
     }
 }

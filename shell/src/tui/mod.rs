@@ -95,8 +95,7 @@ pub trait Panes: Send + Sync {
     }
 
     /// The rows of a screen that changed since this was last called: at least those.
-    fn take_rows(&self, id: &WorkstreamId) -> Rows {
-        let _whichever = id;
+    fn take_rows(&self, _: &WorkstreamId) -> Rows {
         Rows::ALL
     }
 }

@@ -16,6 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, Instant, Sleep};
 
+use super::layout::Page;
 use super::model::Model;
 use super::msg::Msg;
 use super::screen::{self, Input, Inputs};
@@ -224,7 +225,8 @@ impl Running {
         }
         let is_focused = self.model.focused.as_ref().is_some_and(|focused| damaged.contains(focused));
         self.is_urgent |= is_focused && std::mem::take(&mut self.is_echo_due);
-        let page = self.model.page();
+        // The list shows no screens.
+        let page = if self.model.is_list { Page::default() } else { self.model.page() };
         let shown: Vec<&WorkstreamId> =
             page.panes.iter().filter_map(|pane| self.model.order.get(pane.index)).collect();
         self.changed.extend(damaged.into_iter().filter(|id| shown.contains(&id)));

@@ -1,6 +1,7 @@
 //! The programs that run inside the panes: one that echoes, one that floods, one that sends a stream, one that paints
 //! ten times a second, one that fills the scrollback, and one that does nothing.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -38,16 +39,23 @@ pub(crate) fn run(words: &[String]) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (kind, pane) = (words[0], words[1].parse().expect("a pane has a number"));
     take_keys_raw();
-    say(format!("{} ready {}\r\n", kind, ready_sign(pane)).as_bytes());
+    // Whoever fills the pane would push its sign out of sight.
+    if kind != "fill" {
+        show_ready(pane);
+    }
     match (kind, &words[2..]) {
         ("echo", []) => echo(),
         ("flood", [stream]) => flood(Path::new(stream)),
         ("stream", [stream, result]) => stream_once(Path::new(stream), Path::new(result)),
         ("ticks", []) => ticks(pane),
-        ("fill", [lines]) => fill(lines.parse().expect("a number of lines")),
+        ("fill", [lines]) => fill(pane, lines.parse().expect("a number of lines")),
         ("idle", []) => idle(),
         (kind, rest) => panic!("no such program: {kind} {rest:?}"),
     }
+}
+
+fn show_ready(pane: usize) {
+    say(format!("ready {}\r\n", ready_sign(pane)).as_bytes());
 }
 
 fn take_keys_raw() {
@@ -107,10 +115,9 @@ fn ticks(pane: usize) {
         let mut frame = String::from("\x1b[?2026h\x1b[3;1H");
         for row in 0..FRAME_ROWS {
             let red = 100 + (turn * 3 + row * 11) % 150;
-            frame.push_str(&format!(
-                "\x1b[2K\x1b[38;2;{red};119;87m│\x1b[39m \x1b[1mstep {turn}.{row}\x1b[22m "
-            ));
-            frame.push_str(&format!("\x1b[2medits src/pane{pane}.rs, line {}\x1b[22m ✓\r\n", turn * 7 % 997));
+            let _ =
+                write!(frame, "\x1b[2K\x1b[38;2;{red};119;87m│\x1b[39m \x1b[1mstep {turn}.{row}\x1b[22m ");
+            let _ = write!(frame, "\x1b[2medits src/pane{pane}.rs, line {}\x1b[22m ✓\r\n", turn * 7 % 997);
         }
         frame.push_str("\x1b[?2026l");
         say(frame.as_bytes());
@@ -119,16 +126,14 @@ fn ticks(pane: usize) {
     }
 }
 
-fn fill(lines: usize) {
+fn fill(pane: usize, lines: usize) {
     let mut text = String::new();
     for line in 0..lines {
-        text.push_str(&format!(
-            "\x1b[38;5;{}m{line:>6}\x1b[0m a line of styled \x1b[1mtext\x1b[0m\r\n",
-            line % 256
-        ));
+        let _ =
+            write!(text, "\x1b[38;5;{}m{line:>6}\x1b[0m a line of styled \x1b[1mtext\x1b[0m\r\n", line % 256);
     }
     say(text.as_bytes());
-    say(END_SIGN.to_string().as_bytes());
+    show_ready(pane);
     idle();
 }
 

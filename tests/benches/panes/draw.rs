@@ -1,6 +1,7 @@
 //! What one frame costs: nine panes on a screen of 200x60, drawn whole, into memory.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use crate::{Options, viewer};
 
 /// Panes on the screen.
 const PANES: usize = 9;
+/// What a pane gets, by its number and the frame's.
+type Change = fn(usize, usize) -> Vec<u8>;
+
 /// Frames of each kind in a round.
 const FRAMES: usize = 60;
 
@@ -67,7 +71,7 @@ impl Panes for Screens {
 
 /// Draws frames that change as frames do.
 pub(crate) fn draw(options: &Options) {
-    let kinds: [(&str, fn(usize, usize) -> Vec<u8>); 4] = [
+    let kinds: [(&str, Change); 4] = [
         ("nothing new", |_, _| Vec::new()),
         ("typical, 9 agents", agent),
         ("a page of log", log),
@@ -109,8 +113,8 @@ fn agent(pane: usize, turn: usize) -> Vec<u8> {
     let mut text = String::from("\x1b[5;1H");
     for row in 0..10 {
         let red = 100 + (turn * 3 + row * 11) % 150;
-        text.push_str(&format!("\x1b[2K\x1b[38;2;{red};119;87m│\x1b[39m \x1b[1mstep {turn}.{row}\x1b[22m "));
-        text.push_str(&format!("\x1b[2medits src/pane{pane}.rs, line {}\x1b[22m ✓\r\n", turn * 7 % 997));
+        let _ = write!(text, "\x1b[2K\x1b[38;2;{red};119;87m│\x1b[39m \x1b[1mstep {turn}.{row}\x1b[22m ");
+        let _ = write!(text, "\x1b[2medits src/pane{pane}.rs, line {}\x1b[22m ✓\r\n", turn * 7 % 997);
     }
     text.into_bytes()
 }
@@ -128,7 +132,7 @@ fn cells(pane: usize, turn: usize) -> Vec<u8> {
         for column in 0..66 {
             let shade = (row * 3 + column * 5 + turn * 7 + pane) % 256;
             let letter = char::from(b'A' + u8::try_from((turn + column) % 26).expect("less than 26"));
-            text.push_str(&format!("\x1b[38;2;{shade};{};80m\x1b[48;2;9;{shade};40m{letter}", 255 - shade));
+            let _ = write!(text, "\x1b[38;2;{shade};{};80m\x1b[48;2;9;{shade};40m{letter}", 255 - shade);
         }
     }
     text.push_str("\x1b[0m");

@@ -92,7 +92,7 @@ pub(crate) fn throughput(options: &Options, room: &Path) {
                 running.outer.keys(b"g");
                 let seen = running.outer.wait_for(&END_SIGN.to_string()) - began;
                 let (viewers_after, holders_after) = running.cpu();
-                costs.push((viewers_after + holders_after - viewers - holders).as_secs_f64());
+                costs.push((viewers_after + holders_after).saturating_sub(viewers + holders).as_secs_f64());
                 let text = std::fs::read_to_string(&result).expect("the program told how long it took");
                 let nanoseconds: f64 = text.parse().expect("a number");
                 accepted.push(megabytes / (nanoseconds / 1e9));
@@ -131,7 +131,7 @@ pub(crate) fn idle(options: &Options, room: &Path) {
         let before = (running.cpu(), running.wakeups(), running.outer.bytes);
         running.outer.drain(time);
         let ((viewers, holders), (woken, holders_woken)) = (running.cpu(), running.wakeups());
-        let cpu = viewers + holders - before.0.0 - before.0.1;
+        let cpu = (viewers + holders).saturating_sub(before.0.0 + before.0.1);
         costs.push(vec![cpu.as_secs_f64() / time.as_secs_f64() * 100.0]);
         wakeups.push(vec![(woken - before.1.0) as f64]);
         bytes.push(vec![(running.outer.bytes - before.2) as f64]);
@@ -164,10 +164,10 @@ pub(crate) fn agents(options: &Options, room: &Path) {
             running.outer.drain(AT_WORK);
             let (viewers, holders) = running.cpu();
             let percent = |time: Duration| time.as_secs_f64() / AT_WORK.as_secs_f64() * 100.0;
-            costs[index].push(percent(viewers - before.0));
+            costs[index].push(percent(viewers.saturating_sub(before.0)));
             bytes[index].push((running.outer.bytes - out) as f64 / AT_WORK.as_secs_f64() / 1e3);
             if *peer == Peer::Ccells {
-                costs[peers.len()].push(percent(holders - before.1));
+                costs[peers.len()].push(percent(holders.saturating_sub(before.1)));
             }
         }
     }

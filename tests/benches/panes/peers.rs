@@ -199,7 +199,7 @@ fn zellij(room: &Path, lines: &[Vec<String>]) -> Command {
     let mut layout = String::from("layout {\n");
     for line in lines {
         let words: Vec<String> = line[1..].iter().map(|word| format!("{word:?}")).collect();
-        let _ = write!(layout, "pane command={:?} {{ args {} }}\n", line[0], words.join(" "));
+        let _ = writeln!(layout, "pane command={:?} {{ args {} }}", line[0], words.join(" "));
     }
     layout.push_str("}\n");
     let options = "default_mode \"locked\"\npane_frames false\nshow_startup_tips false\n\

@@ -26,10 +26,11 @@ pub(crate) fn make(name: &str, bytes: usize) -> Vec<u8> {
         other => panic!("no such stream: {other}"),
     };
     let mut text = String::with_capacity(bytes + 512 * 1_024);
-    (0..).take_while(|_| true).find(|turn| {
-        piece(&mut text, *turn);
-        text.len() >= bytes
-    });
+    let mut turn = 0;
+    while text.len() < bytes {
+        piece(&mut text, turn);
+        turn += 1;
+    }
     text.into_bytes()
 }
 
@@ -66,7 +67,7 @@ fn agent(text: &mut String, turn: usize) {
         text.push_str("\x1b[2K\x1b[1A");
     }
     text.push_str("\x1b[2K\x1b[G");
-    if turn % 4 == 0 {
+    if turn.is_multiple_of(4) {
         for line in 0..=turn * 13 % 5 {
             styled(text, turn + line);
             text.push_str("\r\n");
@@ -100,12 +101,12 @@ fn styled(text: &mut String, seed: usize) {
     ];
     for word in 0..14 {
         let roll = seed * 7 + word * 5;
-        if roll % 3 == 0 {
+        if roll.is_multiple_of(3) {
             let shade = 100 + roll * 13 % 156;
             let _ = write!(text, "\x1b[38;2;{shade};{};{}m", 255 - shade, 100 + roll % 156);
         }
         text.push_str(WORDS[roll % WORDS.len()]);
-        text.push_str(if roll % 4 == 0 { "\x1b[39m " } else { " " });
+        text.push_str(if roll.is_multiple_of(4) { "\x1b[39m " } else { " " });
     }
     text.push_str("\x1b[0m");
 }

@@ -1,5 +1,7 @@
 //! The table: medians of the rounds, and what ours is of each peer's.
 
+use std::fmt::Write as _;
+
 use crate::peers::Peer;
 
 /// Prints one line: the median of every peer, and the ratios of ours to the others'.
@@ -14,10 +16,10 @@ pub(crate) fn tell_with(what: &str, peers: &[Peer], more: &[&str], rounds: &[Vec
     let ours = medians.iter().find(|(name, _)| *name == Peer::Ccells.name()).map_or(0.0, |(_, value)| *value);
     let mut line = format!("{what:<36}");
     for (name, value) in &medians {
-        line.push_str(&format!("  {name} {value:.2}"));
+        let _ = write!(line, "  {name} {value:.2}");
     }
     for (name, value) in medians.iter().filter(|(name, _)| *name != Peer::Ccells.name()) {
-        line.push_str(&format!("  ours/{name} {:.2}", ours / value));
+        let _ = write!(line, "  ours/{name} {:.2}", ours / value);
     }
     println!("{line}");
 }

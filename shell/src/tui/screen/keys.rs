@@ -67,11 +67,8 @@ impl Keys {
 
     /// Nothing more comes: what was begun is what it looks like.
     pub(super) fn flush(&mut self, found: &mut VecDeque<Input>) {
-        if let [ESCAPE, rest @ ..] = std::mem::take(&mut self.pending).as_slice() {
-            match rest {
-                [byte] => found.push_back(key(KeyCode::Char(char::from(*byte)), KeyModifiers::ALT)),
-                _ => {}
-            }
+        if let [ESCAPE, byte] = std::mem::take(&mut self.pending).as_slice() {
+            found.push_back(key(KeyCode::Char(char::from(*byte)), KeyModifiers::ALT));
         }
     }
 
@@ -102,7 +99,7 @@ fn first(bytes: &[u8]) -> First {
     match bytes {
         [ESCAPE] => whole(1, KeyCode::Esc, KeyModifiers::NONE),
         [ESCAPE, ESCAPE, ..] => whole(1, KeyCode::Esc, KeyModifiers::NONE),
-        [ESCAPE, b'['] | [ESCAPE, b'O'] => First::Part,
+        [ESCAPE, b'[' | b'O'] => First::Part,
         [ESCAPE, b'O', letter, ..] => First::Whole(3, ss3(*letter)),
         [ESCAPE, b'[', rest @ ..] => csi(rest),
         [ESCAPE, rest @ ..] => match plain(rest) {
@@ -126,7 +123,7 @@ fn with_alt(input: Input) -> Input {
         Input::Event(Event::Key(key)) => {
             Input::Event(Event::Key(KeyEvent { modifiers: key.modifiers | KeyModifiers::ALT, ..key }))
         }
-        other => other,
+        Input::Event(_) | Input::KnowsKittyKeys(_) | Input::KnowsSync(_) | Input::Gone => input,
     }
 }
 
@@ -242,10 +239,8 @@ fn sequence(parameters: &[u8], last: u8) -> Option<Input> {
         letter => (named(letter)?, KeyEventState::NONE),
     };
     let modifiers = modifiers(mask);
-    let code = match code {
-        KeyCode::Tab if modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
-        code => code,
-    };
+    let is_back = code == KeyCode::Tab && modifiers.contains(KeyModifiers::SHIFT);
+    let code = if is_back { KeyCode::BackTab } else { code };
     Some(Input::Event(Event::Key(KeyEvent { code, modifiers, kind, state })))
 }
 
