@@ -376,7 +376,9 @@ mod tests {
             },
             FromHolder::Output { sequence: 0, bytes: b"\x07\x1b]9;look\x07".to_vec() },
         ];
-        frames.iter().for_each(|frame| wire::encode(frame, &mut bytes));
+        for frame in &frames {
+            wire::encode(frame, &mut bytes);
+        }
         let (near, mut far) = tokio::io::duplex(4_096);
         let (session, queue) = Session::new(&CancellationToken::new());
         let (pane, heard) = (Pane::new(), Mutex::new(Vec::new()));

@@ -119,7 +119,6 @@ fn sequence(text: &str) -> Option<usize> {
     let (numbers, letter) = (&body[..end], &body[end..=end]);
     let is_ours = match letter {
         "H" => numbers.split(';').count() == 2 && !numbers.contains(':'),
-        "C" => !numbers.contains([';', ':']),
         "m" => true,
         "C" => numbers.chars().all(|c| c.is_ascii_digit()),
         "J" => numbers == "2",
