@@ -163,6 +163,30 @@ pub const FRAME_BYTES: usize = 1_024 * 1_024;
 pub const RING_BYTES: usize = 2 * 1_024 * 1_024;
 /// Scrollback of a pane, in lines.
 pub const SCROLLBACK_LINES: usize = 10_000;
+/// Most lines of scrollback a user can ask for.
+pub const SCROLLBACK_MOST: usize = 200_000;
+/// Memory for the packed scrollback of a pane; the oldest lines go first.
+pub const HISTORY_BYTES: usize = 64 * 1_024 * 1_024;
+/// Findings of a search that are told; the oldest of more are left out.
+pub const FINDINGS: usize = 10_000;
+/// Longest text that is looked for.
+pub const SEARCH_BYTES: usize = 256;
+/// Longest text that waits to be pasted into one pane, with what was typed after it.
+pub const PENDING_PASTE_BYTES: usize = 64 * 1_024 * 1_024;
+/// Longest text that is put on a clipboard by way of the terminal around us.
+pub const COPY_TERMINAL_BYTES: usize = 1_024 * 1_024;
+/// Longest text that is put on the clipboard of the desktop.
+pub const COPY_BYTES: usize = 16 * 1_024 * 1_024;
+/// How long a program of the desktop may take to give or take the clipboard.
+pub const CLIPBOARD_MS: u64 = 3_000;
+/// Largest image that is taken from the clipboard.
+pub const IMAGE_BYTES: usize = 20 * 1_024 * 1_024;
+/// Most images that are kept for one workstream.
+pub const IMAGES: usize = 1_000;
+/// Two clicks within this time are a double click.
+pub const CLICK_MS: u64 = 400;
+/// While the mouse is held beyond the edge of a pane, its text moves by a line this often.
+pub const DRAG_SCROLL_MS: u64 = 60;
 /// Input a holder keeps for an agent that does not read.
 pub const INPUT_BYTES: usize = 1_024 * 1_024;
 /// Longest operating system command (OSC) the emulator takes before it is cut off.

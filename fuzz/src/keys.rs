@@ -20,7 +20,7 @@ pub fn key_input(bytes: &[u8]) {
             TermMode::from_bits_truncate(u32::from(choices.number()) | u32::from(choices.number()) << 16);
         match event(&mut choices) {
             Event::Key(key) => check_key(&key, mode),
-            Event::Paste(text) => check_paste(&text, mode),
+            Event::Paste(text) => check_paste(&text),
             Event::Mouse(mouse) => check_mouse(mouse, mode),
             Event::FocusGained => check_focus(true, mode),
             Event::FocusLost => check_focus(false, mode),
@@ -53,27 +53,22 @@ fn check_key(key: &KeyEvent, mode: TermMode) {
     }
 }
 
-fn check_paste(text: &str, mode: TermMode) {
-    let bytes = input::paste(text, mode);
+fn check_paste(text: &str) {
+    let bytes = input::paste(text, false);
     let sent = std::str::from_utf8(&bytes).expect("a paste is text");
-    let inner = if mode.contains(TermMode::BRACKETED_PASTE) {
-        sent.strip_prefix("\x1b[200~").and_then(|rest| rest.strip_suffix("\x1b[201~")).expect("in brackets")
-    } else {
-        sent
-    };
-    let stranger = inner.chars().find(|c| c.is_control() && !matches!(c, '\r' | '\t'));
-    assert_eq!(stranger, None, "a paste types text only: {inner:?}");
-    assert!(inner.len() <= text.len());
+    let stranger = sent.chars().find(|c| c.is_control() && !matches!(c, '\r' | '\t'));
+    assert_eq!(stranger, None, "a paste types text only: {sent:?}");
+    assert!(sent.len() <= text.len());
     let kept = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
-    assert!(kept(inner) == kept(text), "no character is lost or added");
+    assert!(kept(sent) == kept(text), "no character is lost or added");
 }
 
 fn check_mouse(mouse: MouseEvent, mode: TermMode) {
     match input::mouse(&mouse, mode) {
-        PaneMouse::Ignore => {}
-        PaneMouse::Scroll(lines) => {
-            assert!(lines.abs() <= 10, "{lines}");
-            assert!(!mode.intersects(TermMode::MOUSE_MODE | TermMode::ALT_SCREEN), "the agent has the wheel");
+        PaneMouse::Ignore | PaneMouse::Ours => {}
+        PaneMouse::Send(bytes) if !mode.intersects(TermMode::MOUSE_MODE) => {
+            assert!(mode.contains(TermMode::ALT_SCREEN | TermMode::ALTERNATE_SCROLL), "the wheel is arrows");
+            assert!(bytes.len() == 9 && bytes.starts_with(b"\x1b"), "{}", bytes.escape_ascii());
         }
         PaneMouse::Send(bytes) => {
             assert!(mode.intersects(TermMode::MOUSE_MODE), "the agent asked for it");

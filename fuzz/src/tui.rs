@@ -4,7 +4,6 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use alacritty_terminal::grid::Scroll;
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
 use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
 use ccells_core::event::{Access, Ask, NewWorkstream, Previous};
@@ -15,9 +14,11 @@ use ccells_core::record::ViewRecord;
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Now, Wall};
 use ccells_holder::emulator::Emulator;
+use ccells_shell::terminal::history::History;
+use ccells_shell::terminal::transcript::Transcript;
 use ccells_shell::tui::{
-    Change, Ended, Errands, Input, Notice, Origin, PaneScreen, Panes, Preferences, Screen, ScrollBy, Setting,
-    Settings, Subject, TuiAsk, TuiPorts, Usage, run,
+    Change, Ended, Errands, Input, NoDesktop, Notice, Origin, PaneScreen, Panes, Preferences, Screen, Setting, Settings,
+    Subject, TuiAsk, TuiPorts, Usage, run,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};
@@ -82,6 +83,7 @@ async fn show(snapshot: Snapshot, events: Vec<Input>, (columns, rows): (u16, u16
         interrupts,
         clock: Arc::new(Steps::default()),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
+        desktop: Arc::new(NoDesktop),
         errands: Arc::new(Nobody),
         preferences: Preferences::default(),
     };
@@ -270,14 +272,10 @@ impl Panes for Held {
         }
     }
 
-    fn scroll(&self, id: &WorkstreamId, by: ScrollBy) {
-        let mut screens = self.lock();
-        if let Some((_, emulator)) = screens.iter_mut().find(|(known, _)| known == id) {
-            emulator.term_mut().scroll_display(match by {
-                ScrollBy::Lines(lines) => Scroll::Delta(lines),
-                ScrollBy::Bottom => Scroll::Bottom,
-            });
-        }
+    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+        let screens = self.lock();
+        let (_, emulator) = screens.iter().find(|(known, _)| known == id)?;
+        Some(Transcript::of(History::new(0).freeze(emulator)))
     }
 
     fn take_damage(&self) -> Vec<WorkstreamId> {

@@ -12,7 +12,7 @@ use ccells_core::naming;
 use ccells_core::record::AgentCommand;
 use toml::{Table, Value};
 
-use crate::tui::{Keymap, KeymapError, Leader};
+use crate::tui::{AgentClipboard, Clipboard, Keymap, KeymapError, Leader};
 
 /// Everything the user can set.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,18 @@ pub struct Config {
     pub leader: Leader,
     /// The other keys of the screen.
     pub keys: Keymap,
+    /// Lines that every pane keeps.
+    pub scrollback: usize,
+    /// Which clipboard is used.
+    pub clipboard: Clipboard,
+    /// Whether what the mouse selects is copied at once.
+    pub copies_on_select: bool,
+    /// What becomes of what agents want to copy.
+    pub agent_clipboard: AgentClipboard,
+    /// Whether an agent's bell is passed on.
+    pub has_bell: bool,
+    /// Whether agents' notifications are shown.
+    pub has_notifications: bool,
     /// The name of the theme.
     pub theme: String,
     /// Whether what moves by itself moves less.
@@ -94,7 +106,7 @@ pub enum ConfigError {
 
 /// Every key with what it takes, but for those of `[keys]`: each is the name of an action of the screen, and takes one
 /// key or a list of them.
-pub const KEYS: [(&str, &str); 13] = [
+pub const KEYS: [(&str, &str); 19] = [
     ("image", "a text: the image of new workstreams"),
     ("on_quit", "`pause` or `keep`"),
     ("leader", "a key that leaves a pane: ctrl+ and a letter other than c, i, m or z, or one of ] \\ ^ _ @"),
@@ -102,6 +114,12 @@ pub const KEYS: [(&str, &str); 13] = [
     ("motion", "`full` or `reduced`: whether what counts by itself counts less often"),
     ("engine", "a text: the engine's endpoint, such as `unix:///var/run/docker.sock`"),
     ("branch_prefix", "a text that begins branch names"),
+    ("scrollback", "a whole number from 0 to 200000: lines that every pane keeps"),
+    ("clipboard", "`auto`, `osc52`, `system` or `off`"),
+    ("agent_clipboard", "`ask`, `allow` or `deny`: what becomes of what agents want to copy"),
+    ("bell", "true or false: whether an agent's bell is passed on"),
+    ("notifications", "true or false: whether agents' notifications are shown"),
+    ("copy_on_select", "true or false: whether what the mouse selects is copied at once"),
     ("agent.command", "a list of words"),
     ("agent.resume", "a list of words"),
     ("agent.env", "a table of texts"),
@@ -142,6 +160,12 @@ impl Default for Config {
             engine: None,
             leader: Leader::default(),
             keys: Keymap::default(),
+            scrollback: limits::SCROLLBACK_LINES,
+            clipboard: Clipboard::default(),
+            copies_on_select: true,
+            agent_clipboard: AgentClipboard::default(),
+            has_bell: true,
+            has_notifications: true,
             theme: DEFAULT_THEME.to_string(),
             is_calm: false,
         }
@@ -209,6 +233,19 @@ impl Config {
             }
             ("branch_prefix", Value::String(text)) => settings.branch_prefix.clone_from(text),
             ("on_quit", Value::String(text)) => self.on_quit = on_quit(text).ok_or_else(|| bad(&value))?,
+            ("scrollback", Value::Integer(lines)) => {
+                let lines = usize::try_from(*lines).ok().filter(|lines| *lines <= limits::SCROLLBACK_MOST);
+                self.scrollback = lines.ok_or_else(|| bad(&value))?;
+            }
+            ("clipboard", Value::String(text)) => {
+                self.clipboard = clipboard(text).ok_or_else(|| bad(&value))?;
+            }
+            ("agent_clipboard", Value::String(text)) => {
+                self.agent_clipboard = agent_clipboard(text).ok_or_else(|| bad(&value))?;
+            }
+            ("bell", Value::Boolean(does)) => self.has_bell = *does,
+            ("notifications", Value::Boolean(does)) => self.has_notifications = *does,
+            ("copy_on_select", Value::Boolean(does)) => self.copies_on_select = *does,
             ("agent.command", Value::Array(_)) => {
                 settings.agent.argv =
                     words(&value).filter(|words| !words.is_empty()).ok_or_else(|| bad(&value))?;
@@ -285,7 +322,8 @@ pub(crate) fn from_variable(key: &str, text: &str) -> Value {
         "agent.command" | "agent.resume" => as_toml().filter(Value::is_array).unwrap_or_else(|| {
             Value::Array(text.split_whitespace().map(|word| Value::String(word.to_string())).collect())
         }),
-        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" => {
+        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback"
+        | "copy_on_select" | "bell" | "notifications" => {
             as_toml().unwrap_or_else(|| Value::String(text.to_string()))
         }
         _ => Value::String(text.to_string()),
@@ -324,6 +362,25 @@ fn on_quit(text: &str) -> Option<OnQuit> {
     match text {
         "pause" => Some(OnQuit::PauseAll),
         "keep" => Some(OnQuit::KeepRunning),
+        _ => None,
+    }
+}
+
+fn clipboard(text: &str) -> Option<Clipboard> {
+    match text {
+        "auto" => Some(Clipboard::Auto),
+        "osc52" => Some(Clipboard::Terminal),
+        "system" => Some(Clipboard::System),
+        "off" => Some(Clipboard::Off),
+        _ => None,
+    }
+}
+
+fn agent_clipboard(text: &str) -> Option<AgentClipboard> {
+    match text {
+        "ask" => Some(AgentClipboard::Ask),
+        "allow" => Some(AgentClipboard::Allow),
+        "deny" => Some(AgentClipboard::Deny),
         _ => None,
     }
 }
@@ -413,6 +470,36 @@ mod tests {
         assert_eq!(check_variables(settings.into_iter()).map_err(|error| error.to_string()), Ok(()));
         assert_eq!(check(&OTHER_VARIABLES), Ok(()));
         assert_eq!(check(&["MY_CCELLS_IMAGE", "CCELLSX", "HOME"]), Ok(()));
+    }
+
+    #[test]
+    fn what_panes_keep_and_which_clipboard_they_use_can_be_chosen() {
+        let config = read("scrollback = 500\nclipboard = 'osc52'\ncopy_on_select = false", &[]).unwrap();
+        assert_eq!(
+            (config.scrollback, config.clipboard, config.copies_on_select),
+            (500, Clipboard::Terminal, false)
+        );
+        let config = read("", &[("CCELLS_SCROLLBACK", "0"), ("CCELLS_COPY_ON_SELECT", "false")]).unwrap();
+        assert_eq!(
+            (config.scrollback, config.clipboard, config.copies_on_select),
+            (0, Clipboard::Auto, false)
+        );
+        let config =
+            read("agent_clipboard = 'deny'\nbell = false", &[("CCELLS_NOTIFICATIONS", "false")]).unwrap();
+        assert_eq!(config.agent_clipboard, AgentClipboard::Deny);
+        assert_eq!((config.has_bell, config.has_notifications), (false, false));
+        assert!(read("agent_clipboard = 'maybe'", &[]).unwrap_err().contains("`ask`, `allow` or `deny`"));
+        let most = KEYS.iter().find(|(key, _)| *key == "scrollback").map(|(_, wanted)| *wanted).unwrap();
+        assert!(most.contains(&limits::SCROLLBACK_MOST.to_string()));
+        for bad in [
+            "scrollback = -1",
+            "scrollback = 200001",
+            "scrollback = '9'",
+            "clipboard = 'both'",
+            "copy_on_select = 1",
+        ] {
+            assert!(read(bad, &[]).unwrap_err().contains("must be"), "{bad}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Touches everything, decides nothing: the adapters, and what drives the core with them.
 
 pub mod adapters;
+pub mod backlog;
 pub mod boot;
 pub mod cli;
 pub mod config;

@@ -79,7 +79,7 @@ impl Run {
             is_writer.then(|| start_durable(&paths, &found.run, found.pid, &mailbox)).transpose()?;
         let (damage, clock) = (Arc::new(Notify::new()), RealClock::new());
         let sessions = Sessions::new(ground.engine.clone(), !is_writer, mailbox.clone(), Arc::clone(&damage));
-        let sessions = Arc::new(sessions);
+        let sessions = Arc::new(sessions.keeping(config.scrollback));
         let performer = Performer {
             engine: Arc::new(ground.engine.clone()),
             git: Arc::clone(&ground.git),

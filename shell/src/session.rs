@@ -16,7 +16,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::dial::Io;
+use crate::backlog::{Backlog, Behind, Progress};
 use crate::kernel::gate::Gate;
+use crate::terminal::history::{Frozen, History};
 
 /// A workstream's screen. It outlives its sessions: what was seen last stays, and the next session goes on from there.
 pub struct Pane {
@@ -27,6 +29,10 @@ pub struct Pane {
 
 struct Screen {
     emulator: Emulator,
+    /// What is older than what the emulator holds.
+    history: History,
+    /// Most lines that are kept.
+    scrollback: usize,
     /// Number of the next byte of output; `None` before the first session.
     next_sequence: Option<u64>,
     /// The size that the viewer wants.
@@ -34,12 +40,18 @@ struct Screen {
 }
 
 impl Pane {
-    /// An empty screen of a usual size.
+    /// An empty screen of a usual size, which keeps the usual number of lines.
     pub fn new() -> Self {
+        Self::keeping(limits::SCROLLBACK_LINES)
+    }
+
+    /// An empty screen of a usual size, which keeps so many lines that have scrolled off it.
+    pub fn keeping(scrollback: usize) -> Self {
         let wanted = (80, 24);
-        let emulator = Emulator::pane(wanted.0, wanted.1, limits::SCROLLBACK_LINES);
+        let history = History::new(scrollback);
+        let emulator = history.emulator(wanted.0, wanted.1);
         Self {
-            screen: Mutex::new(Screen { emulator, next_sequence: None, wanted }),
+            screen: Mutex::new(Screen { emulator, history, scrollback, next_sequence: None, wanted }),
             lookers: AtomicUsize::new(0),
         }
     }
@@ -60,6 +72,12 @@ impl Pane {
             }
             std::thread::yield_now();
         }
+    }
+
+    /// All that is kept of it, as it is now.
+    pub fn freeze(&self) -> Frozen {
+        let screen = self.lock();
+        screen.history.freeze(&screen.emulator)
     }
 
     /// Whether a session ever showed anything on it.
@@ -116,13 +134,16 @@ pub struct Session {
     gate: Gate,
     token: CancellationToken,
     outbox: mpsc::Sender<ToHolder>,
+    /// Pastes, and what was typed after them.
+    backlog: Backlog,
 }
 
 impl Session {
     /// A session below `parent`, and where its task takes what is to be sent.
     pub fn new(parent: &CancellationToken) -> (Arc<Self>, mpsc::Receiver<ToHolder>) {
         let (outbox, queue) = mpsc::channel(OUTBOX);
-        (Arc::new(Self { gate: Gate::new(), token: parent.child_token(), outbox }), queue)
+        let (gate, token, backlog) = (Gate::new(), parent.child_token(), Backlog::default());
+        (Arc::new(Self { gate, token, outbox, backlog }), queue)
     }
 
     /// Queues a frame; false when the queue is full or the session is over, and then nothing was taken.
@@ -130,12 +151,32 @@ impl Session {
         self.outbox.try_send(frame).is_ok()
     }
 
-    /// Queues typed or pasted bytes, in frames that fit; false as for [`Session::send`].
+    /// Queues typed bytes, in frames that fit, behind all that was pasted before; false as for [`Session::send`].
     pub fn write(&self, bytes: &[u8]) -> bool {
+        match self.backlog.type_behind(bytes) {
+            Behind::Taken => return true,
+            Behind::Full => return false,
+            Behind::Nothing => {}
+        }
         if self.outbox.capacity() <= bytes.len() / INPUT_FRAME {
             return false;
         }
         bytes.chunks(INPUT_FRAME).all(|piece| self.send(ToHolder::Input(piece.to_vec())))
+    }
+
+    /// Queues a paste of any size up to [`limits::PENDING_PASTE_BYTES`]. It goes as fast as the agent reads.
+    pub fn paste(&self, text: String, is_bracketed: bool) -> bool {
+        !self.token.is_cancelled() && self.backlog.paste(text, is_bracketed)
+    }
+
+    /// Drops what has not gone of a paste.
+    pub fn cancel_paste(&self) {
+        self.backlog.cancel();
+    }
+
+    /// How far a paste is.
+    pub fn pasting(&self) -> Option<Progress> {
+        self.backlog.progress()
     }
 
     /// Ends it. When this returns no byte reaches the screen any more.
@@ -160,7 +201,7 @@ impl Session {
             let (pings, mut due) = mpsc::channel(1);
             tokio::select! {
                 end = self.read(&mut reader, pane, &pings, tell) => end,
-                end = write(&mut writer, &mut queue, &mut due) => end,
+                end = self.write_all(&mut writer, &mut queue, &mut due, tell) => end,
             }
         };
         tokio::select! {
@@ -169,6 +210,41 @@ impl Session {
                 Ok(()) => "the holder ended the session".to_string(),
                 Err(error) => error.to_string(),
             },
+        }
+    }
+
+    /// Sends what is queued: frames first, which were there before the paste, and then the paste, a piece at a time.
+    async fn write_all(
+        &self,
+        writer: &mut (impl AsyncWriteExt + Unpin),
+        queue: &mut mpsc::Receiver<ToHolder>,
+        pings: &mut mpsc::Receiver<()>,
+        tell: &(dyn Fn(Told) + Send + Sync),
+    ) -> io::Result<()> {
+        let mut out = Vec::new();
+        loop {
+            let mut is_paste = false;
+            tokio::select! {
+                Some(frame) = queue.recv() => wire::encode(&frame, &mut out),
+                Some(()) = pings.recv() => wire::encode(&ToHolder::Ping(0), &mut out),
+                () = self.backlog.filled() => is_paste = true,
+            }
+            while out.len() < READ_BYTES
+                && let Ok(frame) = queue.try_recv()
+            {
+                wire::encode(&frame, &mut out);
+            }
+            if is_paste
+                && queue.is_empty()
+                && let Some(piece) = self.backlog.take(INPUT_FRAME)
+            {
+                wire::encode(&ToHolder::Input(piece), &mut out);
+            }
+            writer.write_all(&out).await?;
+            out.clear();
+            if is_paste {
+                tell(Told::Damage);
+            }
         }
     }
 
@@ -257,7 +333,8 @@ impl Session {
                 if screen.next_sequence != Some(sequence) {
                     return Err(io::Error::other("output is missing; the session begins again"));
                 }
-                screen.emulator.feed(piece);
+                let Screen { emulator, history, .. } = &mut *screen;
+                history.feed(emulator, piece);
                 // A holder that counts past the end is a broken one; the next piece will not fit, and that is told.
                 let next = sequence.checked_add(piece.len() as u64);
                 screen.next_sequence = next;
@@ -296,30 +373,12 @@ const SYNC: Duration = Duration::from_millis(limits::SYNC_MS);
 /// stream stays, and so does the session once more after it.
 const SILENCE_MS: u64 = 30_000;
 
-async fn write(
-    writer: &mut (impl AsyncWriteExt + Unpin),
-    queue: &mut mpsc::Receiver<ToHolder>,
-    pings: &mut mpsc::Receiver<()>,
-) -> io::Result<()> {
-    let mut out = Vec::new();
-    loop {
-        tokio::select! {
-            Some(frame) = queue.recv() => wire::encode(&frame, &mut out),
-            Some(()) = pings.recv() => wire::encode(&ToHolder::Ping(0), &mut out),
-            else => return Ok(()),
-        }
-        while out.len() < READ_BYTES
-            && let Ok(frame) = queue.try_recv()
-        {
-            wire::encode(&frame, &mut out);
-        }
-        writer.write_all(&out).await?;
-        out.clear();
-    }
-}
-
 /// Puts one frame on the screen. `sketch` is the picture that is being received piece by piece.
-fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Result<Option<Told>> {
+fn take(
+    frame: FromHolder,
+    pane: &Pane,
+    sketch: &mut Option<(Emulator, History)>,
+) -> io::Result<Option<Told>> {
     match frame {
         FromHolder::Welcome { sequence, resync, columns, rows } => {
             let mut screen = pane.lock();
@@ -332,15 +391,19 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
             Ok(Some(Told::Opened))
         }
         FromHolder::Snapshot { sequence, columns, rows, bytes, is_last } => {
-            let emulator =
-                sketch.get_or_insert_with(|| Emulator::pane(columns, rows, limits::SCROLLBACK_LINES));
+            let (emulator, history) = sketch.get_or_insert_with(|| {
+                let history = History::new(pane.lock().scrollback);
+                (history.emulator(columns, rows), history)
+            });
             emulator.restore(&bytes);
+            history.gather(emulator);
             if !is_last {
                 return Ok(None);
             }
             let mut screen = pane.lock();
-            if let Some(emulator) = sketch.take() {
+            if let Some((emulator, history)) = sketch.take() {
                 screen.emulator = emulator;
+                screen.history = history;
             }
             screen.next_sequence = Some(sequence);
             Ok(Some(Told::Damage))
@@ -358,44 +421,5 @@ fn take(frame: FromHolder, pane: &Pane, sketch: &mut Option<Emulator>) -> io::Re
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a program says to the outside is told once, after its screen changed, and is out of the pane then.
-    #[tokio::test]
-    async fn what_a_program_says_to_the_outside_is_told() {
-        let mut bytes = Vec::new();
-        let frames = [
-            FromHolder::Welcome { sequence: 0, resync: Resync::Snapshot, columns: 20, rows: 4 },
-            FromHolder::Snapshot {
-                sequence: 0,
-                columns: 20,
-                rows: 4,
-                bytes: b"\x1bc".to_vec(),
-                is_last: true,
-            },
-            FromHolder::Output { sequence: 0, bytes: b"\x07\x1b]9;look\x07".to_vec() },
-        ];
-        for frame in &frames {
-            wire::encode(frame, &mut bytes);
-        }
-        let (near, mut far) = tokio::io::duplex(4_096);
-        let (session, queue) = Session::new(&CancellationToken::new());
-        let (pane, heard) = (Pane::new(), Mutex::new(Vec::new()));
-        let tell = |told| {
-            if let Told::Outward(said) = told {
-                heard.lock().expect("no test panics while it holds it").extend(said);
-            }
-        };
-        let holder = async {
-            far.write_all(&bytes).await.expect("the session reads");
-            far.shutdown().await.expect("it was open");
-            // What the session says is read, so that it does not wait.
-            let _ = tokio::io::copy(&mut far, &mut tokio::io::sink()).await;
-        };
-        tokio::join!(session.run(Box::new(near), &pane, false, queue, &tell), holder);
-        let notify = Outward::Notify { title: String::new(), body: "look".to_owned() };
-        assert_eq!(heard.into_inner().expect("nobody panicked"), [Outward::Bell, notify]);
-        assert_eq!(pane.with_emulator(Emulator::take_outward), []);
-    }
-}
+#[path = "session_tests.rs"]
+mod tests;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alacritty_terminal::grid::Scroll;
 use ccells_core::agent::AgentReport;
 use ccells_core::event::Event;
 use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
@@ -22,10 +21,12 @@ use tokio_util::task::TaskTracker;
 use crate::adapters::dial::Io;
 use crate::adapters::docker::DockerEngine;
 use crate::adapters::holder;
+use crate::backlog::Progress;
 use crate::mailbox::Mailbox;
 use crate::session::{Pane, Session, Told};
 use crate::terminal::outward::OutwardQueue;
-use crate::tui::{PaneScreen, Panes, Rows, ScrollBy};
+use crate::terminal::transcript::Transcript;
+use crate::tui::{PaneScreen, Panes, Rows};
 
 /// The attached terminals of one run.
 pub struct Sessions {
@@ -34,6 +35,8 @@ pub struct Sessions {
     token: CancellationToken,
     mailbox: Mailbox,
     damage: Arc<Notify>,
+    /// Lines that every pane keeps.
+    scrollback: usize,
     desks: Mutex<Desks>,
 }
 
@@ -56,7 +59,14 @@ impl Sessions {
     /// None yet. `observe`: they only look. `damage` is rung whenever a screen changed.
     pub fn new(engine: DockerEngine, observe: bool, mailbox: Mailbox, damage: Arc<Notify>) -> Self {
         let (token, desks) = (CancellationToken::new(), Mutex::default());
-        Self { engine, observe, token, mailbox, damage, desks }
+        let scrollback = limits::SCROLLBACK_LINES;
+        Self { engine, observe, token, mailbox, damage, scrollback, desks }
+    }
+
+    /// The same, with panes that keep so many lines.
+    #[must_use]
+    pub fn keeping(self, scrollback: usize) -> Self {
+        Self { scrollback, ..self }
     }
 
     /// Opens one. The outcome, and its end, come as events.
@@ -71,7 +81,7 @@ impl Sessions {
         let (session, queue) = Session::new(&self.token);
         let (pane, before) = {
             let mut desks = self.lock();
-            let pane = Arc::clone(desks.panes.entry(workstream.clone()).or_default());
+            let pane = self.pane_of(&mut desks, &workstream);
             (pane, desks.sessions.insert(workstream.clone(), Arc::clone(&session)))
         };
         if let Some(before) = before {
@@ -143,7 +153,7 @@ impl Sessions {
 
     /// Wants this size for a workstream's terminal, now and for every later session.
     pub fn resize(&self, workstream: &WorkstreamId, columns: u16, rows: u16) {
-        let pane = Arc::clone(self.lock().panes.entry(workstream.clone()).or_default());
+        let pane = self.pane_of(&mut self.lock(), workstream);
         if !pane.want_size(columns, rows) || self.observe {
             return;
         }
@@ -172,6 +182,11 @@ impl Sessions {
             drop(desks);
             self.damage.notify_one();
         }
+    }
+
+    fn pane_of(&self, desks: &mut Desks, workstream: &WorkstreamId) -> Arc<Pane> {
+        let pane = desks.panes.entry(workstream.clone());
+        Arc::clone(pane.or_insert_with(|| Arc::new(Pane::keeping(self.scrollback))))
     }
 
     fn tell(&self, workstream: &WorkstreamId, news: &watch::Sender<News>, told: Told) {
@@ -233,13 +248,23 @@ impl Panes for Sessions {
         Sessions::resize(self, id, columns, rows);
     }
 
-    fn scroll(&self, id: &WorkstreamId, by: ScrollBy) {
-        let Some(pane) = self.pane(id) else { return };
-        pane.with_emulator(|emulator| match by {
-            ScrollBy::Lines(lines) => emulator.term_mut().scroll_display(Scroll::Delta(lines)),
-            ScrollBy::Bottom => emulator.term_mut().scroll_display(Scroll::Bottom),
-        });
-        self.note_damage(id);
+    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+        let pane = self.pane(id).filter(|pane| pane.was_seen())?;
+        Some(Transcript::of(pane.freeze()))
+    }
+
+    fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool {
+        !self.observe && self.session(id).is_some_and(|session| session.paste(text, is_bracketed))
+    }
+
+    fn cancel_paste(&self, id: &WorkstreamId) {
+        if let Some(session) = self.session(id) {
+            session.cancel_paste();
+        }
+    }
+
+    fn pasting(&self, id: &WorkstreamId) -> Option<Progress> {
+        self.session(id)?.pasting()
     }
 
     fn take_damage(&self) -> Vec<WorkstreamId> {

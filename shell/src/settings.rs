@@ -16,10 +16,22 @@ use crate::adapters::files::RealFiles;
 use crate::config::{self, Config, KEYS, variable_name};
 use crate::paths::{self, HomePaths};
 use crate::tui::screen::Depth;
-use crate::tui::{self, Change, Origin, Preferences, Setting, Settings, ThemeError};
+use crate::tui::{
+    self, AgentClipboard, Change, Clipboard, Origin, Preferences, Setting, Settings, ThemeError,
+};
 
 /// Keys whose change the screen follows at once.
-const LIVE: [&str; 4] = ["on_quit", "leader", "theme", "motion"];
+const LIVE: [&str; 9] = [
+    "on_quit",
+    "leader",
+    "theme",
+    "motion",
+    "clipboard",
+    "agent_clipboard",
+    "bell",
+    "notifications",
+    "copy_on_select",
+];
 
 /// What of `config` the screen needs, on a terminal with so many colours.
 pub fn preferences(home: &Path, config: &Config, depth: Depth) -> Result<Preferences, ThemeError> {
@@ -29,6 +41,11 @@ pub fn preferences(home: &Path, config: &Config, depth: Depth) -> Result<Prefere
         keys: config.keys.clone(),
         theme: tui::load_theme(home, &config.theme)?.reduced(depth),
         is_calm: config.is_calm,
+        is_selecting_only: !config.copies_on_select,
+        clipboard: config.clipboard,
+        agent_clipboard: config.agent_clipboard,
+        is_bell_off: !config.has_bell,
+        are_notifications_off: !config.has_notifications,
     })
 }
 
@@ -183,6 +200,21 @@ fn value_of(config: &Config, key: &str) -> String {
         "motion" => if config.is_calm { "reduced" } else { "full" }.to_owned(),
         "engine" => config.engine.clone().unwrap_or_default(),
         "branch_prefix" => settings.branch_prefix.clone(),
+        "scrollback" => config.scrollback.to_string(),
+        "clipboard" => match config.clipboard {
+            Clipboard::Auto => "auto".to_owned(),
+            Clipboard::Terminal => "osc52".to_owned(),
+            Clipboard::System => "system".to_owned(),
+            Clipboard::Off => "off".to_owned(),
+        },
+        "agent_clipboard" => match config.agent_clipboard {
+            AgentClipboard::Ask => "ask".to_owned(),
+            AgentClipboard::Allow => "allow".to_owned(),
+            AgentClipboard::Deny => "deny".to_owned(),
+        },
+        "bell" => config.has_bell.to_string(),
+        "notifications" => config.has_notifications.to_string(),
+        "copy_on_select" => config.copies_on_select.to_string(),
         "agent.command" => list(settings.agent.argv.iter().cloned()),
         "agent.resume" => list(settings.agent.resume_argv.iter().cloned()),
         "agent.env" => {

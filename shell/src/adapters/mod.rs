@@ -1,6 +1,7 @@
 //! The adapters: the only rooms that touch the world, one port each.
 
 pub mod clock;
+pub mod desktop;
 pub mod dial;
 pub mod docker;
 pub mod durable;

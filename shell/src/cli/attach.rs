@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alacritty_terminal::grid::Scroll;
+use alacritty_terminal::term::TermMode;
+use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::limits;
 use ccells_core::wire::ToHolder;
 use clap::Args;
-use crossterm::event::{Event, KeyEventKind};
+use crossterm::event::{Event, KeyEventKind, MouseEventKind};
 use futures_util::StreamExt;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -25,7 +26,8 @@ use crate::adapters::signals::{Asked, Signals};
 use crate::boot;
 use crate::session::{Pane, Session, Told};
 use crate::terminal::input::{self, PaneMouse};
-use crate::terminal::paint::paint;
+use crate::terminal::paint::{Painted, paint, paint_transcript};
+use crate::terminal::transcript::Transcript;
 use crate::tui::screen::{Input, inputs};
 use crate::tui::{Leader, PaneScreen, Screen};
 
@@ -56,6 +58,9 @@ pub(super) async fn run(directory: &Path, verb: &Attach) -> Result<u8, Failure> 
     ended
 }
 
+/// Lines of one step of the wheel.
+const WHEEL_LINES: usize = 3;
+
 /// The terminal as it is shown.
 struct View {
     name: String,
@@ -65,6 +70,8 @@ struct View {
     carried: tokio::task::JoinHandle<String>,
     damage: Arc<Notify>,
     screen: Screen,
+    /// What it has shown, and the line at the top, while one looks back.
+    back: Option<(Transcript, usize)>,
     /// A change came while the frame before was still on its way out.
     is_late: bool,
 }
@@ -86,7 +93,7 @@ impl View {
             };
             own.run(stream, &shown, false, queue, &tell).await
         });
-        Ok(Self { name, leader, pane, session, carried, damage, screen, is_late: false })
+        Ok(Self { name, leader, pane, session, carried, damage, screen, back: None, is_late: false })
     }
 
     async fn show(&mut self) -> Result<u8, Failure> {
@@ -135,20 +142,23 @@ impl View {
             Input::Event(Event::Key(key)) if self.leader.is(&key) => {
                 return key.kind == KeyEventKind::Press;
             }
-            Input::Event(Event::Key(key)) => self.send(|mode| input::key(&key, mode)),
-            Input::Event(Event::Paste(text)) => self.send(|mode| input::paste(&text, mode)),
+            Input::Event(Event::Key(key)) => {
+                self.look_at_now();
+                self.send(|mode| input::key(&key, mode));
+            }
+            Input::Event(Event::Paste(text)) => {
+                self.look_at_now();
+                let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
+                // There is no room for it while an agent does not read what was pasted before.
+                let _full = self.session.paste(text, mode.contains(TermMode::BRACKETED_PASTE));
+            }
             Input::Event(Event::FocusGained) => self.send(|mode| input::focus(true, mode)),
             Input::Event(Event::FocusLost) => self.send(|mode| input::focus(false, mode)),
             Input::Event(Event::Mouse(event)) => {
                 let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
                 match input::mouse(&event, mode) {
                     PaneMouse::Send(bytes) => self.send(|_| bytes),
-                    PaneMouse::Scroll(lines) => {
-                        self.pane.with_emulator(|emulator| {
-                            emulator.term_mut().scroll_display(Scroll::Delta(lines));
-                        });
-                        self.damage.notify_one();
-                    }
+                    PaneMouse::Ours => self.turn(event.kind),
                     PaneMouse::Ignore => {}
                 }
             }
@@ -165,7 +175,32 @@ impl View {
         false
     }
 
-    fn send(&self, encode: impl FnOnce(alacritty_terminal::term::TermMode) -> Vec<u8>) {
+    /// The wheel was turned: back in time what is shown stands still.
+    fn turn(&mut self, kind: MouseEventKind) {
+        let rows = usize::from(room(&mut self.screen).1);
+        let is_back = kind == MouseEventKind::ScrollUp;
+        if !is_back && (kind != MouseEventKind::ScrollDown || self.back.is_none()) {
+            return;
+        }
+        let (transcript, top) = self.back.take().unwrap_or_else(|| {
+            let transcript = Transcript::of(self.pane.freeze());
+            let top = transcript.len().saturating_sub(rows);
+            (transcript, top)
+        });
+        let top = if is_back { top.saturating_sub(WHEEL_LINES) } else { top + WHEEL_LINES };
+        if top + rows < transcript.len() {
+            self.back = Some((transcript, top));
+        }
+        self.damage.notify_one();
+    }
+
+    fn look_at_now(&mut self) {
+        if self.back.take().is_some() {
+            self.damage.notify_one();
+        }
+    }
+
+    fn send(&self, encode: impl FnOnce(TermMode) -> Vec<u8>) {
         let bytes = encode(self.pane.with_emulator(|emulator| *emulator.term().mode()));
         if !bytes.is_empty() {
             // A full queue means an agent that does not read: what is typed now would come much too late.
@@ -174,16 +209,20 @@ impl View {
     }
 
     fn draw(&mut self) {
-        let (pane, name, leader) = (&self.pane, &self.name, self.leader);
+        let (pane, name, leader, back) = (&self.pane, &self.name, self.leader, &self.back);
         self.screen.draw(|buffer| {
             let area = buffer.area;
             let inside = Rect { height: area.height.saturating_sub(1), ..area };
-            let painted = pane.with_emulator(|emulator| {
-                let term = emulator.term();
-                let screen =
-                    PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape };
-                paint(screen, inside, false, buffer)
-            });
+            let painted = if let Some((transcript, top)) = back {
+                paint_transcript(transcript, *top, inside, buffer);
+                Painted { shape: CursorShape::Hidden, ..Painted::default() }
+            } else {
+                pane.with_emulator(|emulator| {
+                    let (term, mode) = (emulator.term(), *emulator.term().mode());
+                    let screen = PaneScreen { grid: term.grid(), mode, cursor: term.cursor_style().shape };
+                    paint(screen, inside, false, buffer)
+                })
+            };
             let line = format!(" attached to {name}   {leader} detaches, the agent works on ");
             let line = format!("{line:<width$}", width = usize::from(area.width));
             let style = Style::default().add_modifier(Modifier::REVERSED);

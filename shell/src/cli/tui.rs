@@ -11,6 +11,7 @@ use ccells_core::snapshot::{ShutdownOutcome, Snapshot};
 use tokio::sync::{mpsc, watch};
 
 use super::{Failure, ground, link, print};
+use crate::adapters::desktop::RealDesktop;
 use crate::adapters::entropy;
 use crate::adapters::signals::{Asked, Signals};
 use crate::boot::{self, Wanted};
@@ -131,6 +132,7 @@ fn into_ports(
         interrupts,
         clock: Arc::new(run.clock),
         draw_identity: Box::new(draw_identity),
+        desktop: Arc::new(RealDesktop::find(|name| std::env::var_os(name))),
         errands: Arc::new(RealErrands::new(ground.engine.clone(), run.paths.clone())),
         preferences,
     };

@@ -9,8 +9,8 @@ use crossterm::event::{
     KeyCode, KeyEvent, KeyEventState, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-/// How many lines one step of the wheel scrolls.
-const WHEEL_LINES: i32 = 3;
+/// How many arrow keys one step of the wheel is, where it is arrow keys.
+const WHEEL_KEYS: usize = 3;
 /// Modes in which keys are told in the form of the kitty keyboard protocol.
 const KITTY: TermMode = TermMode::DISAMBIGUATE_ESC_CODES.union(TermMode::REPORT_ALL_KEYS_AS_ESC);
 
@@ -197,15 +197,25 @@ fn function(number: u8, modifiers: u8, is_kitty: bool) -> Vec<u8> {
     }
 }
 
-/// The bytes of a paste: in brackets when the agent asked for them, and nothing in it that could close them.
-pub fn paste(text: &str, mode: TermMode) -> Vec<u8> {
-    let text = text.replace("\r\n", "\r").replace('\n', "\r");
-    let text: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\r' | '\t')).collect();
-    if mode.contains(TermMode::BRACKETED_PASTE) {
-        format!("\x1b[200~{text}\x1b[201~").into_bytes()
-    } else {
-        text.into_bytes()
+/// What comes before and after a paste, for an agent that asked to have pastes told apart.
+pub const PASTE_BRACKETS: (&[u8], &[u8]) = (b"\x1b[200~", b"\x1b[201~");
+
+/// The bytes of a piece of a paste: nothing in it commands a terminal, and so nothing can close its brackets. Ends of
+/// lines are those of the Enter key; `is_after_return` tells whether the piece before ended in half of one.
+pub fn paste(text: &str, is_after_return: bool) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut before = if is_after_return { '\r' } else { ' ' };
+    for c in text.chars() {
+        match c {
+            '\n' if before == '\r' => {}
+            '\n' | '\r' => bytes.push(b'\r'),
+            '\t' => bytes.push(b'\t'),
+            c if c.is_control() => {}
+            c => bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+        before = c;
     }
+    bytes
 }
 
 /// The report that the focus came or went; empty when the agent did not ask.
@@ -222,8 +232,8 @@ pub fn focus(has_focus: bool, mode: TermMode) -> Vec<u8> {
 pub enum PaneMouse {
     /// A report for the agent.
     Send(Vec<u8>),
-    /// The pane scrolls: positive goes back in time.
-    Scroll(i32),
+    /// The agent did not ask for it: it scrolls or selects.
+    Ours,
     /// Nothing.
     Ignore,
 }
@@ -231,12 +241,19 @@ pub enum PaneMouse {
 /// What `event`, at a position relative to the pane, means to it.
 pub fn mouse(event: &MouseEvent, mode: TermMode) -> PaneMouse {
     if !is_reported(event.kind, mode) {
-        // On the alternate screen there is nothing to scroll back to.
+        // An agent that asked for some of it gets nothing else of it, and neither do we.
+        if mode.intersects(TermMode::MOUSE_MODE) {
+            return PaneMouse::Ignore;
+        }
+        // On the alternate screen there is nothing to scroll back to: the wheel is the arrow keys.
+        let is_arrows = mode.contains(TermMode::ALT_SCREEN | TermMode::ALTERNATE_SCROLL);
         return match event.kind {
-            _ if mode.intersects(TermMode::MOUSE_MODE | TermMode::ALT_SCREEN) => PaneMouse::Ignore,
-            MouseEventKind::ScrollUp => PaneMouse::Scroll(WHEEL_LINES),
-            MouseEventKind::ScrollDown => PaneMouse::Scroll(-WHEEL_LINES),
-            _ => PaneMouse::Ignore,
+            MouseEventKind::ScrollUp if is_arrows => PaneMouse::Send(arrows('A', mode)),
+            MouseEventKind::ScrollDown if is_arrows => PaneMouse::Send(arrows('B', mode)),
+            MouseEventKind::ScrollUp | MouseEventKind::ScrollDown if mode.contains(TermMode::ALT_SCREEN) => {
+                PaneMouse::Ignore
+            }
+            _ => PaneMouse::Ours,
         };
     }
     let button = button(event.kind) + modifier_bits(event.modifiers);
@@ -252,6 +269,10 @@ pub fn mouse(event: &MouseEvent, mode: TermMode) -> PaneMouse {
         [Ok(button), Ok(column), Ok(row)] => PaneMouse::Send(vec![0x1b, b'[', b'M', button, column, row]),
         _ => PaneMouse::Ignore,
     }
+}
+
+fn arrows(last: char, mode: TermMode) -> Vec<u8> {
+    letter(last, 1, mode).repeat(WHEEL_KEYS)
 }
 
 fn is_reported(kind: MouseEventKind, mode: TermMode) -> bool {

@@ -94,9 +94,9 @@ fn an_agent_that_wants_all_keys_gets_all_of_them_as_sequences() {
 }
 
 #[test]
-fn a_paste_is_bracketed_only_where_that_was_asked_for() {
-    assert_eq!(paste("one\r\ntwo\n", TermMode::NONE), b"one\rtwo\r");
-    assert_eq!(paste("one\ntwo", TermMode::BRACKETED_PASTE), b"\x1b[200~one\rtwo\x1b[201~");
+fn a_paste_ends_its_lines_as_the_enter_key_does() {
+    assert_eq!(paste("one\r\ntwo\n\tthree\r\r", false), b"one\rtwo\r\tthree\r\r");
+    assert_eq!(paste("\none", true), b"one", "the other half of the end of a line");
 }
 
 #[test]
@@ -116,9 +116,12 @@ fn the_mouse_is_told_only_as_far_as_it_was_asked_for() {
     let send = |text: &str| PaneMouse::Send(text.as_bytes().to_vec());
     let clicks = TermMode::MOUSE_REPORT_CLICK | TermMode::SGR_MOUSE;
     let drags = TermMode::MOUSE_DRAG | TermMode::SGR_MOUSE;
-    assert_eq!(mouse(&click, TermMode::NONE), PaneMouse::Ignore);
-    assert_eq!(mouse(&wheel, TermMode::NONE), PaneMouse::Scroll(3));
-    assert_eq!(mouse(&wheel, TermMode::ALT_SCREEN), PaneMouse::Ignore);
+    assert_eq!(mouse(&click, TermMode::NONE), PaneMouse::Ours);
+    assert_eq!(mouse(&wheel, TermMode::NONE), PaneMouse::Ours);
+    assert_eq!(mouse(&wheel, TermMode::ALT_SCREEN), PaneMouse::Ignore, "there is nothing to scroll back to");
+    let arrows = |mode| mouse(&wheel, TermMode::ALT_SCREEN | TermMode::ALTERNATE_SCROLL | mode);
+    assert_eq!(arrows(TermMode::NONE), PaneMouse::Send(b"\x1b[A\x1b[A\x1b[A".to_vec()));
+    assert_eq!(arrows(TermMode::APP_CURSOR), PaneMouse::Send(b"\x1bOA\x1bOA\x1bOA".to_vec()));
     assert_eq!(mouse(&click, clicks), send("\x1b[<0;5;10M"));
     assert_eq!(mouse(&release, clicks), send("\x1b[<2;5;10m"));
     assert_eq!(mouse(&wheel, clicks), send("\x1b[<64;5;10M"));
@@ -133,10 +136,9 @@ fn the_mouse_is_told_only_as_far_as_it_was_asked_for() {
 proptest! {
     #[test]
     fn no_paste_can_close_its_brackets_or_act(text in "(\\x1b\\[201~|\\x9b201~|[\\x00-\\x20]|\\PC){0,40}") {
-        let bytes = paste(&text, TermMode::BRACKETED_PASTE);
-        let inside = &bytes[6..bytes.len() - 6];
-        prop_assert!(inside.iter().all(|byte| *byte >= 0x20 || matches!(byte, b'\r' | b'\t')));
-        let is_closed = inside.windows(2).any(|pair| pair == [0xc2, 0x9b]);
+        let bytes = paste(&text, false);
+        prop_assert!(bytes.iter().all(|byte| *byte >= 0x20 || matches!(byte, b'\r' | b'\t')));
+        let is_closed = bytes.windows(2).any(|pair| pair == [0xc2, 0x9b]);
         prop_assert!(!is_closed);
     }
 

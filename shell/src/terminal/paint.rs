@@ -11,6 +11,7 @@ use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthChar;
 
 use super::rows::Rows;
+use super::transcript::Transcript;
 use crate::tui::PaneScreen;
 
 /// What there is to know about a screen that was painted.
@@ -61,6 +62,17 @@ pub fn paint_rows(
         .filter(|(row, column)| is_shown && *row < area.height && *column < area.width)
         .map(|(row, column)| Position::new(area.x + column, area.y + row));
     Painted { cursor, shape: screen.cursor, scrolled, history: grid.history_size() }
+}
+
+/// Paints lines of a transcript into `area`, beginning with line `top`.
+pub fn paint_transcript(transcript: &Transcript, top: usize, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    for (row, line) in (area.y..area.bottom()).zip(top..) {
+        let cells = transcript.cells(line);
+        let columns = cells.len().min(usize::from(area.width));
+        let start = buffer.index_of(area.x, row);
+        paint_row(&cells[..columns], &mut buffer.content[start..start + columns], false);
+    }
 }
 
 fn paint_row(from: &[GridCell], to: &mut [Cell], is_faint: bool) {

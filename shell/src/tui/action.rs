@@ -62,6 +62,14 @@ pub(crate) enum Action {
     Scroll(i8),
     /// To the newest line.
     Bottom,
+    /// Look back: move about, search, select and copy.
+    Copy,
+    /// The same, beginning with a search.
+    Search,
+    /// Write the pane's text to a file.
+    Export,
+    /// Give the agent the clipboard's image.
+    PasteImage,
     /// Whether the mouse is ours.
     Mouse,
     /// Draw anew.
@@ -121,6 +129,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Stop, "stop", &["x"], "stop; its work is kept"),
             act(Action::Restart, "restart", &["R"], "restart the agent"),
             act(Action::Discard, "discard", &["d"], "discard, after a question"),
+            act(Action::PasteImage, "paste-image", &["ctrl+v"], "give the agent an image"),
         ],
     },
     Group {
@@ -158,6 +167,9 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Scroll(1), "half-page-back", &["ctrl+u"], "half a page back"),
             act(Action::Scroll(-1), "half-page-on", &["ctrl+d"], "half a page on"),
             act(Action::Bottom, "bottom", &["end", "G"], "to the newest line"),
+            act(Action::Copy, "copy", &["["], "look back, select, copy"),
+            act(Action::Search, "search", &["ctrl+f"], "search in the pane"),
+            act(Action::Export, "export", &["e"], "write its text to a file"),
             act(Action::Mouse, "mouse", &["m"], "mouse on, off (select text)"),
         ],
     },

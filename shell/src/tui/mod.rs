@@ -3,9 +3,12 @@
 
 mod action;
 mod clip;
+mod copy;
+mod desktop;
 mod dialog;
 mod editor;
 mod errands;
+mod favour;
 mod filter;
 mod keymap;
 mod layout;
@@ -38,13 +41,17 @@ use ccells_core::time::Mono;
 use ccells_holder::emulator::Outward;
 use tokio::sync::{Notify, mpsc, watch};
 
+pub use desktop::{Desktop, NoDesktop};
 pub use errands::{Change, Errands, NoErrands, Origin, Setting, Settings, Subject, Usage};
 pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
-pub use preferences::Preferences;
+pub use preferences::{AgentClipboard, Clipboard, Preferences};
 pub use run::run;
 pub use screen::{Input, Screen};
 pub use still::Still;
 pub use theme::{Theme, ThemeError, load as load_theme};
+
+use crate::backlog::Progress;
+use crate::terminal::transcript::Transcript;
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
 pub use crate::terminal::rows::Rows;
@@ -60,15 +67,6 @@ pub struct PaneScreen<'a> {
     pub cursor: CursorShape,
 }
 
-/// How far to scroll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScrollBy {
-    /// So many lines: positive goes back in time.
-    Lines(i32),
-    /// To the newest line.
-    Bottom,
-}
-
 /// The live terminals, one for each workstream that has, or had, a session in this run. Every method returns at once:
 /// an emulator's lock is held only while rows are copied, and what is written is put into a queue.
 pub trait Panes: Send + Sync {
@@ -81,8 +79,29 @@ pub trait Panes: Send + Sync {
     /// Wants this size for the terminal. It is remembered for a session that is opened later.
     fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16);
 
-    /// Moves the view over the scrollback.
-    fn scroll(&self, id: &WorkstreamId, by: ScrollBy);
+    /// All that is kept of what a workstream has shown, standing still; `None` when there is nothing.
+    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+        let _ = id;
+        None
+    }
+
+    /// Queues a paste, which goes as fast as the agent reads; what is written after it comes after it. False when there
+    /// is no session or no room, and nothing was taken. While it goes, the screen counts as changed.
+    fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool {
+        let _ = (id, text, is_bracketed);
+        false
+    }
+
+    /// Drops what has not gone of pastes.
+    fn cancel_paste(&self, id: &WorkstreamId) {
+        let _ = id;
+    }
+
+    /// How far a paste is that has not gone.
+    fn pasting(&self, id: &WorkstreamId) -> Option<Progress> {
+        let _ = id;
+        None
+    }
 
     /// The workstreams whose screen changed since this was last called.
     fn take_damage(&self) -> Vec<WorkstreamId>;
@@ -139,6 +158,8 @@ pub struct TuiPorts {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// Ids for new workstreams.
     pub draw_identity: DrawIdentity,
+    /// The clipboard, and the user's files.
+    pub desktop: Arc<dyn Desktop>,
     /// What is done elsewhere.
     pub errands: Arc<dyn Errands>,
     /// What the user has chosen.

@@ -14,16 +14,19 @@ use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
 use ratatui::layout::Rect;
 
+use super::copy::Looking;
 use super::dialog::Dialog;
+use super::dialog::clipboard::ClipboardDialog;
 use super::dialog::new::Draft;
 use super::filter::Filter;
 use super::keymap::{Keymap, Leader};
 use super::layout::{self, Page};
 use super::list::Sort;
 use super::log::Log;
-use super::preferences::Preferences;
+use super::preferences::{AgentClipboard, Clipboard, Preferences};
 use super::theme::Theme;
 use super::wish::Ticket;
+use crate::backlog::Progress;
 
 /// How often a count of seconds moves where motion is to be reduced.
 const CALM_MS: u64 = 10_000;
@@ -101,6 +104,24 @@ pub(crate) struct Model {
     pub(crate) swapped: Option<WorkstreamId>,
     /// What lies above the panes.
     pub(crate) dialog: Option<Dialog>,
+    /// The pane that is looked back in.
+    pub(crate) looking: Option<Looking>,
+    /// The mouse button that is down in a pane.
+    pub(crate) press: Option<Press>,
+    /// Pastes on their way.
+    pub(crate) pasting: BTreeMap<WorkstreamId, Progress>,
+    /// Whether what the mouse selects waits for a key to be copied.
+    pub(crate) is_selecting_only: bool,
+    /// Which clipboard is used.
+    pub(crate) clipboard: Clipboard,
+    /// What becomes of what agents want to copy.
+    pub(crate) agent_clipboard: AgentClipboard,
+    /// Whether the bell of an agent is not passed on.
+    pub(crate) is_bell_off: bool,
+    /// Whether notifications of agents are not shown.
+    pub(crate) are_notifications_off: bool,
+    /// The latest text that an agent wants to copy, until it can be asked about.
+    pub(crate) asked_copy: Option<ClipboardDialog>,
     /// The draft of the next workstream.
     pub(crate) draft: Draft,
     /// What is told for a while, oldest first.
@@ -152,6 +173,27 @@ pub(crate) struct Model {
     pub(super) is_quitting: bool,
 }
 
+/// A mouse button that is, or was last, down in a pane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Press {
+    /// Whose pane.
+    pub(crate) workstream: WorkstreamId,
+    /// Row and column in the pane.
+    pub(crate) at: (u16, u16),
+    /// When it went down.
+    pub(crate) when: Mono,
+    /// How often at this place.
+    pub(crate) clicks: u8,
+    /// Whether it is down still.
+    pub(crate) is_down: bool,
+    /// Whether it was moved meanwhile.
+    pub(crate) is_drag: bool,
+    /// Whether the pane had the focus before.
+    pub(crate) was_focused: bool,
+    /// The pointer is beyond the pane: above it or not, at which column, and when the text moves next.
+    pub(crate) edge: Option<(bool, u16, Mono)>,
+}
+
 /// An edge between panes that the mouse has hold of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grip {
@@ -186,7 +228,9 @@ pub(crate) enum Attention {
 impl Model {
     /// The model before anything is known.
     pub(crate) fn new(size: (u16, u16), preferences: Preferences, now: Mono) -> Self {
-        let Preferences { on_quit, leader, keys, theme, is_calm } = preferences;
+        let Preferences { on_quit, leader, keys, theme, is_calm, is_selecting_only, clipboard, .. } =
+            preferences;
+        let Preferences { agent_clipboard, is_bell_off, are_notifications_off, .. } = preferences;
         Self {
             snapshot: None,
             mode: Mode::Navigate,
@@ -202,6 +246,15 @@ impl Model {
             log: Log::default(),
             swapped: None,
             dialog: None,
+            looking: None,
+            press: None,
+            pasting: BTreeMap::new(),
+            is_selecting_only,
+            clipboard,
+            agent_clipboard,
+            is_bell_off,
+            are_notifications_off,
+            asked_copy: None,
             draft: Draft::default(),
             toasts: Vec::new(),
             size,
@@ -320,6 +373,18 @@ impl Model {
         page
     }
 
+    /// The pane that is looked back in, where it is the focused one and keys move about in it.
+    pub(crate) fn looking_with_keys(&mut self) -> Option<&mut Looking> {
+        let focused = self.focused.as_ref();
+        self.looking.as_mut().filter(|looking| looking.has_keys && Some(&looking.workstream) == focused)
+    }
+
+    /// Whether keys move about in what the focused pane has shown.
+    pub(crate) fn is_looking(&self) -> bool {
+        let focused = self.focused.as_ref();
+        self.looking.as_ref().is_some_and(|it| it.has_keys && Some(&it.workstream) == focused)
+    }
+
     /// Why `card` waits for a person, if it does.
     pub(crate) fn attention(&self, card: &Card) -> Option<Attention> {
         match card.state {
@@ -376,8 +441,9 @@ impl Model {
         let toasts = self.toasts.iter().filter_map(|toast| toast.until);
         let pace = if self.is_calm { CALM_MS } else { 1_000 };
         let second = self.counts_seconds().then(|| self.now.after(pace - self.now.0 % pace));
+        let edge = self.press.as_ref().and_then(|press| press.edge).map(|(_, _, due)| due);
         let ages = self.is_list.then(|| self.now.after(AGE_MS - self.now.0 % AGE_MS));
-        let due = [self.view_due, self.sizes_due, self.measure_due, second, ages];
+        let due = [self.view_due, self.sizes_due, self.measure_due, second, edge, ages];
         toasts.chain(due.into_iter().flatten()).min()
     }
 

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use ccells_core::effect::{Done, Refusal};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::snapshot::Snapshot;
+use ccells_holder::emulator::Outward;
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::copy::Intent;
 use super::{Interrupt, Notice};
+use crate::backlog::Progress;
+use crate::terminal::transcript::Transcript;
 use crate::tui::errands::{Settings, Usage};
 use crate::tui::wish::Ticket;
 
@@ -42,6 +46,23 @@ pub(crate) enum Msg {
         /// What came of it.
         outcome: Result<Done, Refusal>,
     },
+    /// The mouse did something in a pane, relative to it, that its agent did not ask for.
+    PaneMouse(WorkstreamId, MouseEvent),
+    /// A pane's transcript, and what it was wanted for.
+    Transcript {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// The transcript.
+        transcript: Arc<Transcript>,
+        /// What for.
+        intent: Intent,
+    },
+    /// What an agent said to the world outside.
+    Outward(WorkstreamId, Outward),
+    /// How far a paste is; `None`: it is done, or given up.
+    Pasting(WorkstreamId, Option<Progress>),
+    /// What became of an export: where the text is, or why not.
+    Exported(Result<String, String>),
     /// What the containers use.
     Measured(Vec<Usage>),
     /// What is set, after it was looked at or changed; why not, otherwise.

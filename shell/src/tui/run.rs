@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use ccells_core::effect::{Refusal, RefusalKind};
+use alacritty_terminal::term::TermMode;
+use ccells_core::effect::{Level, Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
-use ccells_core::limits::FRAMES_PER_S;
+use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
 use ccells_core::time::Mono;
 use crossterm::event::{Event, KeyEvent, MouseEvent};
 use futures_util::StreamExt;
@@ -16,13 +18,15 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, Instant, Sleep};
 
+use super::copy::Intent;
+use super::favour::{self, Favour};
 use super::layout::Page;
 use super::model::Model;
 use super::msg::Msg;
 use super::screen::{self, Input, Inputs};
 use super::update::update;
 use super::wish::{Ticket, Wanted, Wish};
-use super::{Ended, Screen, ScrollBy, TuiAsk, TuiPorts, view};
+use super::{Clipboard, Ended, Screen, TuiAsk, TuiPorts, view};
 use crate::terminal::input::{self, PaneMouse};
 
 /// Shortest time between two frames.
@@ -57,6 +61,8 @@ struct Running {
     screen: Screen,
     model: Model,
     answers: FuturesUnordered<BoxFuture<'static, Msg>>,
+    /// What the desktop is asked for.
+    favours: FuturesUnordered<BoxFuture<'static, Favour>>,
     /// The model changed: all is drawn anew.
     is_dirty: bool,
     /// Panes that are shown and changed: they are drawn anew.
@@ -80,6 +86,7 @@ struct Alarm {
 enum Woken {
     Msg(Msg),
     KnowsKittyKeys,
+    Favour(Favour),
     KnowsSync(bool),
     Damage,
     Time,
@@ -97,6 +104,7 @@ impl Running {
             screen,
             model,
             answers: FuturesUnordered::new(),
+            favours: FuturesUnordered::new(),
             is_dirty: true,
             changed: BTreeSet::new(),
             is_echo_due: false,
@@ -143,6 +151,7 @@ impl Running {
             Some(interrupt) = ports.interrupts.recv() => Woken::Msg(Msg::Interrupt(interrupt)),
             input = inputs.next() => input.map_or(Woken::Gone, from_input),
             Some(answer) = self.answers.next() => Woken::Msg(answer),
+            Some(favour) = self.favours.next() => Woken::Favour(favour),
             changed = ports.snapshots.changed() => match changed {
                 Ok(()) => {
                     let snapshot = ports.snapshots.borrow_and_update().clone();
@@ -182,6 +191,9 @@ impl Running {
     fn wake(&mut self, woken: Woken) {
         match woken {
             Woken::Msg(msg) => self.take(msg),
+            Woken::Favour(Favour::Told(msg)) => self.take(msg),
+            Woken::Favour(Favour::Typed(id, text)) => self.messages(Wish::Paste(id, text)),
+            Woken::Favour(Favour::Done) => {}
             Woken::KnowsKittyKeys => self.screen.use_kitty_keys(),
             Woken::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
             Woken::Damage => self.look_at_damage(),
@@ -217,9 +229,25 @@ impl Running {
         }
     }
 
+    /// Does a wish that is not the model's.
+    fn messages(&mut self, wish: Wish) {
+        if let Some(msg) = self.perform(wish) {
+            self.take(msg);
+        }
+    }
+
     /// A screen that is not shown needs no frame.
     fn look_at_damage(&mut self) {
+        let now = self.ports.clock.now().mono;
+        for (id, what) in self.ports.panes.take_outward(now) {
+            self.take(Msg::Outward(id, what));
+        }
         let damaged = self.ports.panes.take_damage();
+        let pasting = |id: &&WorkstreamId| self.model.pasting.contains_key(*id);
+        for id in damaged.iter().filter(pasting).cloned().collect::<Vec<_>>() {
+            let progress = self.ports.panes.pasting(&id);
+            self.take(Msg::Pasting(id, progress));
+        }
         if damaged.is_empty() || self.model.is_list {
             return;
         }
@@ -264,18 +292,33 @@ impl Running {
             }
             Wish::Create(ticket, wanted) => Some(self.create(ticket, wanted)),
             Wish::Type(id, key) => self.type_key(id, &key),
-            Wish::Paste(id, text) => self.send(id, |mode| input::paste(&text, mode)),
-            Wish::Mouse(id, event) => {
-                self.mouse(&id, event);
+            Wish::Paste(id, text) => self.paste(id, text),
+            Wish::CancelPaste(id) => {
+                self.ports.panes.cancel_paste(&id);
                 None
             }
+            Wish::PasteImage(id, worktree) => {
+                self.favours.push(favour::save_image(self.ports.desktop.as_ref(), id, &worktree));
+                None
+            }
+            Wish::Ring => {
+                self.screen.ring();
+                None
+            }
+            Wish::Notify(text) => {
+                self.screen.notify(&text);
+                None
+            }
+            Wish::Copy(text) => {
+                self.copy(text);
+                None
+            }
+            Wish::Export(id, path) => self.export(&id, path),
+            Wish::LookBack(id, intent) => Some(self.look_back(id, intent)),
+            Wish::Mouse(id, event) => self.mouse(id, event),
             Wish::Focus(id, has_focus) => {
                 // An agent that is not there needs no report.
                 let _ = self.send(id, |mode| input::focus(has_focus, mode));
-                None
-            }
-            Wish::Scroll(id, by) => {
-                self.ports.panes.scroll(&id, by);
                 None
             }
             Wish::Resize(id, columns, rows) => {
@@ -334,33 +377,61 @@ impl Running {
 
     fn type_key(&mut self, id: WorkstreamId, key: &KeyEvent) -> Option<Msg> {
         self.is_echo_due = true;
-        let mut is_scrolled = false;
-        self.ports.panes.with_screen(&id, &mut |screen| is_scrolled = screen.grid.display_offset() > 0);
-        if is_scrolled {
-            self.ports.panes.scroll(&id, ScrollBy::Bottom);
-            self.is_dirty = true;
-        }
         self.send(id, |mode| input::key(key, mode))
     }
 
-    fn mouse(&mut self, id: &WorkstreamId, event: MouseEvent) {
+    fn mouse(&mut self, id: WorkstreamId, event: MouseEvent) -> Option<Msg> {
         let mut meaning = PaneMouse::Ignore;
-        self.ports.panes.with_screen(id, &mut |screen| meaning = input::mouse(&event, screen.mode));
+        self.ports.panes.with_screen(&id, &mut |screen| meaning = input::mouse(&event, screen.mode));
         match meaning {
-            PaneMouse::Ignore => {}
-            PaneMouse::Scroll(lines) => self.ports.panes.scroll(id, ScrollBy::Lines(lines)),
+            PaneMouse::Ignore => None,
+            PaneMouse::Ours => Some(Msg::PaneMouse(id, event)),
             // Reports of the mouse that an agent does not take are not missed.
             PaneMouse::Send(bytes) => {
-                self.ports.panes.write(id, bytes);
+                self.ports.panes.write(&id, bytes);
+                None
             }
         }
     }
 
-    fn send(
-        &mut self,
-        id: WorkstreamId,
-        encode: impl FnOnce(alacritty_terminal::term::TermMode) -> Vec<u8>,
-    ) -> Option<Msg> {
+    fn paste(&mut self, id: WorkstreamId, text: String) -> Option<Msg> {
+        let mut mode = None;
+        self.ports.panes.with_screen(&id, &mut |screen| mode = Some(screen.mode));
+        let is_bracketed = mode?.contains(TermMode::BRACKETED_PASTE);
+        if !self.ports.panes.paste(&id, text, is_bracketed) {
+            return Some(Msg::InputRefused(id));
+        }
+        let progress = self.ports.panes.pasting(&id);
+        Some(Msg::Pasting(id, progress))
+    }
+
+    fn look_back(&self, id: WorkstreamId, intent: Intent) -> Msg {
+        match self.ports.panes.transcript(&id) {
+            Some(transcript) => Msg::Transcript { workstream: id, transcript: Arc::new(transcript), intent },
+            None => favour::told(Level::Info, "there is nothing to look back at yet"),
+        }
+    }
+
+    fn copy(&mut self, text: String) {
+        let clipboard = self.model.clipboard;
+        if matches!(clipboard, Clipboard::Auto | Clipboard::Terminal) {
+            self.screen.copy(&text);
+        }
+        if matches!(clipboard, Clipboard::Auto | Clipboard::System) {
+            let is_needed = clipboard == Clipboard::System || text.len() > COPY_TERMINAL_BYTES;
+            self.favours.push(favour::copy(self.ports.desktop.as_ref(), text, is_needed));
+        }
+    }
+
+    fn export(&mut self, id: &WorkstreamId, path: String) -> Option<Msg> {
+        let Some(transcript) = self.ports.panes.transcript(id) else {
+            return Some(Msg::Exported(Err("there is nothing to write yet".to_owned())));
+        };
+        self.favours.push(favour::export(&self.ports.desktop, path, transcript));
+        None
+    }
+
+    fn send(&mut self, id: WorkstreamId, encode: impl FnOnce(TermMode) -> Vec<u8>) -> Option<Msg> {
         let mut mode = None;
         self.ports.panes.with_screen(&id, &mut |screen| mode = Some(screen.mode));
         let bytes = mode.map(encode)?;

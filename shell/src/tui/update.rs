@@ -2,10 +2,13 @@
 
 mod actions;
 mod arranging;
+mod copy;
 mod dialogs;
 mod looking;
 mod mouse;
 mod moving;
+mod outward;
+mod paste;
 mod picture;
 
 use ccells_core::effect::{Done, Level, Refusal};
@@ -19,7 +22,7 @@ use super::dialog::discard::Stage;
 use super::model::{Mode, Model, Pending};
 use super::msg::Msg;
 use super::wish::{Ticket, Wish};
-use super::{Interrupt, ScrollBy};
+use super::Interrupt;
 
 /// Takes one message.
 pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
@@ -28,8 +31,15 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
     match msg {
         Msg::Key(key) if key.kind == KeyEventKind::Release => {}
         Msg::Key(key) => on_key(model, &key, &mut wishes),
-        Msg::Paste(text) => on_paste(model, text, &mut wishes),
+        Msg::Paste(text) => paste::on_paste(model, text, &mut wishes),
         Msg::Mouse(event) => mouse::on_mouse(model, event, &mut wishes),
+        Msg::PaneMouse(id, event) => copy::on_pane_mouse(model, id, event, &mut wishes),
+        Msg::Transcript { workstream, transcript, intent } => {
+            copy::on_transcript(model, workstream, transcript, intent);
+        }
+        Msg::Outward(id, what) => outward::on_outward(model, &id, what, &mut wishes),
+        Msg::Pasting(id, progress) => paste::on_progress(model, id, progress),
+        Msg::Exported(outcome) => dialogs::on_exported(model, outcome),
         Msg::Resized(columns, rows) => {
             model.size = (columns, rows);
             model.sizes_due = Some(now.after(WINDOW_RESIZE_MS));
@@ -54,7 +64,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
         Msg::Measured(usages) => looking::on_measured(model, usages),
         Msg::Settings(outcome) => looking::on_settings(model, outcome),
         Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, &mut wishes),
-        Msg::Tick => {}
+        Msg::Tick => copy::on_time(model),
     }
     settle(model, &mut wishes);
     wishes
@@ -79,7 +89,11 @@ fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
         dialogs::on_shutdown_key(model, key, wishes);
     } else if model.dialog.is_some() {
         dialogs::on_key(model, key, wishes);
-    } else {
+    } else if model.is_looking() {
+        copy::on_key(model, key, wishes);
+    } else if !paste::cancels(model, key, wishes) {
+        // What is only looked at, with the wheel or the mouse, goes when the keys are wanted for something else.
+        copy::leave(model);
         match model.mode {
             Mode::Input => on_input_key(model, key, wishes),
             Mode::Navigate if model.leader.is(key) => send_leader(model, wishes),
@@ -101,37 +115,9 @@ fn on_input_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
 
 /// The leader's second press: the agent gets it after all, and the keys go on to the agent.
 fn send_leader(model: &mut Model, wishes: &mut Vec<Wish>) {
-    actions::enter_input(model, wishes);
+    actions::enter_input(model);
     if let (Mode::Input, Some(id)) = (model.mode, model.focused.clone()) {
         wishes.push(Wish::Type(id, model.leader.key()));
-    }
-}
-
-fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) {
-    match (&mut model.dialog, model.mode, &model.focused) {
-        (Some(Dialog::New(dialog)), _, _) => dialog.paste(&text),
-        (Some(Dialog::Discard(dialog)), _, _) => dialog.paste(&text),
-        (Some(Dialog::Palette(palette)), _, _) => palette.paste(&text),
-        (Some(Dialog::Filter(dialog)), _, _) => {
-            dialog.paste(&text);
-            model.filter = dialog.filter();
-        }
-        (Some(Dialog::Settings(dialog)), _, _) => dialog.paste(&text),
-        (
-            Some(
-                Dialog::Quit(_)
-                | Dialog::Recovery(_)
-                | Dialog::Log(_)
-                | Dialog::Resources(_)
-                | Dialog::Help { .. },
-            ),
-            _,
-            _,
-        ) => {}
-        (None, Mode::Input, Some(id)) => wishes.push(Wish::Paste(id.clone(), text)),
-        (None, Mode::Navigate | Mode::Input, _) => {
-            model.toast(Level::Info, "press i to type into the pane, then paste");
-        }
     }
 }
 
@@ -183,6 +169,9 @@ pub(super) fn quit(model: &mut Model, policy: OnQuit, wishes: &mut Vec<Wish>) {
 /// view is saved.
 fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     let now = model.now;
+    copy::follow(model);
+    outward::ask_when_free(model);
+    paste::follow(model);
     moving::keep_focus_shown(model);
     looking::measure_if_due(model, wishes);
     model.toasts.retain(|toast| toast.until.is_none_or(|until| now < until));
@@ -229,9 +218,4 @@ fn save_view(model: &mut Model, wishes: &mut Vec<Wish>) {
     } else if model.view_due.is_none() {
         model.view_due = Some(model.now.after(VIEW_SAVE_MS));
     }
-}
-
-/// Scrolls the focused pane.
-pub(super) fn scroll(model: &Model, by: ScrollBy, wishes: &mut Vec<Wish>) {
-    wishes.extend(model.focused.clone().map(|id| Wish::Scroll(id, by)));
 }

@@ -1,10 +1,10 @@
 //! What the loop does for the model: everything that touches something outside it.
 
 use ccells_core::event::Ask;
-use ccells_core::ids::WorkstreamId;
+use ccells_core::ids::{PathText, WorkstreamId};
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use super::ScrollBy;
+use super::copy::Intent;
 use super::errands::{Change, Subject};
 
 /// Names a wish to the machine until it is answered.
@@ -37,10 +37,23 @@ pub(crate) enum Wish {
     Type(WorkstreamId, KeyEvent),
     /// Send a paste to an agent.
     Paste(WorkstreamId, String),
-    /// Send the mouse to an agent that asked for it, or scroll. The position is relative to the pane.
+    /// Drop what has not gone of a paste.
+    CancelPaste(WorkstreamId),
+    /// Save the clipboard's image where the agent of this workstream can read it, and type its path.
+    PasteImage(WorkstreamId, PathText),
+    /// Send the mouse to an agent that asked for it. The position is relative to the pane. Answered by
+    /// `Msg::PaneMouse` when the agent did not ask.
     Mouse(WorkstreamId, MouseEvent),
-    /// Scroll a pane.
-    Scroll(WorkstreamId, ScrollBy),
+    /// Make a transcript of a pane. Answered by `Msg::Transcript`, or a toast when there is nothing to look at.
+    LookBack(WorkstreamId, Intent),
+    /// Ring the terminal's bell.
+    Ring,
+    /// Have the terminal notify the user. The text is safe.
+    Notify(String),
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Write a pane's text to a file that is not there yet. Answered by `Msg::Exported`.
+    Export(WorkstreamId, String),
     /// Tell an agent that asked for it whether it has the focus.
     Focus(WorkstreamId, bool),
     /// Give a pane's terminal this size, in columns and rows.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ccells_core::ids::WorkstreamId;
 use ccells_holder::emulator::Emulator;
-use ccells_shell::tui::{PaneScreen, Panes, Screen, ScrollBy, Still};
+use ccells_shell::tui::{PaneScreen, Panes, Screen, Still};
 
 use crate::outer::SIZE;
 use crate::{Options, viewer};
@@ -61,8 +61,6 @@ impl Panes for Screens {
     }
 
     fn resize(&self, _: &WorkstreamId, _: u16, _: u16) {}
-
-    fn scroll(&self, _: &WorkstreamId, _: ScrollBy) {}
 
     fn take_damage(&self) -> Vec<WorkstreamId> {
         Vec::new()

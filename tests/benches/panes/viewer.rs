@@ -18,7 +18,7 @@ use ccells_shell::holder_binary::HOLDER;
 use ccells_shell::mailbox::mailbox;
 use ccells_shell::sessions::Sessions;
 use ccells_shell::tui::screen::inputs;
-use ccells_shell::tui::{self, NoErrands, Preferences, Screen, TuiPorts};
+use ccells_shell::tui::{self, NoDesktop, NoErrands, Preferences, Screen, TuiPorts};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
@@ -66,6 +66,7 @@ async fn show(room: &Path, panes: usize) {
         interrupts: interrupted,
         clock: Arc::new(RealClock::new()),
         draw_identity: Box::new(|| (id(99), "none".to_owned())),
+        desktop: Arc::new(NoDesktop),
         errands: Arc::new(NoErrands),
         preferences: Preferences::default(),
     };

@@ -159,6 +159,11 @@ impl Emulator {
         self.shadow.outward.as_mut().map_or_else(Vec::new, Spokesman::take)
     }
 
+    /// How often all the scrollback was dropped: who keeps older lines elsewhere drops them as well.
+    pub fn forgotten(&self) -> u64 {
+        self.shadow.forgotten
+    }
+
     /// How often the terminal had to start anew because the program's output broke it.
     pub fn faults(&self) -> u32 {
         self.faults

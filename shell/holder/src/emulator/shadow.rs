@@ -76,6 +76,8 @@ pub(super) struct Shadow {
     pub(super) links: u64,
     /// How often the bell rang.
     pub(super) bells: u64,
+    /// How often all the scrollback was dropped.
+    pub(super) forgotten: u64,
     /// What belongs to the cursor saved.
     pub(super) saved: SavedWithCursor,
     /// Takes what is said to the world outside; `None` where nobody would ever ask for it.
@@ -97,6 +99,7 @@ impl Shadow {
             last: None,
             links: 0,
             bells: 0,
+            forgotten: 0,
             saved: SavedWithCursor::default(),
             outward: None,
         }
@@ -109,6 +112,7 @@ impl Shadow {
         self.last = old.last;
         self.links = old.links;
         self.bells = old.bells;
+        self.forgotten = old.forgotten + 1;
         self.outward = old.outward;
         if !old.title.is_empty() {
             self.tell_title();

@@ -179,7 +179,11 @@ impl Wrap<'_> {
                 }
             }
             ClearMode::Below => self.split_for_erasure(false),
-            ClearMode::All | ClearMode::Saved => {}
+            ClearMode::All => {}
+            // Only the main screen has something to forget.
+            ClearMode::Saved => {
+                self.shadow.forgotten += u64::from(!self.term.mode().contains(TermMode::ALT_SCREEN));
+            }
         }
         self.term.clear_screen(mode);
     }

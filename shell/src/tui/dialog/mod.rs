@@ -4,7 +4,9 @@
     reason = "keys are the terminal library's; those we do not bind do nothing"
 )]
 
+pub(crate) mod clipboard;
 pub(crate) mod discard;
+pub(crate) mod export;
 pub(crate) mod filter;
 pub(crate) mod log;
 pub(crate) mod new;
@@ -14,7 +16,9 @@ pub(crate) mod recovery;
 pub(crate) mod resources;
 pub(crate) mod settings;
 
+use clipboard::ClipboardDialog;
 use discard::DiscardDialog;
+use export::ExportDialog;
 use filter::FilterDialog;
 use log::LogDialog;
 use new::NewDialog;
@@ -37,6 +41,10 @@ pub(crate) enum Dialog {
     Recovery(RecoveryDialog),
     /// Every action by name.
     Palette(Palette),
+    /// Where a pane's text is written.
+    Export(ExportDialog),
+    /// What an agent wants to copy.
+    Clipboard(ClipboardDialog),
     /// Which workstreams are shown.
     Filter(FilterDialog),
     /// What happened.

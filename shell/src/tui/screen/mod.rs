@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use ccells_core::limits;
 use crossterm::event::Event;
 use futures_util::Stream;
@@ -214,6 +216,28 @@ impl Screen {
     pub fn set_mouse(&mut self, is_on: bool) {
         if std::mem::replace(&mut self.is_mouse_on, is_on) != is_on && self.is_taken {
             self.writer.write(if is_on { MOUSE_ON.as_bytes() } else { MOUSE_OFF.as_bytes() });
+        }
+    }
+
+    /// Rings the bell.
+    pub fn ring(&mut self) {
+        if self.is_taken {
+            self.writer.write(b"\x07");
+        }
+    }
+
+    /// Has the terminal tell the user a text of one line that holds nothing which acts on a terminal.
+    pub fn notify(&mut self, text: &str) {
+        if self.is_taken {
+            self.writer.write(format!("\x1b]9;{text}\x1b\\").as_bytes());
+        }
+    }
+
+    /// Puts a text on the clipboard of the terminal, if it takes it; one that is too long is left out.
+    pub fn copy(&mut self, text: &str) {
+        if self.is_taken && text.len() <= limits::COPY_TERMINAL_BYTES {
+            let text = BASE64_STANDARD.encode(text);
+            self.writer.write(format!("\x1b]52;c;{text}\x1b\\").as_bytes());
         }
     }
 

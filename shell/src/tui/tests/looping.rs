@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::*;
 use crate::tui::screen::Input;
-use crate::tui::{Ended, Interrupt, Notice, Screen, TuiAsk, TuiPorts, run};
+use crate::tui::{Ended, Interrupt, NoDesktop, Notice, Screen, TuiAsk, TuiPorts, run};
 
 /// The machine's clock, counted from the start of the test.
 struct TestClock(Instant);
@@ -101,6 +101,7 @@ fn begin() -> (Far, impl Future<Output = Ended>) {
         interrupts: interrupts_near,
         clock: Arc::new(TestClock(Instant::now())),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
+        desktop: Arc::new(NoDesktop),
         errands: Arc::new(NoErrands),
         preferences: Preferences::default(),
     };

@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
 mod arranging;
+mod copying;
 mod frames;
 mod hostile;
 mod keys;
@@ -28,9 +29,10 @@ use super::model::Model;
 use super::msg::Msg;
 use super::update::update;
 use super::wish::Wish;
-use super::{
-    Change, Leader, NoErrands, PaneScreen, Panes, Preferences, Rows, ScrollBy, Settings, Theme, Usage, view,
-};
+use super::{Change, Leader, NoErrands, PaneScreen, Panes, Preferences, Rows, Settings, Theme, Usage, view};
+use crate::backlog::{Backlog, Progress};
+use crate::terminal::history::History;
+use crate::terminal::transcript::Transcript;
 
 /// The time of all pictures.
 const NOW: Mono = Mono(100_000);
@@ -125,14 +127,22 @@ impl Panes for FakePanes {
         }
     }
 
-    fn scroll(&self, id: &WorkstreamId, by: ScrollBy) {
-        use alacritty_terminal::grid::Scroll;
-        let mut screens = self.screens.lock().expect("no test panics while it holds it");
-        let Some(emulator) = screens.get_mut(id) else { return };
-        emulator.term_mut().scroll_display(match by {
-            ScrollBy::Lines(lines) => Scroll::Delta(lines),
-            ScrollBy::Bottom => Scroll::Bottom,
-        });
+    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+        let screens = self.screens.lock().expect("no test panics while it holds it");
+        screens.get(id).map(|emulator| Transcript::of(History::new(0).freeze(emulator)))
+    }
+
+    fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool {
+        let backlog = Backlog::default();
+        let is_taken = backlog.paste(text, is_bracketed);
+        let bytes = std::iter::from_fn(|| backlog.take(16)).flatten().collect();
+        is_taken && self.write(id, bytes)
+    }
+
+    fn cancel_paste(&self, _id: &WorkstreamId) {}
+
+    fn pasting(&self, _id: &WorkstreamId) -> Option<Progress> {
+        None
     }
 
     fn take_damage(&self) -> Vec<WorkstreamId> {
@@ -174,11 +184,21 @@ impl Stage {
         for wish in &wishes {
             match wish {
                 Wish::Resize(id, columns, rows) => self.panes.resize(id, *columns, *rows),
-                Wish::Scroll(id, by) => self.panes.scroll(id, *by),
                 _ => {}
             }
         }
-        wishes
+        let mut all = Vec::new();
+        for wish in wishes {
+            match wish {
+                Wish::LookBack(workstream, intent) => {
+                    let transcript = self.panes.transcript(&workstream).map(Arc::new);
+                    let transcript = transcript.expect("a test looks back where there is something");
+                    all.extend(self.send(Msg::Transcript { workstream, transcript, intent }));
+                }
+                wish => all.push(wish),
+            }
+        }
+        all
     }
 
     /// Presses keys: characters for themselves, and names in angle brackets.

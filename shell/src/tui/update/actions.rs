@@ -6,11 +6,12 @@ use ccells_core::ids::WorkstreamId;
 use ccells_core::snapshot::CardState;
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{arranging, ask, looking, moving, quit, scroll};
-use crate::tui::ScrollBy;
+use super::{arranging, ask, copy, looking, moving, paste, quit};
 use crate::tui::action::Action;
+use crate::tui::copy::Intent;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::discard::DiscardDialog;
+use crate::tui::dialog::export::ExportDialog;
 use crate::tui::dialog::filter::FilterDialog;
 use crate::tui::dialog::log::LogDialog;
 use crate::tui::dialog::new::NewDialog;
@@ -27,7 +28,7 @@ const LIST_STEP: isize = 5;
 /// Does what a key is bound to.
 pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish>) {
     match action {
-        Action::Input => enter_input(model, wishes),
+        Action::Input => enter_input(model),
         Action::New => open_new(model),
         Action::Pause => pause(model, wishes),
         Action::Resume => resume(model, wishes),
@@ -64,26 +65,24 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Resources => looking::open_resources(model, wishes),
         Action::Settings => looking::open_settings(model, wishes),
         Action::Scroll(halves) if model.is_list => moving::step(model, isize::from(-halves) * LIST_STEP),
-        Action::Scroll(halves) => {
-            let page = model.page();
-            let focused = model.focused_index();
-            let rows =
-                page.panes.iter().find(|pane| pane.index == focused).map_or(0, |pane| pane.content.height);
-            scroll(model, ScrollBy::Lines(i32::from(rows.max(2) / 2) * i32::from(halves)), wishes);
-        }
-        Action::Bottom => scroll(model, ScrollBy::Bottom, wishes),
+        Action::Scroll(halves) => copy::scroll(model, halves, wishes),
+        Action::Bottom => copy::leave(model),
+        Action::Copy => copy::look_back(model, Intent::Look, wishes),
+        Action::Search => copy::look_back(model, Intent::Search, wishes),
+        Action::Export => open_export(model),
+        Action::PasteImage => paste::paste_image(model, wishes),
         Action::Mouse => toggle_mouse(model, wishes),
         Action::Redraw => wishes.push(Wish::Redraw),
         Action::Palette => model.dialog = Some(Dialog::Palette(Palette::new())),
         Action::Help => model.dialog = Some(Dialog::Help { scroll: 0 }),
         Action::Suspend => wishes.push(Wish::Suspend),
         Action::Quit => open_quit(model, wishes),
-        Action::Dismiss => dismiss(model, wishes),
+        Action::Dismiss => dismiss(model),
     }
 }
 
 /// The topmost thing that can go goes: what is told, the filter, the list, what is being made.
-fn dismiss(model: &mut Model, wishes: &mut Vec<Wish>) {
+fn dismiss(model: &mut Model) {
     if !model.toasts.is_empty() {
         model.toasts.clear();
     } else if !model.filter.is_off() {
@@ -93,7 +92,7 @@ fn dismiss(model: &mut Model, wishes: &mut Vec<Wish>) {
     } else if model.focused_card().is_some_and(|card| card.state == CardState::Creating) {
         open_discard(model);
     } else {
-        scroll(model, ScrollBy::Bottom, wishes);
+        copy::leave(model);
     }
 }
 
@@ -112,7 +111,7 @@ pub(super) fn on_unbound(model: &mut Model, key: &KeyEvent) {
 }
 
 /// Lets keys go to the agent, where there is one that can take them.
-pub(super) fn enter_input(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(super) fn enter_input(model: &mut Model) {
     if std::mem::take(&mut model.is_list) {
         // From the list its pane is gone to first: nobody types into what is not seen.
         return;
@@ -138,7 +137,7 @@ pub(super) fn enter_input(model: &mut Model, wishes: &mut Vec<Wish>) {
         model.toast(Level::Info, &why);
     } else {
         model.mode = Mode::Input;
-        scroll(model, ScrollBy::Bottom, wishes);
+        copy::leave(model);
     }
 }
 
@@ -177,6 +176,13 @@ fn open_new(model: &mut Model) {
         );
     }
     model.dialog = Some(Dialog::New(NewDialog::over(model.draft.clone())));
+}
+
+fn open_export(model: &mut Model) {
+    model.dialog = match model.focused_card() {
+        Some(card) => Some(Dialog::Export(ExportDialog::of(card.id.clone(), &card.name))),
+        None => return model.toast(Level::Info, "there is no pane whose text could be written"),
+    };
 }
 
 fn open_discard(model: &mut Model) {

@@ -9,10 +9,11 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{actions, ask, expect_answer, moving, quit};
+use super::{actions, ask, copy, expect_answer, moving, quit};
+use crate::tui::dialog::clipboard::ClipboardDialog;
 use crate::tui::dialog::discard::{self, Stage};
 use crate::tui::dialog::new::{self, Draft};
-use crate::tui::dialog::{Dialog, palette, quit as quit_dialog, recovery, settings};
+use crate::tui::dialog::{Dialog, clipboard, export, palette, quit as quit_dialog, recovery, settings};
 use crate::tui::model::{Model, Pending};
 use crate::tui::wish::{Ticket, Wish};
 
@@ -68,6 +69,23 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             settings::Outcome::Stay => {}
             settings::Outcome::Close => model.dialog = None,
             settings::Outcome::Change(change) => wishes.push(Wish::Settings(Some(change))),
+        },
+        Some(Dialog::Clipboard(dialog)) => match ClipboardDialog::key(key) {
+            clipboard::Outcome::Stay => {}
+            clipboard::Outcome::Deny => model.dialog = None,
+            clipboard::Outcome::Allow => {
+                let text = std::mem::take(&mut dialog.text);
+                model.dialog = None;
+                copy::copy(model, text, wishes);
+            }
+        },
+        Some(Dialog::Export(dialog)) => match dialog.key(key) {
+            export::Outcome::Stay => {}
+            export::Outcome::Close => model.dialog = None,
+            export::Outcome::Write => {
+                let path = dialog.path.text().trim().to_owned();
+                wishes.push(Wish::Export(dialog.workstream.clone(), path));
+            }
         },
         Some(Dialog::Help { scroll }) => match key.code {
             KeyCode::Down | KeyCode::Char('j') => *scroll = scroll.saturating_add(1),
@@ -151,6 +169,23 @@ fn send_discard(model: &mut Model, wish: Ask, wishes: &mut Vec<Wish>) {
     let ticket = ask(model, wish, pending, wishes);
     if let Some(Dialog::Discard(dialog)) = &mut model.dialog {
         dialog.stage = Stage::Trying(ticket);
+    }
+}
+
+/// What became of an export. Whoever closed the dialog meanwhile is told as well.
+pub(super) fn on_exported(model: &mut Model, outcome: Result<String, String>) {
+    match (outcome, &mut model.dialog) {
+        (Ok(path), dialog) => {
+            if matches!(dialog, Some(Dialog::Export(dialog)) if dialog.is_writing) {
+                model.dialog = None;
+            }
+            model.toast(Level::Info, &format!("written to {path}"));
+        }
+        (Err(error), Some(Dialog::Export(dialog))) if dialog.is_writing => {
+            dialog.is_writing = false;
+            dialog.error = Some(error);
+        }
+        (Err(error), _) => model.toast(Level::Error, &error),
     }
 }
 

@@ -66,9 +66,12 @@ pub(super) fn on_settings(model: &mut Model, outcome: Result<Settings, String>) 
         }
     };
     let Settings { rows, preferences } = settings;
-    let Preferences { on_quit, leader, keys, theme, is_calm } = *preferences;
-    (model.on_quit, model.leader, model.keys, model.theme, model.is_calm) =
-        (on_quit, leader, keys, theme, is_calm);
+    let Preferences { on_quit, leader, keys, theme, is_calm, is_selecting_only, .. } = *preferences;
+    (model.on_quit, model.leader, model.keys, model.theme, model.is_calm, model.is_selecting_only) =
+        (on_quit, leader, keys, theme, is_calm, is_selecting_only);
+    let Preferences { clipboard, agent_clipboard, is_bell_off, are_notifications_off, .. } = *preferences;
+    (model.clipboard, model.agent_clipboard, model.is_bell_off, model.are_notifications_off) =
+        (clipboard, agent_clipboard, is_bell_off, are_notifications_off);
     if let Some(Dialog::Settings(dialog)) = &mut model.dialog {
         dialog.take(rows);
     }

@@ -1,10 +1,12 @@
-//! What the mouse does: a click focuses, an edge between panes is dragged, a click into the focused pane types there, the wheel scrolls; what an agent
-//! asked for goes to the agent.
+//! Whose the mouse is: what an agent asked for goes to the agent, and the rest focuses, scrolls, selects and types, and
+//! drags the edges between panes. While Shift is held the terminal around us keeps the mouse for its own selection, and
+//! tells us nothing.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
+use ccells_core::ids::WorkstreamId;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::{actions, arranging, dialogs, moving};
+use super::{arranging, copy, dialogs, moving};
 use crate::tui::dialog::Dialog;
 use crate::tui::layout::Placed;
 use crate::tui::model::{Mode, Model};
@@ -29,6 +31,21 @@ pub(super) fn on_mouse(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wi
     if model.is_list {
         return on_list(model, event);
     }
+    // What began in a pane of ours ends there, wherever the pointer is meanwhile.
+    if model.press.as_ref().is_some_and(|press| press.is_down) {
+        match event.kind {
+            MouseEventKind::Drag(MouseButton::Left) => return copy::on_drag(model, event, wishes),
+            MouseEventKind::Up(MouseButton::Left) => return copy::on_release(model, wishes),
+            MouseEventKind::Up(_)
+            | MouseEventKind::Drag(_)
+            | MouseEventKind::Down(_)
+            | MouseEventKind::Moved
+            | MouseEventKind::ScrollUp
+            | MouseEventKind::ScrollDown
+            | MouseEventKind::ScrollLeft
+            | MouseEventKind::ScrollRight => {}
+        }
+    }
     let position = Position::new(event.column, event.row);
     if arranging::on_edge(model, event.kind, position) {
         return;
@@ -42,15 +59,25 @@ pub(super) fn on_mouse(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wi
     let is_focused = model.focused.as_ref() == Some(&id);
     let is_wheel = wheel_key(event.kind).is_some();
     let is_inside = pane.content.contains(position);
-    if is_wheel || (is_focused && is_inside && model.mode == Mode::Input) {
+    let is_looking = model.looking.as_ref().is_some_and(|looking| looking.workstream == id);
+    if !is_looking && (is_wheel || (is_focused && is_inside && model.mode == Mode::Input)) {
         wishes.push(Wish::Mouse(id, relative(event, pane)));
+    } else if is_wheel || is_inside {
+        copy::on_pane_mouse(model, id, relative(event, pane), wishes);
     } else if matches!(event.kind, MouseEventKind::Down(_)) {
-        if is_focused && is_inside {
-            actions::enter_input(model, wishes);
-        } else {
-            model.focused = Some(id);
-            leave_input_where_nothing_types(model);
-        }
+        focus(model, id);
+    }
+}
+
+/// A pane was clicked. Whoever types goes on typing in that pane, where that is possible.
+pub(super) fn focus(model: &mut Model, id: WorkstreamId) {
+    model.focused = Some(id);
+    leave_input_where_nothing_types(model);
+}
+
+fn leave_input_where_nothing_types(model: &mut Model) {
+    if model.mode == Mode::Input && !super::picture::can_type(model) {
+        model.mode = Mode::Navigate;
     }
 }
 
@@ -95,12 +122,5 @@ fn relative(event: MouseEvent, pane: &Placed) -> MouseEvent {
         column: event.column.saturating_sub(pane.content.x),
         row: event.row.saturating_sub(pane.content.y),
         ..event
-    }
-}
-
-/// A click while typing goes on typing in the pane that was clicked, where that is possible.
-fn leave_input_where_nothing_types(model: &mut Model) {
-    if model.mode == Mode::Input && !super::picture::can_type(model) {
-        model.mode = Mode::Navigate;
     }
 }

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::keys;
 use crate::tui::action::{GROUPS, Group};
+use crate::tui::copy;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
@@ -18,7 +19,9 @@ const KEY_COLUMNS: usize = 12;
 pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) {
     let theme = model.theme;
     let is_wide = area.width >= 2 * COLUMNS + 6;
-    let (left, right) = (column(&GROUPS[..2], model), column(&GROUPS[2..], model));
+    let (left, mut right) = (column(&GROUPS[..2], model), column(&GROUPS[2..], model));
+    right.extend([Line::default(), Line::styled("While looking back", theme.strong())]);
+    right.extend(copy::KEYS.iter().map(|(keys, help)| line(keys, help, theme)));
     let columns = if is_wide { 2 * COLUMNS + 2 } else { COLUMNS };
     let rows = if is_wide { left.len().max(right.len()) } else { left.len() + 1 + right.len() };
     let height = u16::try_from(rows + 2).unwrap_or(u16::MAX);

@@ -2,7 +2,10 @@
 //! safe first.
 
 mod card;
+mod clipboard;
+mod copy;
 mod dialogs;
+mod export;
 mod help;
 mod keys;
 mod list;
@@ -85,7 +88,8 @@ pub(crate) fn is_plain(model: &Model) -> bool {
 
 /// Whether keys go to the agent.
 fn types(model: &Model) -> bool {
-    model.mode == Mode::Input && model.dialog.is_none() && !model.is_shutting_down()
+    let has_cursor = model.mode == Mode::Input || model.is_looking();
+    has_cursor && model.dialog.is_none() && !model.is_shutting_down()
 }
 
 /// Draws what lies above the panes, and tells where its cursor is.
@@ -98,6 +102,11 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
         Dialog::New(dialog) => Some(dialogs::draw_new(model, dialog, area, buffer)),
         Dialog::Discard(dialog) => dialogs::draw_discard(model, dialog, area, buffer),
         Dialog::Palette(dialog) => Some(palette::draw(model, dialog, area, buffer)),
+        Dialog::Export(dialog) => Some(export::draw(model, dialog, area, buffer)),
+        Dialog::Clipboard(dialog) => {
+            clipboard::draw(model, dialog, area, buffer);
+            None
+        }
         Dialog::Filter(dialog) => Some(status::draw_filter(model, dialog, buffer)),
         Dialog::Settings(dialog) => settings::draw(model, dialog, area, buffer),
         Dialog::Log(dialog) => {

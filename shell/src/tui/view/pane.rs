@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::card;
+use super::{card, copy};
 use crate::terminal::paint::{self, Painted};
 use crate::tui::clip;
 use crate::tui::layout::Placed;
@@ -20,6 +20,8 @@ use crate::tui::screen::Cursor;
 use crate::tui::theme;
 use crate::tui::{PaneScreen, Panes, Rows};
 
+/// A paste of less is over before anybody could read how far it is.
+const SHOWN_PASTE_BYTES: usize = 64 * 1_024;
 /// Columns a name is given before anything else beside it.
 const NAME_COLUMNS: usize = 12;
 
@@ -62,7 +64,9 @@ pub(super) fn redraw(
     for pane in &model.page().panes {
         let card =
             model.order.get(pane.index).filter(|id| changed.contains(*id)).and_then(|id| model.card(id));
-        let Some(card) = card else { continue };
+        // Where one looks back nothing moves.
+        let is_live = |card: &&Card| model.looking.as_ref().is_none_or(|it| it.workstream != card.id);
+        let Some(card) = card.filter(is_live) else { continue };
         // Where nothing of ours is drawn over the screen, its rows can be drawn one by one.
         let is_bare = card.state == CardState::Running && bar(model, card).is_none();
         let rows = panes.take_rows(&card.id);
@@ -106,6 +110,10 @@ fn draw_content(
         CardState::Paused | CardState::Stopped => (true, true),
         CardState::Creating | CardState::Failed | CardState::Lost | CardState::Removing => (false, true),
     };
+    let looking = model.looking.as_ref().filter(|looking| looking.workstream == card.id);
+    if let Some(looking) = looking.filter(|_| may_show) {
+        return Some(copy::draw(model, looking, area, buffer));
+    }
     let mut painted = None;
     if may_show {
         let look = &mut |screen: PaneScreen<'_>| {
@@ -227,15 +235,23 @@ fn left_side(
 fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<'static>> {
     let theme = model.theme;
     let mut spans = Vec::new();
-    if let Some(painted) = painted.filter(|painted| painted.scrolled > 0) {
-        spans
-            .push(Span::styled(format!(" ↑ {}/{} ", painted.scrolled, painted.history), theme.warning_bar()));
+    let looking = model.looking.as_ref().filter(|looking| looking.workstream == card.id);
+    let looking = looking.filter(|_| painted.is_some());
+    if let Some(looking) = looking {
+        spans.extend(copy::header(model, looking));
+    }
+    if let Some(progress) = model.pasting.get(&card.id).filter(|progress| progress.of > SHOWN_PASTE_BYTES) {
+        let percent = progress.done * 100 / progress.of.max(1);
+        spans.push(Span::styled(format!(" pasting {percent} %: Esc drops the rest "), theme.warning_bar()));
     }
     let is_told_below = matches!(card.state, CardState::Creating | CardState::Removing);
     if let Some(progress) = card.progress.filter(|_| !is_told_below) {
         let seconds = clip::duration(model.now.since(progress.since));
         spans.push(Span::styled(format!(" {} ({seconds}) ", progress.step), theme.text()));
-    } else if let Some((text, is_urgent)) = agent_words(model, card) {
+    } else if let Some((text, is_urgent)) =
+        // Where one looks back only what is urgent comes between.
+        agent_words(model, card).filter(|(_, is_urgent)| *is_urgent || looking.is_none())
+    {
         let style = if is_urgent { theme.attention() } else { theme.faint() };
         spans.push(Span::styled(format!(" {text} "), style));
     }

@@ -19,6 +19,10 @@ const WIDE_COLUMNS: usize = 70;
 /// Columns the filter is shown in.
 const FILTER_COLUMNS: usize = 20;
 
+/// What is said of the keys while one looks back.
+const COPY_KEYS: [(&str, &str); 6] =
+    [("q", "leaves"), ("v", "selects"), ("y", "copies"), ("/", "searches"), ("n", "next"), ("?", "back")];
+
 /// Draws the lines at the top.
 pub(super) fn draw_banners(model: &Model, buffer: &mut Buffer) {
     let Some(snapshot) = model.snapshot.as_deref() else { return };
@@ -94,11 +98,14 @@ fn mode_chip(model: &Model) -> Span<'static> {
         (Some(Dialog::Quit(_)), _) => "QUIT",
         (Some(Dialog::Recovery(_)), _) => "RECOVER",
         (Some(Dialog::Palette(_)), _) => "DO",
+        (Some(Dialog::Clipboard(_)), _) => "CLIPBOARD",
+        (Some(Dialog::Export(_)), _) => "EXPORT",
         (Some(Dialog::Filter(_)), _) => "FILTER",
         (Some(Dialog::Log(_)), _) => "LOG",
         (Some(Dialog::Resources(_)), _) => "USAGE",
         (Some(Dialog::Settings(_)), _) => "SETTINGS",
         (Some(Dialog::Help { .. }), _) => "HELP",
+        (None, _) if model.is_looking() => "COPY",
         (None, Mode::Input) => return Span::styled(" INPUT ", theme.input()),
         (None, Mode::Navigate) if model.is_list => "LIST",
         (None, Mode::Navigate) => "NAV",
@@ -110,6 +117,13 @@ fn mode_chip(model: &Model) -> Span<'static> {
 fn left_parts(model: &Model) -> Vec<Vec<Vec<Span<'static>>>> {
     let theme = model.theme;
     let mut parts = Vec::new();
+    if model.is_looking() && model.dialog.is_none() {
+        for (key, does) in COPY_KEYS {
+            let hint = vec![Span::raw("  "), Span::styled(key, theme.key()), Span::raw(format!(" {does}"))];
+            parts.push(vec![hint]);
+        }
+        return parts;
+    }
     if model.mode == Mode::Input && model.dialog.is_none() {
         let name = model.focused_card().map(|card| clip::safe(&card.name)).unwrap_or_default();
         parts.push(vec![vec![
@@ -182,7 +196,10 @@ fn right_side(model: &Model, room: usize) -> Vec<Span<'static>> {
     if !model.is_mouse_on {
         spans.push(Span::styled("  mouse off", theme.faint()));
     }
-    let has_help = model.mode == Mode::Navigate && model.dialog.is_none() && !model.is_shutting_down();
+    let has_help = model.mode == Mode::Navigate
+        && model.dialog.is_none()
+        && !model.is_shutting_down()
+        && !model.is_looking();
     let help =
         [Span::raw("  "), Span::styled(model.keys.hint(Action::Help), theme.key()), Span::raw(" help")];
     let mut left = room.saturating_sub(super::spans_width(&spans) + 1);

@@ -1,0 +1,128 @@
+//! A session between a pane and a holder that reads as slowly as it likes.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::DuplexStream;
+
+use super::*;
+
+/// The holder's end.
+struct Far {
+    stream: DuplexStream,
+    decoder: Decoder<ToHolder>,
+}
+
+/// A session's stream, and the other end of it.
+fn streams() -> (Box<dyn Io>, Far) {
+    let (near, stream) = tokio::io::duplex(4_096);
+    (Box::new(near), Far { stream, decoder: Decoder::new() })
+}
+
+/// Reads what the session sends, a few bytes at a time, until so many bytes of input came.
+async fn read_slowly(far: &mut Far, until: usize) -> Vec<u8> {
+    let (mut input, mut bytes) = (Vec::new(), vec![0; 1_500]);
+    while input.len() < until {
+        let count = far.stream.read(&mut bytes).await.expect("the session lives");
+        assert!(count > 0, "the session ended after {} bytes", input.len());
+        far.decoder.push(&bytes[..count]);
+        while let Some(frame) = far.decoder.next().expect("it speaks our words") {
+            if let ToHolder::Input(piece) = frame {
+                input.extend(piece);
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    input
+}
+
+#[tokio::test]
+async fn ten_megabytes_are_pasted_whole_and_what_is_typed_meanwhile_comes_after() {
+    let (session, queue) = Session::new(&CancellationToken::new());
+    let (near, mut far) = streams();
+    let pane = Pane::new();
+    let told = AtomicUsize::new(0);
+    let tell = |_| {
+        told.fetch_add(1, Ordering::SeqCst);
+    };
+    assert!(session.write(b"before"));
+    let line = "a line of the paste, with 日本語 in it\n";
+    let text = line.repeat(10 * 1_024 * 1_024 / line.len());
+    let expected = format!("before\x1b[200~{}\x1b[201~after", text.replace('\n', "\r"));
+    // Nobody reads yet, and still it is taken at once.
+    assert!(session.paste(text, true));
+    assert!(session.write(b"after"));
+    assert!(session.pasting().is_some());
+    let run = session.run(near, &pane, false, queue, &tell);
+    let holder = async {
+        let input = read_slowly(&mut far, expected.len()).await;
+        assert!(
+            input == expected.as_bytes(),
+            "{} of {} bytes are right",
+            same(&input, &expected),
+            expected.len()
+        );
+        session.close();
+    };
+    tokio::join!(run, holder);
+    assert_eq!(session.pasting(), None);
+    assert!(told.load(Ordering::SeqCst) > 100, "its progress is told");
+    assert!(!session.paste("late".to_owned(), false), "a session that ended takes nothing");
+}
+
+fn same(input: &[u8], expected: &str) -> usize {
+    input.iter().zip(expected.as_bytes()).take_while(|(a, b)| a == b).count()
+}
+
+#[tokio::test]
+async fn a_paste_that_is_given_up_leaves_its_brackets_closed() {
+    let (session, queue) = Session::new(&CancellationToken::new());
+    let (near, mut far) = streams();
+    let pane = Pane::new();
+    assert!(session.paste("x".repeat(1_024 * 1_024), true));
+    assert!(session.write(b"typed"));
+    let run = session.run(near, &pane, false, queue, &|_| {});
+    let holder = async {
+        let begin = read_slowly(&mut far, 40_000).await;
+        assert!(begin.starts_with(b"\x1b[200~xxx"));
+        session.cancel_paste();
+        let mut rest = begin;
+        while !rest.ends_with(b"typed") {
+            rest.extend(read_slowly(&mut far, 1).await);
+        }
+        assert!(rest.ends_with(b"x\x1b[201~typed") && rest.len() < 200_000, "{} bytes", rest.len());
+        session.close();
+    };
+    tokio::join!(run, holder);
+}
+
+/// What a program says to the outside is told once, after its screen changed, and is out of the pane then.
+#[tokio::test]
+async fn what_a_program_says_to_the_outside_is_told() {
+    let mut bytes = Vec::new();
+    let frames = [
+        FromHolder::Welcome { sequence: 0, resync: Resync::Snapshot, columns: 20, rows: 4 },
+        FromHolder::Snapshot { sequence: 0, columns: 20, rows: 4, bytes: b"\x1bc".to_vec(), is_last: true },
+        FromHolder::Output { sequence: 0, bytes: b"\x07\x1b]9;look\x07".to_vec() },
+    ];
+    for frame in &frames {
+        wire::encode(frame, &mut bytes);
+    }
+    let (near, mut far) = tokio::io::duplex(4_096);
+    let (session, queue) = Session::new(&CancellationToken::new());
+    let (pane, heard) = (Pane::new(), Mutex::new(Vec::new()));
+    let tell = |told| {
+        if let Told::Outward(said) = told {
+            heard.lock().expect("no test panics while it holds it").extend(said);
+        }
+    };
+    let holder = async {
+        far.write_all(&bytes).await.expect("the session reads");
+        far.shutdown().await.expect("it was open");
+        // What the session says is read, so that it does not wait.
+        let _ = tokio::io::copy(&mut far, &mut tokio::io::sink()).await;
+    };
+    tokio::join!(session.run(Box::new(near), &pane, false, queue, &tell), holder);
+    let notify = Outward::Notify { title: String::new(), body: "look".to_owned() };
+    assert_eq!(heard.into_inner().expect("nobody panicked"), [Outward::Bell, notify]);
+    assert_eq!(pane.with_emulator(Emulator::take_outward), []);
+}

@@ -1,0 +1,281 @@
+//! What looking back, selecting and copying change.
+
+use std::sync::Arc;
+
+use ccells_core::effect::Level;
+use ccells_core::ids::WorkstreamId;
+use ccells_core::limits::{CLICK_MS, COPY_BYTES, DRAG_SCROLL_MS};
+use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
+
+use super::{actions, mouse};
+use crate::terminal::selection::Shape;
+use crate::terminal::transcript::Transcript;
+use crate::tui::Clipboard;
+use crate::tui::clip;
+use crate::tui::copy::{Intent, Looking, Outcome};
+use crate::tui::model::{Mode, Model, Press};
+use crate::tui::wish::Wish;
+
+/// Lines of one step of the wheel.
+const WHEEL_LINES: usize = 3;
+/// Clicks at one place that mean something.
+const MOST_CLICKS: u8 = 3;
+
+/// Looks back in the focused pane.
+pub(super) fn look_back(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    match model.focused.clone() {
+        Some(id) => wishes.push(Wish::LookBack(id, intent)),
+        None => model.toast(Level::Info, "there is no pane to look back in"),
+    }
+}
+
+/// Scrolls the focused pane by half pages: positive goes back in time.
+pub(super) fn scroll(model: &mut Model, halves: i8, wishes: &mut Vec<Wish>) {
+    let rows = model.focused.clone().map_or(0, |id| usize::from(content_of(model, &id).height));
+    let lines = (rows / 2).max(1) * usize::from(halves.unsigned_abs());
+    let focused = model.focused.clone();
+    match model.looking.as_mut().filter(|looking| Some(&looking.workstream) == focused.as_ref()) {
+        Some(looking) if halves > 0 => looking.scroll_back(lines),
+        Some(looking) => looking.scroll_on(lines),
+        None if halves > 0 => look_back(model, Intent::Scroll { lines, has_keys: true }, wishes),
+        None => {}
+    }
+}
+
+/// The focused pane shows what is now.
+pub(super) fn leave(model: &mut Model) {
+    let focused = model.focused.clone();
+    if model.looking.as_ref().is_some_and(|looking| Some(&looking.workstream) == focused.as_ref()) {
+        model.looking = None;
+    }
+}
+
+/// A transcript came.
+pub(super) fn on_transcript(
+    model: &mut Model,
+    workstream: WorkstreamId,
+    transcript: Arc<Transcript>,
+    intent: Intent,
+) {
+    let rows = usize::from(content_of(model, &workstream).height);
+    let mut looking = Looking::at(workstream, transcript, rows);
+    looking.begin(intent);
+    model.looking = Some(looking);
+}
+
+/// Takes a key while keys move about in what a pane has shown.
+pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    if model.leader.is(key) {
+        model.mode = Mode::Navigate;
+        return leave(model);
+    }
+    let Some(looking) = model.looking_with_keys() else { return };
+    match looking.key(key) {
+        Outcome::Stay => {}
+        Outcome::Leave => leave(model),
+        Outcome::Tell(text) => model.toast(Level::Info, text),
+        Outcome::Copy(text) => {
+            copy(model, text, wishes);
+            leave(model);
+        }
+    }
+}
+
+/// Puts a text on the clipboard, and says so.
+pub(super) fn copy(model: &mut Model, text: String, wishes: &mut Vec<Wish>) {
+    if model.clipboard == Clipboard::Off {
+        return model.toast(Level::Info, "nothing was copied: the setting `clipboard` is \"off\"");
+    }
+    if text.len() > COPY_BYTES {
+        return model.toast(Level::Warning, "that is too much for a clipboard; e writes it to a file");
+    }
+    let count = text.chars().count();
+    model.toast(Level::Info, &format!("copied {}", clip::counted(count, "character", "characters")));
+    wishes.push(Wish::Copy(text));
+}
+
+/// What the mouse does in a pane whose agent did not ask for it. The position is relative to the pane.
+pub(super) fn on_pane_mouse(model: &mut Model, id: WorkstreamId, event: MouseEvent, wishes: &mut Vec<Wish>) {
+    match event.kind {
+        MouseEventKind::ScrollUp => turn(model, id, true, wishes),
+        MouseEventKind::ScrollDown => turn(model, id, false, wishes),
+        MouseEventKind::Down(MouseButton::Left) => on_press(model, id, (event.row, event.column), wishes),
+        MouseEventKind::Down(_) => mouse::focus(model, id),
+        MouseEventKind::Up(_)
+        | MouseEventKind::Drag(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => {}
+    }
+}
+
+/// The wheel was turned over a pane.
+fn turn(model: &mut Model, id: WorkstreamId, is_back: bool, wishes: &mut Vec<Wish>) {
+    match model.looking.as_mut().filter(|looking| looking.workstream == id) {
+        Some(looking) if is_back => looking.scroll_back(WHEEL_LINES),
+        Some(looking) => {
+            looking.scroll_on(WHEEL_LINES);
+            let is_done = looking.scrolled() == 0 && looking.selection.is_none() && looking.search.is_none();
+            if is_done {
+                model.looking = None;
+            }
+        }
+        None if is_back => {
+            // Keys go on to the agent while they do: scrolling with the wheel takes nothing from it.
+            let has_keys = model.mode == Mode::Navigate;
+            wishes.push(Wish::LookBack(id, Intent::Scroll { lines: WHEEL_LINES, has_keys }));
+        }
+        None => {}
+    }
+}
+
+fn on_press(model: &mut Model, id: WorkstreamId, at: (u16, u16), wishes: &mut Vec<Wish>) {
+    let now = model.now;
+    let before = model.press.take().filter(|press| {
+        press.workstream == id && press.at == at && !press.is_drag && now.since(press.when) < CLICK_MS
+    });
+    let clicks = before.map_or(1, |press| press.clicks % MOST_CLICKS + 1);
+    let was_focused = model.focused.as_ref() == Some(&id);
+    mouse::focus(model, id.clone());
+    let press = Press {
+        workstream: id.clone(),
+        at,
+        when: now,
+        clicks,
+        is_down: true,
+        is_drag: false,
+        was_focused,
+        edge: None,
+    };
+    model.press = Some(press);
+    match clicks {
+        2 => select(model, &id, Shape::Words, at, at, wishes),
+        3 => select(model, &id, Shape::Lines, at, at, wishes),
+        _ => {
+            if let Some(looking) = model.looking.as_mut().filter(|looking| looking.workstream == id) {
+                looking.selection = None;
+                looking.cursor = looking.spot(at);
+            }
+        }
+    }
+}
+
+/// Selects in what a pane shows, standing still from now on.
+fn select(
+    model: &mut Model,
+    id: &WorkstreamId,
+    shape: Shape,
+    anchor: (u16, u16),
+    head: (u16, u16),
+    wishes: &mut Vec<Wish>,
+) {
+    match model.looking.as_mut().filter(|looking| looking.workstream == *id) {
+        Some(looking) => {
+            let (anchor, head) = (looking.spot(anchor), looking.spot(head));
+            looking.selection = None;
+            looking.drag_to(anchor, head);
+            if let Some(selection) = &mut looking.selection {
+                selection.shape = shape;
+            }
+        }
+        None => wishes.push(Wish::LookBack(id.clone(), Intent::Select { shape, anchor, head })),
+    }
+}
+
+/// The mouse is moved with its button down.
+pub(super) fn on_drag(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wish>) {
+    let now = model.now;
+    let Some(press) = model.press.clone() else { return };
+    let content = content_of(model, &press.workstream);
+    let (last_row, last_column) = (content.height.saturating_sub(1), content.width.saturating_sub(1));
+    let row = event.row.saturating_sub(content.y).min(last_row);
+    let column = event.column.saturating_sub(content.x).min(last_column);
+    let is_above = event.row < content.y;
+    let is_beyond = is_above || event.row >= content.bottom();
+    if (row, column) == press.at && !press.is_drag && !is_beyond {
+        return;
+    }
+    let due = press.edge.map_or(now.after(DRAG_SCROLL_MS), |(_, _, due)| due);
+    let edge = is_beyond.then_some((is_above, column, due));
+    model.press = Some(Press { is_drag: true, edge, ..press.clone() });
+    match model.looking.as_mut().filter(|looking| looking.workstream == press.workstream) {
+        Some(looking) => {
+            let (anchor, head) = (looking.spot(press.at), looking.spot((row, column)));
+            looking.drag_to(anchor, head);
+        }
+        None => select(model, &press.workstream, Shape::Text, press.at, (row, column), wishes),
+    }
+}
+
+/// While the pointer is held beyond a pane, its text moves.
+pub(super) fn on_time(model: &mut Model) {
+    let now = model.now;
+    let Some(press) = model.press.as_mut() else { return };
+    let Some((is_above, column, due)) = press.edge.filter(|(_, _, due)| *due <= now) else { return };
+    press.edge = Some((is_above, column, due.after(DRAG_SCROLL_MS).max(now)));
+    let Some(looking) = model.looking.as_mut().filter(|looking| looking.workstream == press.workstream)
+    else {
+        press.edge = None;
+        return;
+    };
+    if is_above {
+        looking.scroll_back(1);
+    } else {
+        looking.scroll_on(1);
+    }
+    let row = if is_above { 0 } else { u16::try_from(looking.rows.saturating_sub(1)).unwrap_or(u16::MAX) };
+    let head = looking.spot((row, column));
+    let anchor = looking.selection.map_or(head, |selection| selection.anchor);
+    looking.drag_to(anchor, head);
+}
+
+/// The mouse's button is let go.
+pub(super) fn on_release(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let Some(press) = model.press.as_mut() else { return };
+    press.is_down = false;
+    press.edge = None;
+    let press = press.clone();
+    let looking = model.looking.as_mut().filter(|looking| looking.workstream == press.workstream);
+    if !press.is_drag && press.clicks == 1 {
+        // Where one looks back, a click places the cursor.
+        if looking.is_none() && press.was_focused && model.mode == Mode::Navigate {
+            actions::enter_input(model);
+        }
+        return;
+    }
+    let Some(looking) = looking else { return };
+    if model.is_selecting_only {
+        looking.has_keys = true;
+        looking.is_passing = false;
+        return;
+    }
+    let (text, is_passing) = (looking.selected_text(), looking.is_passing && looking.scrolled() == 0);
+    if let Some(text) = text {
+        copy(model, text, wishes);
+    }
+    // A double click may become a triple one: what it has selected stays to be seen until something else is done.
+    if is_passing && press.is_drag {
+        model.looking = None;
+    }
+}
+
+/// Where the agent's own screen is; nothing when the pane is not shown.
+fn content_of(model: &Model, id: &WorkstreamId) -> Rect {
+    let place = model.order.iter().position(|known| known == id);
+    let page = model.page();
+    page.panes.iter().find(|pane| Some(pane.index) == place).map_or(Rect::default(), |pane| pane.content)
+}
+
+/// Follows what changed elsewhere: the size of the pane, and whether its workstream is there.
+pub(super) fn follow(model: &mut Model) {
+    let Some(id) = model.looking.as_ref().map(|looking| looking.workstream.clone()) else { return };
+    if model.card(&id).is_none() {
+        model.looking = None;
+        return;
+    }
+    let rows = usize::from(content_of(model, &id).height);
+    if let Some(looking) = &mut model.looking {
+        looking.fit(rows);
+    }
+}
