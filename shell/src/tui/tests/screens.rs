@@ -193,7 +193,9 @@ fn resources_are_measured_only_while_they_are_looked_at() {
     stage.send(Msg::Measured(usages()));
     assert_eq!(measures(&stage.wait(1_999)), 0);
     assert_eq!(measures(&stage.wait(1)), 1);
+    stage.send(Msg::Measured(usages()));
     stage.press("<esc>");
+    assert_eq!(stage.model.measure_due, None, "nobody waits for what nobody looks at");
     stage.send(Msg::Measured(usages()));
     assert_eq!((measures(&stage.wait(60_000)), stage.model.measure_due), (0, None));
 }
