@@ -17,8 +17,8 @@ use ccells_holder::emulator::Emulator;
 use ccells_shell::terminal::history::History;
 use ccells_shell::terminal::transcript::Transcript;
 use ccells_shell::tui::{
-    Change, Ended, Errands, Input, NoDesktop, Notice, Origin, PaneScreen, Panes, Preferences, Screen, Setting, Settings,
-    Subject, TuiAsk, TuiPorts, Usage, run,
+    Change, Ended, Errands, Input, NoDesktop, Notice, Origin, PaneScreen, Panes, Preferences, Screen,
+    Setting, Settings, Subject, TuiAsk, TuiPorts, Usage, run,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};

@@ -124,16 +124,14 @@ async fn within<T>(
 ) -> Result<T, String> {
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let deadline = Duration::from_millis(limits::CLIPBOARD_MS);
-    match tokio::time::timeout(deadline, work(child)).await {
-        Ok(outcome) => outcome.map_err(|error| format!("{program}: {error}")),
-        Err(_) => {
-            if let Some(group) = group {
-                // One that has gone meanwhile needs no end.
-                let _gone = rustix::process::kill_process_group(group, Signal::KILL);
-            }
-            Err(format!("{program} did not answer in time"))
-        }
+    if let Ok(outcome) = tokio::time::timeout(deadline, work(child)).await {
+        return outcome.map_err(|error| format!("{program}: {error}"));
     }
+    if let Some(group) = group {
+        // One that has gone meanwhile needs no end.
+        let _gone = rustix::process::kill_process_group(group, Signal::KILL);
+    }
+    Err(format!("{program} did not answer in time"))
 }
 
 /// Gives a program a text on its standard input.

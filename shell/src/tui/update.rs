@@ -17,12 +17,12 @@ use ccells_core::limits::{VIEW_SAVE_MS, WINDOW_RESIZE_MS};
 use ccells_core::time::Mono;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
+use super::Interrupt;
 use super::dialog::Dialog;
 use super::dialog::discard::Stage;
 use super::model::{Mode, Model, Pending};
 use super::msg::Msg;
 use super::wish::{Ticket, Wish};
-use super::Interrupt;
 
 /// Takes one message.
 pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {

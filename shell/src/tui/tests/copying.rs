@@ -19,8 +19,9 @@ const LOG: &str = "\x1b[1m$ cargo test\x1b[0m\r\n   Compiling \x1b[32mweb\x1b[0m
 fn stage(columns: u16, rows: u16) -> Stage {
     let mut stage = Stage::with(columns, rows, vec![card(1, "fix-login", CardState::Running)]);
     stage.wait(1_000);
-    let lines: String = (1..=120).map(|number| format!("line {number} of the build\r\n")).collect();
-    stage.feed(1, &lines);
+    for number in 1..=120 {
+        stage.feed(1, &format!("line {number} of the build\r\n"));
+    }
     stage.feed(1, LOG);
     stage
 }

@@ -182,9 +182,8 @@ impl Stage {
         let now = self.model.now;
         let wishes = update(&mut self.model, msg, now);
         for wish in &wishes {
-            match wish {
-                Wish::Resize(id, columns, rows) => self.panes.resize(id, *columns, *rows),
-                _ => {}
+            if let Wish::Resize(id, columns, rows) = wish {
+                self.panes.resize(id, *columns, *rows);
             }
         }
         let mut all = Vec::new();
