@@ -147,6 +147,15 @@ fn a_stop_gives_the_terminal_back_and_going_on_takes_it_again() {
         terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
         assert!(!terminal.is_cooked() && terminal.is_taken());
     }
+    // Stopped again and again, it never has the terminal while it stands still.
+    for _ in 0..30 {
+        terminal.signal(Signal::TSTP);
+        let pid = terminal.pid();
+        eventually("the process is stopped", SOON, || (state(pid) == 'T').then_some(()));
+        assert!(terminal.is_cooked());
+        terminal.signal(Signal::CONT);
+        eventually("the terminal is taken", SOON, || (!terminal.is_cooked()).then_some(()));
+    }
     terminal.signal(Signal::TERM);
     terminal.end(END);
     assert_given_back(&terminal);

@@ -155,14 +155,15 @@ impl Screen {
         }
     }
 
-    /// Gives the terminal back, stops this process, and takes the terminal again when it goes on.
+    /// Gives the terminal back and stops this process. `SIGCONT` has it go on, and brings [`Screen::resume`]: this call
+    /// may return before the stop, for another thread may be the one that takes the signal.
     pub fn suspend(&mut self) -> io::Result<()> {
         self.leave();
         // Without a terminal of ours there is no shell that would let us go on.
-        if self.is_raw {
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        if !self.is_raw {
+            return self.resume();
         }
-        self.resume()
+        Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?)
     }
 
     /// Takes the terminal again after a stop, at its size of now. Whoever had it meanwhile may have changed anything.
