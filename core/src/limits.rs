@@ -115,6 +115,8 @@ pub const LIST_REFS_WAIT_MS: u64 = 40;
 pub const INDEX_WAIT_MS: u64 = 2_000;
 /// How long a verb waits for another that changes the same repository.
 pub const REPO_WAIT_MS: u64 = 10_000;
+/// How long the screen waits for a verb that changes the same repository before it opens as one that only looks.
+pub const VERB_WAIT_MS: u64 = 3_000;
 
 /// How many workstreams one repository may have at a time.
 pub const WORKSTREAMS: usize = 200;

@@ -113,7 +113,8 @@ pub fn read(site: &mut impl Site, start: &Start) -> Result<Found, StartError> {
         reading.settle_names()?;
     }
     let state = reading.state(is_writer)?;
-    let previous = reading.previous(is_writer)?;
+    // A verb that has something else to do leaves the news of a crash to whoever tells of it.
+    let previous = reading.previous(is_writer && start.purpose != Purpose::Verb)?;
     let intents = reading.intents()?;
     let facts = reading.facts()?;
     let tracked = reading.index()?;
@@ -279,15 +280,16 @@ impl<S: Site> Reading<'_, S> {
         }
     }
 
-    /// A beat that was left behind by a run of this repository whose lock is free tells of a crash.
-    fn previous(&mut self, is_writer: bool) -> Result<Previous, StartError> {
+    /// A beat that was left behind by a run of this repository whose lock is free tells of a crash, until a run
+    /// `tells` of it.
+    fn previous(&mut self, tells: bool) -> Result<Previous, StartError> {
         let mut latest: Option<BeatRecord> = None;
         for (run, beat) in self.beats()? {
             let lock = self.places.run_lock(&run);
             if run == self.start.run || self.site.apply(&FileOp::TryLock(lock.clone())).is_err() {
                 continue;
             }
-            if is_writer {
+            if tells {
                 // Nobody makes a run of this name again: both files have done their work. What stays is found again.
                 let _stays = self.site.apply(&FileOp::Unlink(self.places.run_beat(&run)));
                 let _stays = self.site.apply(&FileOp::Unlink(lock.clone()));

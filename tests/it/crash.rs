@@ -247,6 +247,34 @@ fn an_agent_outlives_the_screen_and_its_output_is_whole() {
 }
 
 #[test]
+fn looking_at_what_a_crash_left_leaves_it_to_whoever_acts() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("survivor");
+    let mut terminal = Terminal::open(&stage, &[]);
+    terminal.wait_for("tick ");
+    terminal.crash();
+    // Neither a verb with something else to do nor a look takes the news away.
+    stage.new_workstream("another");
+    let files = || {
+        let runs = std::fs::read_dir(stage.home.join("runs")).unwrap();
+        runs.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = files();
+    for _ in 0..2 {
+        let findings = stage.json(&["reconcile", "--dry-run"])["findings"].clone();
+        let found = findings.as_array().unwrap().iter().find(|it| it["id"] == card["id"]);
+        let found = found.unwrap_or_else(|| panic!("{findings}"));
+        assert_eq!((&found["default"], &found["outcome"]), (&json!("adopt"), &json!(null)));
+        assert_eq!(files(), before, "a look changed something");
+    }
+    let findings = stage.json(&["reconcile", "--apply"])["findings"].clone();
+    let outcomes = findings.as_array().unwrap().iter().map(|it| it["outcome"].clone());
+    assert_eq!(outcomes.collect::<Vec<_>>(), [json!("done"), json!("done")], "{findings}");
+    assert_eq!(stage.json(&["reconcile"])["findings"], json!([]));
+    wait_for_ticks(&card, 2);
+}
+
+#[test]
 fn an_agent_outlives_the_verb_that_made_it() {
     let Some(stage) = Stage::set() else { return };
     let mut command = stage.command(["new", "-n", "orphan", "--json"]);

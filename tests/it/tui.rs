@@ -174,6 +174,26 @@ fn a_second_screen_only_looks_and_says_who_acts() {
 }
 
 #[test]
+fn a_screen_waits_for_a_verb_that_is_at_work() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("held");
+    let repo = std::fs::read_dir(stage.home.join("state")).unwrap().next().unwrap().unwrap();
+    let lock = std::fs::File::open(repo.path().join("repo.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut terminal = Terminal::open(&stage, &[]);
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    drop(lock);
+    terminal.wait_for("running held");
+    terminal.keys("p");
+    terminal.wait_for("paused held");
+    assert!(!terminal.screen().contains("read only"), "{}", terminal.screen());
+    terminal.keys("p");
+    wait_for_ticks(&card, 2);
+    terminal.keys("qk");
+    terminal.end(SOON).expect(0);
+}
+
+#[test]
 fn a_verb_goes_through_the_screen_that_holds_the_repository() {
     let Some(stage) = Stage::set() else { return };
     let terminal = Terminal::open(&stage, &[]);

@@ -226,6 +226,19 @@ fn one_that_only_looks_changes_nothing_and_tells_of_damage() {
 }
 
 #[test]
+fn a_verb_leaves_the_news_of_a_crash_to_whoever_tells_of_it() {
+    let dead_beat = format!("/h/runs/{}.hb", run_id('b'));
+    for (purpose, is_left) in
+        [(Purpose::Verb, true), (Purpose::Interactive, false), (Purpose::Reconcile, false)]
+    {
+        let mut disk = Desk::default().put(&dead_beat, beat(&run_id('b'), "web-1", 5));
+        let found = read(&mut disk, &Start { purpose, ..start(Wanted::Write) }).unwrap();
+        assert!(matches!(found.previous, Previous::Crashed(_)), "{purpose:?}");
+        assert_eq!(disk.files.contains_key(dead_beat.as_str()), is_left, "{purpose:?}");
+    }
+}
+
+#[test]
 fn every_room_is_made_before_anything_is_locked_in_it() {
     let mut disk = Desk::default();
     read(&mut disk, &start(Wanted::Write)).unwrap();

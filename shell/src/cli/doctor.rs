@@ -129,7 +129,9 @@ impl Look {
             if let Some(record) = self.record::<StateRecord>(&directory.join("state.json")) {
                 self.states.insert(repo.clone(), record);
             }
-            let _previous: Option<StateRecord> = self.record(&directory.join("state.json.prev"));
+            for generation in ["state.json.prev", "state.json.prev2"] {
+                let _previous: Option<StateRecord> = self.record(&directory.join(generation));
+            }
             let lock = paths::text(&directory.join("repo.lock"));
             if directory.join("repo.lock").exists() {
                 match self.files.apply(&FileOp::TryLock(lock.clone())) {
@@ -151,6 +153,7 @@ impl Look {
             }
         }
         self.index = self.record(&self.paths.index());
+        let _previous: Option<TrackingRecord> = self.record(&self.paths.index().with_extension("json.prev"));
         let _heartbeat: Option<BeatRecord> = self.record(&self.paths.heartbeat());
         let count = self.states.len();
         self.note(

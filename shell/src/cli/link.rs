@@ -32,21 +32,10 @@ impl Link {
     /// For a verb that changes something.
     pub(super) async fn to_change(ground: &Ground, purpose: Purpose) -> Result<Self, Failure> {
         let signals = Signals::listen()?;
-        let end = Instant::now() + Duration::from_millis(limits::REPO_WAIT_MS);
-        loop {
-            let busy = match Run::begin(ground, Wanted::Write, purpose) {
-                Ok(run) => return Self::own(run, signals).await,
-                Err(BootError::Start(StartError::Busy { holder })) => holder,
-                Err(error) => return Err(error.into()),
-            };
-            let socket = socket(ground)?;
-            if control::call(&socket, &Request::Show).await?.is_some() {
-                return Ok(Self::Other(socket, signals));
-            }
-            if Instant::now() > end {
-                return Err(BootError::Start(StartError::Busy { holder: busy }).into());
-            }
-            tokio::time::sleep(Duration::from_millis(limits::HOLDER_POLL_MS)).await;
+        match begin(ground, purpose, Duration::from_millis(limits::REPO_WAIT_MS)).await? {
+            Begun::Own(run) => Self::own(*run, signals).await,
+            Begun::Served(socket) => Ok(Self::Other(socket, signals)),
+            Begun::Busy(holder) => Err(BootError::Start(StartError::Busy { holder }).into()),
         }
     }
 
@@ -105,6 +94,36 @@ impl Link {
         if let Self::Own(run, _) = self {
             let _ended = run.end().await;
         }
+    }
+}
+
+/// What became of a run that was to change things.
+pub(super) enum Begun {
+    /// It began.
+    Own(Box<Run>),
+    /// Another one holds the repository, and takes wishes at this socket.
+    Served(PathBuf),
+    /// Another one holds the repository, takes no wishes, and did not end in time; who.
+    Busy(String),
+}
+
+/// Begins a run that changes things; waits for one that takes no wishes, for that is a verb and ends soon.
+pub(super) async fn begin(ground: &Ground, purpose: Purpose, patience: Duration) -> Result<Begun, Failure> {
+    let end = Instant::now() + patience;
+    loop {
+        let holder = match Run::begin(ground, Wanted::Write, purpose) {
+            Ok(run) => return Ok(Begun::Own(Box::new(run))),
+            Err(BootError::Start(StartError::Busy { holder })) => holder,
+            Err(error) => return Err(error.into()),
+        };
+        let socket = socket(ground)?;
+        if control::call(&socket, &Request::Show).await?.is_some() {
+            return Ok(Begun::Served(socket));
+        }
+        if Instant::now() > end {
+            return Ok(Begun::Busy(holder));
+        }
+        tokio::time::sleep(Duration::from_millis(limits::HOLDER_POLL_MS)).await;
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ccells_core::event::Purpose;
 use ccells_core::ids::WorkstreamId;
+use ccells_core::limits;
 use ccells_core::snapshot::{ShutdownOutcome, Snapshot};
 use tokio::sync::{mpsc, watch};
 
@@ -37,7 +38,7 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     // A theme that cannot be used is told before anything begins.
     let preferences = preferences()?;
     let mut signals = Signals::listen()?;
-    let run = Run::begin(&ground, Wanted::WriteOrLook, Purpose::Interactive)?;
+    let run = begin(&ground).await?;
     if run.is_writer {
         run.serve()?;
         let (engine, paths) = (ground.engine.clone(), run.paths.clone());
@@ -96,6 +97,20 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     }
     let code = *code.borrow();
     Ok(if code == 0 { u8::from(!ended.is_complete) } else { code })
+}
+
+/// The screen's run: it changes things, or only looks while another screen does. A verb that is at work just now is
+/// waited for, so that it does not make this screen a spectator for the rest of its life.
+async fn begin(ground: &Ground) -> Result<Run, Failure> {
+    let patience = Duration::from_millis(limits::VERB_WAIT_MS);
+    match tokio::time::timeout(patience, link::begin(ground, Purpose::Interactive, patience)).await {
+        Ok(Ok(link::Begun::Own(run))) => Ok(*run),
+        Ok(Err(failure)) => Err(failure),
+        // Another screen, be it one that stands still and does not answer.
+        Ok(Ok(link::Begun::Served(_) | link::Begun::Busy(_))) | Err(_) => {
+            Ok(Run::begin(ground, Wanted::WriteOrLook, Purpose::Interactive)?)
+        }
+    }
 }
 
 /// An endpoint that nobody listens at is told before the screen opens; the engine itself is not waited for.
