@@ -1,7 +1,9 @@
 //! What git prints, and what an agent may have put into its git directory.
 
 use ccells_core::limits;
-use ccells_shell::adapters::git::{Changes, loose_differs, packed_differ, parse_index, parse_references};
+use ccells_shell::adapters::git::{
+    Changes, loose_differs, packed_differ, parse_index, parse_references, parse_remembered,
+};
 
 use crate::assert_harmless;
 
@@ -14,6 +16,7 @@ pub fn git_output(bytes: &[u8]) {
     status(bytes);
     let tabs = bytes.split(|byte| *byte == 0).filter(|record| record.contains(&b'\t')).count();
     assert_eq!(parse_index(bytes).count(), tabs, "a path for every record that has one");
+    assert!(parse_remembered(bytes).len() <= bytes.split(|byte| *byte == 0).count(), "a file for every name");
     packed(bytes);
     loose(bytes);
 }

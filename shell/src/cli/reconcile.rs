@@ -55,7 +55,13 @@ pub(super) async fn run(directory: &Path, verb: &Reconcile) -> Result<u8, Failur
         show(&before, &findings, verb.apply);
     }
     let is_left = findings.iter().any(|finding| finding["outcome"] == LEFT);
-    Ok(if !is_heard { 1 } else if is_left { BLOCKED } else { 0 })
+    Ok(if !is_heard {
+        1
+    } else if is_left {
+        BLOCKED
+    } else {
+        0
+    })
 }
 
 /// What became of a finding: it was done, it is for its user to decide, or it could not be done.

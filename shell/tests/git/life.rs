@@ -557,3 +557,34 @@ async fn an_agent_that_makes_removal_hard_does_not_stop_it() {
     assert!(!Path::new(plan.worktree.as_str()).exists());
     assert!(outside.join("file").exists());
 }
+
+#[tokio::test]
+async fn what_the_users_filters_and_line_ends_made_of_a_file_is_no_work_of_an_agent() {
+    let yard = Yard::new();
+    yard.write(".gitattributes", "*.bat eol=crlf\n*.up filter=up\n");
+    yard.write("go.bat", "one\ntwo\n");
+    yard.write("loud.up", "quiet\n");
+    for (when, what) in [("clean", "tr A-Z a-z"), ("smudge", "tr a-z A-Z")] {
+        yard.user(&["config", &format!("filter.up.{when}"), what]);
+    }
+    yard.user(&["add", "-A"]);
+    yard.user(&["commit", "-q", "-m", "attributes"]);
+    let plan = yard.plan();
+    yard.create(&plan).await;
+    let file = |name: &str| path(&plan.worktree).join(name);
+    assert_eq!(fs::read_to_string(file("go.bat")).unwrap(), "one\r\ntwo\r\n");
+    assert_eq!(fs::read_to_string(file("loud.up")).unwrap(), "QUIET\n");
+    let report = yard.git.inspect_work(&plan).await.unwrap();
+    assert!(report.is_empty(), "nobody did anything: {report:?}");
+    assert_eq!(yard.git.snapshot_work(&plan).await.unwrap(), None);
+
+    // Of the same length, at once, and with the old times put back: it is work all the same.
+    let facts = fs::metadata(file("go.bat")).unwrap();
+    write(&file("go.bat"), "one\r\nTWO\r\n");
+    let times = fs::FileTimes::new().set_modified(facts.modified().unwrap());
+    fs::File::options().write(true).open(file("go.bat")).unwrap().set_times(times).unwrap();
+    let report = yard.git.inspect_work(&plan).await.unwrap();
+    assert_eq!(report.modified, ["go.bat"]);
+    let kept = yard.git.snapshot_work(&plan).await.unwrap().unwrap();
+    assert_eq!(yard.user(&["cat-file", "blob", &format!("{kept}:go.bat")]), "one\r\nTWO");
+}

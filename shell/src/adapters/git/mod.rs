@@ -8,6 +8,7 @@ mod lens;
 mod locks;
 mod private_dir;
 mod repo;
+mod untouched;
 mod work;
 mod worktree;
 
@@ -26,6 +27,7 @@ use command::{GitProgram, failed};
 pub use home::object_mounts;
 pub use private_dir::{loose_differs, packed_differ};
 pub use repo::{Reference, RepoFacts, object_dirs, parse_references};
+pub use untouched::{Remembered, parse_remembered};
 pub use work::{Changes, IndexEntry, parse_index};
 
 /// The port [`Git`], by the git program of this machine.

@@ -35,8 +35,16 @@ pub struct Changes {
 impl Changes {
     /// Reads what git prints as `status --porcelain=v1 -z` without renames.
     pub fn parse(status: &[u8]) -> Self {
+        Self::parse_but(status, &BTreeSet::new())
+    }
+
+    /// The same, without the files that are `untouched` for all that git says.
+    fn parse_but(status: &[u8], untouched: &BTreeSet<PathBuf>) -> Self {
         let mut changes = Self::default();
-        for record in records(status) {
+        let is_touched = |record: &[u8]| {
+            !record.strip_prefix(b" M ").is_some_and(|path| untouched.contains(path_of(path)))
+        };
+        for record in records(status).filter(|record| is_touched(record)) {
             changes.take(record);
         }
         changes
@@ -155,7 +163,10 @@ impl Workplace {
         let (status, listing) =
             tokio::join!(status.succeed("compare the worktree"), listing.succeed("list the base's files"));
         let (status, listing) = (status?, listing?);
-        let mut changes = Changes::parse(&status.output);
+        let modified = status.records().filter_map(|record| record.strip_prefix(b" M "));
+        let modified = modified.map(|path| path_of(path).to_owned()).collect();
+        let untouched = self.untouched(lens, modified).await?;
+        let mut changes = Changes::parse_but(&status.output, &untouched);
         // A directory that cannot be read is a warning to git, and may hide anything.
         if !status.complaint.is_empty() {
             changes.doubt(status.complaint.clone());
