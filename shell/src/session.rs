@@ -2,7 +2,6 @@
 //! more reaches the screen; the agent does not notice.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,13 +17,14 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::dial::Io;
 use crate::backlog::{Backlog, Behind, Progress};
 use crate::kernel::gate::Gate;
+use crate::kernel::turns::Turns;
 use crate::terminal::history::{Frozen, History};
 
 /// A workstream's screen. It outlives its sessions: what was seen last stays, and the next session goes on from there.
 pub struct Pane {
     screen: Mutex<Screen>,
-    /// How many wait to look. Whoever feeds lets them go first: the lock itself knows no turns.
-    lookers: AtomicUsize,
+    /// Whoever feeds lets those go first who wait to look: the lock itself knows no turns.
+    turns: Turns,
 }
 
 struct Screen {
@@ -52,26 +52,13 @@ impl Pane {
         let emulator = history.emulator(wanted.0, wanted.1);
         Self {
             screen: Mutex::new(Screen { emulator, history, scrollback, next_sequence: None, wanted }),
-            lookers: AtomicUsize::new(0),
+            turns: Turns::new(),
         }
     }
 
     /// Looks at the screen. Look quickly: the session waits meanwhile.
     pub fn with_emulator<T>(&self, look: impl FnOnce(&mut Emulator) -> T) -> T {
-        self.lookers.fetch_add(1, Ordering::Relaxed);
-        let mut screen = self.lock();
-        self.lookers.fetch_sub(1, Ordering::Relaxed);
-        look(&mut screen.emulator)
-    }
-
-    /// Lets those go first who wait to look, as far as that is a matter of moments.
-    fn give_way(&self) {
-        for _ in 0..MOMENTS {
-            if self.lookers.load(Ordering::Relaxed) == 0 {
-                return;
-            }
-            std::thread::yield_now();
-        }
+        look(&mut self.turns.first(|| self.lock()).emulator)
     }
 
     /// All that is kept of it, as it is now.
@@ -328,7 +315,7 @@ impl Session {
         for piece in bytes.chunks(FEED_BYTES) {
             {
                 let Some(_pass) = self.gate.enter() else { return Ok(false) };
-                pane.give_way();
+                pane.turns.give_way();
                 let mut screen = pane.lock();
                 if screen.next_sequence != Some(sequence) {
                     return Err(io::Error::other("output is missing; the session begins again"));
@@ -359,8 +346,6 @@ fn tell_outward(said: Vec<Outward>, tell: &(dyn Fn(Told) + Send + Sync)) {
 
 /// Bytes of output that are put on a screen at once, while nobody else can look at it.
 const FEED_BYTES: usize = 16 * 1_024;
-/// How often whoever feeds asks whether the way is free, before it goes on all the same.
-const MOMENTS: usize = 64;
 /// Frames that may wait to be sent.
 const OUTBOX: usize = 1_024;
 /// Bytes of input in one frame.

@@ -11,15 +11,41 @@ use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 mod sync {
-    pub(crate) use loom::sync::{Condvar, Mutex};
+    pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::thread::yield_now;
+
+    /// Patience never ends here: whoever is not woken waits for ever, and that is found.
+    pub(crate) fn wait_while<'a, T>(
+        changed: &Condvar,
+        mut guard: MutexGuard<'a, T>,
+        _patience: std::time::Duration,
+        mut is_due: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        while is_due(&mut guard) {
+            guard = changed.wait(guard).expect("no poison");
+        }
+        guard
+    }
 }
 
 #[expect(unreachable_pub, reason = "public where it ships")]
 #[path = "../../shell/src/kernel/gate.rs"]
 mod gate;
 #[expect(unreachable_pub, reason = "public where it ships")]
+#[path = "../../shell/src/kernel/outbox.rs"]
+mod outbox;
+#[expect(unreachable_pub, reason = "public where it ships")]
 #[path = "../../shell/src/kernel/saver.rs"]
 mod saver;
+#[expect(unreachable_pub, reason = "public where it ships")]
+#[path = "../../shell/src/kernel/turns.rs"]
+mod turns;
+
+#[path = "loom/outbox.rs"]
+mod outbox_models;
+#[path = "loom/turns.rs"]
+mod turns_models;
 
 /// The kernels with one planted bug each; see `build.rs`.
 macro_rules! planted {
@@ -30,7 +56,12 @@ macro_rules! planted {
         }
     )* };
 }
-planted! { (unreachable_pub, reason = "public where it ships") release_while_used late_closer_leaves double_release }
+planted! {
+    (unreachable_pub, reason = "public where it ships")
+    release_while_used late_closer_leaves double_release
+    overtaking idle_while_carried ring_before_out quiet_give_up carry_on end_without_drain
+    leaves_before_it_looks looks_for_ever
+}
 planted! {
     (dead_code, unreachable_pub, reason = "public where it ships, and not all of it is in this model")
     ack_before_rename clear_slot_after_write stop_without_drain
@@ -513,7 +544,7 @@ fn write_without_order(name_of: fn(usize) -> usize) {
 type Planted = (&'static str, fn(), &'static str);
 
 /// The bug, the model with it, and how the model must fail.
-const PLANTED: [Planted; 10] = [
+const PLANTED: [Planted; 18] = [
     ("flag_then_read", flag_then_read, "used after its release"),
     ("no_wake", no_wake, "deadlock"),
     ("release_while_used", || close_with_a_reader::<release_while_used::Gate>(1), "used after its release"),
@@ -534,6 +565,22 @@ const PLANTED: [Planted; 10] = [
         || save_and_stop::<stop_without_drain::Saver<u64, Full>>(1),
         "an accepted save was dropped",
     ),
+    ("overtaking", outbox_models::in_order::<overtaking::Outbox>, "not all is out, or not in order"),
+    ("idle_while_carried", outbox_models::told_when_out::<idle_while_carried::Outbox>, "not all is out"),
+    ("ring_before_out", outbox_models::told_when_out::<ring_before_out::Outbox>, "deadlock"),
+    ("quiet_give_up", outbox_models::given_up_while_stuck::<quiet_give_up::Outbox>, "deadlock"),
+    ("carry_on", outbox_models::failing::<carry_on::Outbox>, "the failure went unnoticed"),
+    (
+        "end_without_drain",
+        outbox_models::carried_to_the_end::<end_without_drain::Outbox>,
+        "something was left behind",
+    ),
+    (
+        "leaves_before_it_looks",
+        || turns_models::look_and_feed::<leaves_before_it_looks::Turns>(1),
+        "fed before who had asked first",
+    ),
+    ("looks_for_ever", || turns_models::look_and_feed::<looks_for_ever::Turns>(1), "goes on giving way"),
     ("shared_temporary", || write_without_order(|_| 1), "the file is torn"),
     ("unique_temporary_without_order", || write_without_order(|writer| writer), "the newest save is lost"),
 ];

@@ -133,14 +133,23 @@ pub(crate) fn judge(
     judge_but(stage, row, witness, must, &[], blow)
 }
 
-/// The same; the agents of the workstreams `ending` are ones that somebody has begun to stop, and may be at any point of
-/// their end.
+/// What somebody has begun to do to a workstream, and so what may be seen of its agent.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    pub(crate) id: String,
+    /// It is being stopped, or its agent has ended: it need not count on.
+    pub(crate) is_ending: bool,
+    /// How often its agent may have been started.
+    pub(crate) starts: usize,
+}
+
+/// The same, where somebody has `begun` to do what shows in agents.
 pub(crate) fn judge_but(
     stage: &Stage,
     row: &mut Row,
     witness: &Value,
     must: Option<&Value>,
-    ending: &[String],
+    begun: &[Begun],
     blow: &dyn std::fmt::Debug,
 ) -> Value {
     let say =
@@ -165,17 +174,11 @@ pub(crate) fn judge_but(
             say("lost", card);
         }
     }
-    let is_ending = |card: &Value| ending.iter().any(|id| card["id"] == **id);
-    for card in cards.iter().filter(|card| card["state"] == "running" && !is_ending(card)) {
-        let before = count(card);
-        let goes_on = || Some(count(card)).filter(|now| now.starts <= 1 && now.ticks > before.ticks);
-        let until = Instant::now() + SOON;
-        let mut is_alive = goes_on().is_some();
-        while !is_alive && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(10));
-            is_alive = goes_on().is_some();
-        }
-        if !is_alive || count(card).starts != 1 {
+    for card in cards {
+        let begun = begun.iter().find(|it| card["id"] == *it.id);
+        let starts = begun.map_or(1, |it| it.starts);
+        let is_at_work = card["state"] == "running" && !begun.is_some_and(|it| it.is_ending);
+        if (is_at_work && !counts_on(card, starts)) || count(card).starts > starts {
             row.interrupted += 1;
             say("interrupted", &(card, count(card)));
         }
@@ -190,6 +193,21 @@ pub(crate) fn judge_but(
         say("the doctor finds", &(&findings, said.iter().map(Said::json).collect::<Vec<_>>()));
     }
     listed
+}
+
+/// Whether the agent of `card` counts on before long, started no more than `starts` times.
+fn counts_on(card: &Value, starts: usize) -> bool {
+    let before = count(card);
+    // Whoever may have been started anew may also count anew.
+    let is_later = |ticks: u64| if starts == 1 { ticks > before.ticks } else { ticks != before.ticks };
+    let goes_on = || Some(count(card)).is_some_and(|now| now.starts <= starts && is_later(now.ticks));
+    let until = Instant::now() + SOON;
+    let mut is_alive = goes_on();
+    while !is_alive && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+        is_alive = goes_on();
+    }
+    is_alive && (1..=starts).contains(&count(card).starts)
 }
 
 pub(crate) fn remove_all_but(stage: &Stage, witness: &Value) {

@@ -74,8 +74,10 @@ fn what_would_be_lost_is_named_kept_and_gone_only_by_force() {
 #[test]
 fn a_list_tells_how_agents_fare_without_a_screen() {
     let Some(stage) = Stage::set() else { return };
-    stage.new_workstream("busy");
+    let busy = stage.new_workstream("busy");
     stage.new_workstream("frozen");
+    // Its holder can be asked once its agent does something.
+    wait_for_ticks(&busy, 1);
     stage.run(&["pause", "frozen"]).expect(0);
     let began = std::time::Instant::now();
     let listed = stage.json(&["ls"]);

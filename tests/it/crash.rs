@@ -7,9 +7,10 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::blows::{
-    Blow, EVERY, Tally, branches, changes, judge, judge_but, moments, points, remove_all_but, thin, worktrees,
+    Begun, Blow, EVERY, Tally, branches, changes, judge, judge_but, moments, points, remove_all_but, thin,
+    worktrees,
 };
-use crate::harness::{SOON, Stage, assert_whole, collect, eventually, kill, wait_for_ticks};
+use crate::harness::{SOON, Stage, assert_whole, collect, count, eventually, kill, wait_for_ticks};
 use crate::terminal::Terminal;
 use crate::tracer::{self, Fate, Trace, Tracer, can_trace};
 
@@ -90,8 +91,9 @@ fn changing_state(
         let said = blow.strike(stage, &[verb, &id]);
         row.points += 1;
         row.killed += usize::from(said.code != 0);
-        let ending = if verb == "stop" { vec![id.clone()] } else { Vec::new() };
-        judge_but(stage, row, &witness, Some(&victim), &ending, blow);
+        let starts = if verb == "restart" { 2 } else { 1 };
+        let begun = Begun { id: id.clone(), is_ending: verb == "stop", starts };
+        judge_but(stage, row, &witness, Some(&victim), &[begun], blow);
         let state = stage.card(&id).unwrap()["state"].clone();
         let is_as_told = state == states[1] || (state == states[0] && said.code != 0);
         assert!(is_as_told, "after {blow:?} of {verb} it is {state}");
@@ -114,6 +116,63 @@ fn stopping_killed_at_many_points() {
     let Some(stage) = Stage::set() else { return };
     let mut tally = Tally::default();
     changing_state(&stage, &mut tally, "stop", &[], ["running", "stopped"], 2);
+    tally.assert_clean();
+}
+
+#[test]
+fn restarting_what_is_stopped_killed_at_many_points() {
+    let Some(stage) = Stage::set() else { return };
+    let mut tally = Tally::default();
+    changing_state(&stage, &mut tally, "restart", &["stop"], ["stopped", "running"], 2);
+    tally.assert_clean();
+}
+
+/// Counts until it is told to end, and its container goes on without it.
+const MORTAL: &str = "echo start >> /home/agent/starts
+(i=0; while :; do i=$((i+1)); echo $i >> /home/agent/ticks; echo tick $i end; sleep 0.05; done) &
+read -r line; kill $!";
+
+/// A workstream whose agent has ended in a container that runs.
+fn with_a_dead_agent(stage: &Stage, name: &str) -> Value {
+    let card = stage.json(&["new", "-n", name, "--", "sh", "-c", MORTAL]);
+    wait_for_ticks(&card, 1);
+    stage.run(&["send", name, "end"]).expect(0);
+    // Nobody can send anything to an agent that has ended.
+    eventually("its end is known", SOON, || (stage.run(&["send", name, "more"]).code == 4).then_some(()));
+    card
+}
+
+#[test]
+fn restarting_an_agent_killed_at_many_points() {
+    let Some(stage) = Stage::set() else { return };
+    let witness = stage.new_workstream("witness");
+    let mut tally = Tally::default();
+    with_a_dead_agent(&stage, "watched");
+    let mut blows = changes(&stage, &["restart", "watched"], points(2, EVERY));
+    with_a_dead_agent(&stage, "measured");
+    let took = stage.run(&["restart", "measured"]).expect(0).took;
+    blows.extend(moments(took, points(2, 20)));
+    remove_all_but(&stage, &witness);
+    for (place, blow) in blows.iter().enumerate() {
+        let row = tally.row("restart");
+        let name = format!("victim-{place}");
+        let victim = with_a_dead_agent(&stage, &name);
+        let said = blow.strike(&stage, &["restart", &name]);
+        row.points += 1;
+        row.killed += usize::from(said.code != 0);
+        let begun = Begun { id: victim["id"].as_str().unwrap().into(), is_ending: true, starts: 2 };
+        judge_but(&stage, row, &witness, Some(&victim), &[begun], blow);
+        assert_eq!(stage.card(&name).unwrap()["state"], "running", "after {blow:?}");
+        // It was started again, or can be: never twice by the one wish, and never not at all.
+        if said.code != 0 {
+            let again = stage.run(&["restart", &name]);
+            assert!(again.code == 0 || again.err.contains("the agent runs"), "after {blow:?}: {again:#?}");
+        }
+        eventually(&format!("after {blow:?} it works again"), SOON, || {
+            (count(&victim).starts == 2).then_some(())
+        });
+        remove_all_but(&stage, &witness);
+    }
     tally.assert_clean();
 }
 
@@ -152,7 +211,7 @@ fn reconciling_killed_at_many_points() {
 /// Quits a run with two agents, struck by `strike`; how it ended.
 fn quit(stage: &Stage, strike: impl FnOnce(&Terminal)) -> i32 {
     let mut terminal = Terminal::open(stage, &[]);
-    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    terminal.wait_for_both();
     strike(&terminal);
     terminal.end(SOON).code
 }
@@ -231,13 +290,13 @@ fn an_agent_outlives_the_screen_and_its_output_is_whole() {
     let Some(stage) = Stage::set() else { return };
     let card = stage.new_workstream("survivor");
     let mut terminal = Terminal::open(&stage, &[]);
-    terminal.wait_for("tick 5 end");
+    terminal.wait_for_tick(5);
     terminal.crash();
     let then = wait_for_ticks(&card, 10);
     assert_eq!(agents(&stage, &card).len(), 1, "{:?}", agents(&stage, &card));
 
     let again = Terminal::open(&stage, &[]);
-    again.wait_for(&format!("tick {} end", then + 10));
+    again.wait_for_tick(then + 10);
     assert_eq!(agents(&stage, &card).len(), 1);
     drop(again);
     let logs = stage.run(&["logs", "survivor"]).expect(0);
@@ -292,7 +351,10 @@ fn an_agent_outlives_the_verb_that_made_it() {
     assert_eq!(card["state"], json!("running"), "{said:#?}");
     wait_for_ticks(&card, 5);
     assert_eq!(agents(&stage, &card).len(), 1);
-    assert!(assert_whole(&stage.run(&["logs", "orphan"]).expect(0).out) >= 5);
+    // A number is noted before it is said.
+    eventually("what it said is whole", SOON, || {
+        (assert_whole(&stage.run(&["logs", "orphan"]).expect(0).out) >= 5).then_some(())
+    });
 }
 
 #[test]

@@ -24,8 +24,10 @@ pub(crate) fn kinds(all: bool) -> Vec<Kind> {
         kind.unwrap_or_else(|| panic!("CCELLS_DISKS: {word:?} is none of {known:?}")).1
     });
     let (here, missing): (Vec<_>, Vec<_>) = wanted.partition(|kind| kind.can_be_made());
+    let is_required = std::env::var("CCELLS_LOOP").is_ok_and(|value| value == "require");
+    assert!(missing.is_empty() || !is_required, "CCELLS_LOOP=require, and there is no mkfs for {missing:?}");
     if !missing.is_empty() {
-        announce(&format!("there is no mkfs here for {missing:?}: tried on {here:?} only"));
+        announce(&format!("SKIPPED: there is no mkfs here for {missing:?}: tried on {here:?} only"));
     }
     here
 }

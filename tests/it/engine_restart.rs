@@ -152,11 +152,11 @@ fn an_engine_that_dies_and_comes_back_costs_nobody_anything_but_its_own() {
     engine.crash();
     terminal.wait_until("the engine's end", SOON, |screen| screen.contains("engine: down"));
     let ticks = wait_for_ticks(&card, 5);
-    terminal.wait_for(&format!("tick {ticks} end"));
+    terminal.wait_for_tick(ticks);
     engine.run(&["--live-restore"]);
-    eventually("the engine is heard again", SOON, || {
-        stage.card("steady").filter(|card| card["state"] == "running").map(|_| ())
-    });
+    // Its state was `running` all along.
+    terminal.wait_until("the engine again", RESTART, |screen| !screen.contains("engine: down"));
+    stage.wait_for_state("steady", "running");
     assert_eq!(stage.card("steady").unwrap()["id"], card["id"]);
     wait_for_ticks(&card, 5);
     stage.run(&["pause", "steady"]).expect(0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use serde_json::Value;
 
-use crate::blows::{EVERY, Tally, judge, judge_but, points, remove_all_but, thin};
+use crate::blows::{Begun, EVERY, Tally, judge, judge_but, points, remove_all_but, thin};
 use crate::harness::{Said, Stage, announce, wait_for_ticks};
 use crate::tracer::{self, Fate};
 
@@ -138,7 +138,8 @@ fn a_disk_that_fails_while_one_is_paused_resumed_or_stopped_loses_nothing() {
         let victim = stage.new_workstream(&format!("stopped-{place}"));
         let id = victim["id"].as_str().unwrap();
         let said = strike(&stage, &mut tally, &["stop", id], fate);
-        judge_but(&stage, tally.row("stop"), &witness, Some(&victim), &[id.to_string()], &fate);
+        let begun = Begun { id: id.to_string(), is_ending: true, starts: 1 };
+        judge_but(&stage, tally.row("stop"), &witness, Some(&victim), &[begun], &fate);
         let now = stage.card(id).unwrap()["state"].clone();
         assert!(now == "stopped" || (now == "running" && said.code != 0), "after {fate:?} it is {now}");
         remove_all_but(&stage, &witness);

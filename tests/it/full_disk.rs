@@ -60,7 +60,7 @@ fn endures(stage: &Stage) {
         eventually("it counts", SOON, || (ticks(stage, name) > 0).then_some(()));
     }
     let mut terminal = Terminal::open(stage, &[]);
-    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    terminal.wait_for_both();
     fill(&stage.home);
     is_refused_for_want_of_room(stage, &["new", "-n", "more"]);
     stage.run(&["pause", "one"]).expect(0);

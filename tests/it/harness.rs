@@ -265,11 +265,11 @@ impl Stage {
         all.as_array().unwrap().iter().find(|card| card["name"] == name || card["id"] == name).cloned()
     }
 
-    /// Waits until the workstream is in `state`.
+    /// Waits until the workstream is in `state` for good: what led there is recorded, and nothing is done to it any more.
     #[track_caller]
     pub(crate) fn wait_for_state(&self, name: &str, state: &str) -> Value {
         eventually(&format!("{name} is {state}"), SOON, || {
-            self.card(name).filter(|card| card["state"] == state)
+            self.card(name).filter(|card| card["state"] == state && card["progress"].is_null())
         })
     }
 

@@ -184,7 +184,7 @@ fn an_engine_that_lies_while_all_is_quit() {
     let slow = [Lie::Silence, Lie::Nonsense, Lie::HalfAnAnswer, Lie::FalseSuccess];
     for lie in lies(&quick, &slow) {
         let mut terminal = Terminal::open(&stage, &[]);
-        terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+        terminal.wait_for_both();
         liar.lie("POST", "/pause", lie.clone(), 2);
         terminal.signal(Signal::TERM);
         let said = terminal.end(END);

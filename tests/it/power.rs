@@ -147,6 +147,9 @@ impl Field {
         while let Some(fate) = fates.get(place).copied() {
             let name = format!("victim-{place}");
             let victim = has_victim.then(|| self.stage().new_workstream(&name));
+            if part == "restart" {
+                self.stage().run(&["stop", &name]).expect(0);
+            }
             let words: Vec<&str> =
                 words.iter().map(|word| if *word == "{}" { &name } else { *word }).collect();
             let (said, trace) = tracer::run(&self.stage().command(&words), fate);
@@ -214,6 +217,7 @@ fn endures(kind: Kind) {
     field.sweep(&["new", "-n", "{}", "--json"], false, 3);
     field.sweep(&["rm", "--force", "{}"], true, 2);
     field.sweep(&["pause", "{}"], true, 1);
+    field.sweep(&["restart", "{}"], true, 1);
     field.sweep_quit(1);
     announce(&format!("power cuts on {kind:?}:"));
     field.tally.assert_clean();

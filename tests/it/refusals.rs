@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{SOON, Said, Stage, git, wait_for_ticks};
+use crate::harness::{SOON, Said, Stage, eventually, git, wait_for_ticks};
 use crate::terminal::Terminal;
 
 /// A sentence of ours: it begins with who speaks, is not empty, and is no debris of a panic.
@@ -198,7 +198,9 @@ fn a_state_from_the_future_is_left_alone() {
 fn an_agent_that_is_not_in_the_image_is_told_of_where_it_would_be() {
     let Some(stage) = Stage::set() else { return };
     stage.json(&["new", "-n", "absent", "--", "no-such-agent"]);
-    let logs = stage.run(&["logs", "absent"]).expect(0).out;
-    assert!(logs.contains("no-such-agent") && logs.contains("could not be started"), "{logs}");
+    eventually("the failure is told", SOON, || {
+        let logs = stage.run(&["logs", "absent"]).expect(0).out;
+        (logs.contains("no-such-agent") && logs.contains("could not be started")).then_some(())
+    });
     assert_said(&stage.run(&["send", "absent", "hello"]).expect(4), &["restart"]);
 }

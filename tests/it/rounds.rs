@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::blows::{Tally, judge_but};
+use crate::blows::{Begun, Tally, judge_but};
 use crate::harness::{SOON, Said, Stage, announce, collect, kill, wait_for_ticks};
 use crate::terminal::Terminal;
 
@@ -45,8 +45,10 @@ struct Victim {
     card: Value,
     /// Its removal has begun: it may be there or not.
     is_doomed: bool,
-    /// A stop has begun: it is not to be started again, so that a second start of an agent is always a fault.
+    /// A stop has begun: it is not resumed any more, and restarted only once it has come to rest.
     is_stopped: bool,
+    /// How often its agent may have been started: more is always a fault.
+    starts: usize,
 }
 
 impl Victim {
@@ -117,15 +119,22 @@ impl Game {
             return self.start(&["reconcile", "--apply"], None);
         }
         let place = self.dice.place(self.victims.len());
+        let id = self.victims[place].id().to_string();
+        // What is resumed in the same round may be so only after the stop, and rightly starts its agent again.
+        let resumed = self.story.iter().filter(|line| line.contains("resume") && line.contains(&id)).count();
         let victim = &mut self.victims[place];
-        let id = victim.id().to_string();
         match choice {
             0..=3 => {
                 victim.is_doomed = true;
                 self.start(&["rm", "--force", &id], Some(id.clone()))
             }
+            5..=7 if victim.is_stopped && victim.card["state"] == "stopped" => {
+                victim.starts += 1;
+                self.start(&["restart", &id], Some(id.clone()))
+            }
             4 => {
                 victim.is_stopped = true;
+                victim.starts += resumed;
                 self.start(&["stop", &id], Some(id.clone()))
             }
             5 | 6 if !victim.is_stopped => self.start(&["resume", &id], Some(id.clone())),
@@ -151,7 +160,6 @@ impl Game {
         if screen.is_some() {
             std::thread::sleep(Duration::from_millis(self.dice.below(400)));
         }
-        // A stop and a resume of the same one at the same time would start its agent twice, and rightly.
         let acts: Vec<Act> = (0..=self.dice.below(3)).map(|_| self.act()).collect();
         let mut ends: Vec<(Duration, u32, Signal)> = Vec::new();
         for act in &acts {
@@ -203,12 +211,16 @@ impl Game {
             wait_for_ticks(&self.witness, 1);
             next.crash();
         }
-        let ending = self.victims.iter().filter(|it| it.is_stopped).map(|it| it.id().to_string());
-        let ending: Vec<String> = ending.collect();
+        let begun = self.victims.iter().map(|it| Begun {
+            id: it.id().to_string(),
+            is_ending: it.is_stopped,
+            starts: it.starts,
+        });
+        let begun: Vec<Begun> = begun.collect();
         let row = self.tally.row("all rounds");
         row.points += 1;
         row.killed += 1;
-        let listed = judge_but(&self.stage, row, &self.witness, None, &ending, &self.story);
+        let listed = judge_but(&self.stage, row, &self.witness, None, &begun, &self.story);
         self.compare(&said, &listed, number);
     }
 
@@ -225,7 +237,7 @@ impl Game {
         for (words, id, said) in said.iter().filter(|(.., said)| said.code == 0) {
             if words[0] == "new" {
                 let made = said.json();
-                self.victims.push(Victim { card: made, is_doomed: false, is_stopped: false });
+                self.victims.push(Victim { card: made, is_doomed: false, is_stopped: false, starts: 1 });
             }
             let Some(id) = id else { continue };
             let verbs = said_of(id, &self.story);
@@ -235,7 +247,7 @@ impl Game {
                 // Others may have done something else to it in the same round.
                 (_, _) if verbs > 1 => true,
                 ("pause", Some(state)) => state == "paused",
-                ("resume", Some(state)) => state == "running",
+                ("resume" | "restart", Some(state)) => state == "running",
                 ("stop", Some(state)) => state == "stopped",
                 _ => false,
             };
@@ -248,11 +260,21 @@ impl Game {
         }
         self.tally.row("all rounds").lost += lost.len();
         // Whoever is there now is known from now on, also one whose maker was killed before it could say so.
-        let is_stopped = |id: &str| self.victims.iter().any(|it| it.id() == id && it.is_stopped);
-        let is_doomed = |id: &str| self.victims.iter().any(|it| it.id() == id && it.is_doomed);
+        let known = |id: &str| self.victims.iter().find(|it| it.id() == id);
+        // What was restarted by one who came to an end, and by nobody else, is at work from now on.
+        let is_back = |id: &str| {
+            let mut acts = said.iter().filter(|(.., said)| said.code == 0);
+            said_of(id, &self.story) == 1
+                && acts.any(|(words, about, _)| words[0] == "restart" && about.as_deref() == Some(id))
+        };
         let victims = cards.iter().filter(|card| card["id"] != self.witness["id"]).map(|card| {
             let id = card["id"].as_str().unwrap();
-            Victim { card: card.clone(), is_doomed: is_doomed(id), is_stopped: is_stopped(id) }
+            Victim {
+                card: card.clone(),
+                is_doomed: known(id).is_some_and(|it| it.is_doomed),
+                is_stopped: known(id).is_some_and(|it| it.is_stopped) && !is_back(id),
+                starts: known(id).map_or(1, |it| it.starts),
+            }
         });
         self.victims = victims.collect();
     }

@@ -15,7 +15,10 @@ fn open_with_two(stage: &Stage) -> (Terminal, Value, Value) {
     let first = stage.new_workstream("first");
     let second = stage.new_workstream("second");
     let terminal = Terminal::open(stage, &[]);
-    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    terminal.wait_for_both();
+    for card in [&first, &second] {
+        wait_for_ticks(card, 1);
+    }
     (terminal, first, second)
 }
 
@@ -100,7 +103,7 @@ fn the_quit_dialog_freezes_or_keeps() {
         wait_for_ticks(card, 2);
     }
     let mut again = Terminal::open(&stage, &[]);
-    again.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    again.wait_for_both();
     again.keys("q");
     again.wait_for("ause");
     again.keys("p");
@@ -144,7 +147,7 @@ fn a_stop_gives_the_terminal_back_and_going_on_takes_it_again() {
         assert!(terminal.is_cooked());
         wait_for_ticks(&first, 3);
         terminal.signal(Signal::CONT);
-        terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+        terminal.wait_for_both();
         assert!(!terminal.is_cooked() && terminal.is_taken());
     }
     // Stopped again and again, it never has the terminal while it stands still.
@@ -164,8 +167,13 @@ fn a_stop_gives_the_terminal_back_and_going_on_takes_it_again() {
 #[test]
 fn an_interrupt_takes_a_creation_back() {
     let Some(stage) = Stage::set() else { return };
-    let took = stage.run(&["new", "-n", "measure", "--json"]).expect(0).took;
-    stage.run(&["rm", "--force", "measure"]).expect(0);
+    // The first one of all pays for what the others find ready.
+    let measure = |_| {
+        let took = stage.run(&["new", "-n", "measure", "--json"]).expect(0).took;
+        stage.run(&["rm", "--force", "measure"]).expect(0);
+        took
+    };
+    let took = (0..2).map(measure).min().expect("it was measured");
     let mut taken_back = 0;
     for tenth in 1..=10 {
         let mut command = stage.command(["new", "-n", "never", "--json"]);

@@ -130,6 +130,21 @@ impl Terminal {
         }
     }
 
+    /// Waits until the agent on the screen has said its number `wanted` or a later one: each is there for a moment only.
+    #[track_caller]
+    pub(crate) fn wait_for_tick(&self, wanted: u64) -> String {
+        let what = format!("tick {wanted} or a later one");
+        self.wait_until(&what, SOON, |screen| last_tick(screen).is_some_and(|tick| tick >= wanted))
+    }
+
+    /// Waits until two agents, side by side, are both at work.
+    #[track_caller]
+    pub(crate) fn wait_for_both(&self) -> String {
+        self.wait_until("both agents at work", SOON, |screen| {
+            screen.lines().any(|line| line.matches("tick ").count() >= 2)
+        })
+    }
+
     /// Whether lines are edited and echoed, as a shell's user expects.
     pub(crate) fn is_cooked(&self) -> bool {
         let master = self.master.as_ref().expect("the terminal is there");
@@ -198,6 +213,12 @@ impl Drop for Terminal {
         }
         self.hang_up();
     }
+}
+
+/// The last number that is on a screen with one agent.
+pub(crate) fn last_tick(screen: &str) -> Option<u64> {
+    let said = screen.split("tick ").skip(1).filter_map(|rest| rest.split_once(" end")?.0.parse().ok());
+    said.last()
 }
 
 /// The same command as the first of a session of its own, whose terminal is `name`.

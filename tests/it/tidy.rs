@@ -80,6 +80,12 @@ fn the_product_never_unwraps() {
 }
 
 #[test]
+fn what_threads_share_is_made_by_hand_in_one_place() {
+    let sources = tree();
+    complain(&rules::shared_memory(&sources));
+}
+
+#[test]
 fn the_core_is_a_staircase() {
     let sources = tree();
     complain(&rules::staircase(&sources));

@@ -21,9 +21,8 @@ fn an_empty_repository_says_what_to_do_and_the_dialog_does_it() {
     terminal.keys("\t");
     terminal.keys("login");
     terminal.keys("\x13");
-    terminal.wait_until("its agent at work", SOON, |screen| {
-        screen.contains("running login") && screen.contains("tick 3 end")
-    });
+    terminal.wait_for("running login");
+    terminal.wait_for_tick(3);
     let card = stage.card("login").unwrap();
     assert_eq!(card["prompt"], json!("Fix the login"));
     assert_eq!(card["state"], "running");
@@ -32,10 +31,12 @@ fn an_empty_repository_says_what_to_do_and_the_dialog_does_it() {
 #[test]
 fn keys_reach_the_agent_in_input_mode_until_the_leader() {
     let Some(stage) = Stage::set() else { return };
-    let quiet = "while read -r line; do echo heard: $line; done";
+    let quiet = "echo ready; while read -r line; do echo heard: $line; done";
     stage.json(&["new", "-n", "listener", "--", "sh", "-c", quiet]);
     let terminal = Terminal::open(&stage, &[]);
     terminal.wait_for("running listener");
+    // Before its session stands nobody would take the keys.
+    terminal.wait_for("ready");
     terminal.wait_for(" NAV ");
     terminal.keys("i");
     terminal.wait_for(" INPUT ");
@@ -45,7 +46,8 @@ fn keys_reach_the_agent_in_input_mode_until_the_leader() {
     terminal.wait_for(" NAV ");
     terminal.keys("p");
     terminal.wait_for("paused listener");
-    assert_eq!(stage.card("listener").unwrap()["state"], "paused");
+    // The engine's word is shown before it is recorded, and until then no other change is taken.
+    stage.wait_for_state("listener", "paused");
     terminal.keys("p");
     terminal.wait_for("running listener");
 }
@@ -94,7 +96,7 @@ fn layout_sizes_and_settings_come_back_with_the_next_screen() {
     stage.new_workstream("right");
     std::fs::write(stage.home.join("config.toml"), "# mine\non_quit = 'keep' # they work on\n").unwrap();
     let mut terminal = Terminal::open(&stage, &[]);
-    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    terminal.wait_for_both();
     let edge =
         |screen: &str| screen.lines().nth(3).and_then(|line| line.chars().position(|c| "│┃".contains(c)));
     let before = edge(&terminal.screen()).expect("two panes have an edge between them");
@@ -129,7 +131,7 @@ fn after_a_crash_the_screen_tells_what_it_found_and_asks() {
     let alive = stage.new_workstream("alive");
     let dead = stage.new_workstream("dead");
     let mut terminal = Terminal::open(&stage, &[]);
-    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    terminal.wait_for_both();
     terminal.crash();
     let path = format!("/containers/{}/kill", dead["container_id"].as_str().unwrap());
     assert_eq!(stage.plain().ask("POST", &path, "text/plain", b"").unwrap().0, 204);
@@ -246,7 +248,7 @@ fn attach_shows_the_agent_and_its_leader_leaves_it() {
     let Some(stage) = Stage::set() else { return };
     let card = stage.new_workstream("close");
     let mut terminal = Terminal::open(&stage, &["attach", "close"]);
-    terminal.wait_for("tick 3 end");
+    terminal.wait_for_tick(3);
     terminal.keys("hello\r");
     terminal.wait_for("heard: hello");
     terminal.keys(LEADER);

@@ -55,6 +55,38 @@ const TOP: [&str; 10] = [
 const EMPTY_WORDS: [&str; 8] =
     ["Manager", "Handler", "Helper", "Helpers", "Util", "Utils", "Service", "Info"];
 
+/// What protocols between threads are made of.
+const MAKINGS: [&str; 18] = [
+    "AtomicBool",
+    "AtomicI8",
+    "AtomicI16",
+    "AtomicI32",
+    "AtomicI64",
+    "AtomicIsize",
+    "AtomicPtr",
+    "AtomicU8",
+    "AtomicU16",
+    "AtomicU32",
+    "AtomicU64",
+    "AtomicUsize",
+    "Barrier",
+    "Condvar",
+    "fence",
+    "park",
+    "spin_loop",
+    "unpark",
+];
+
+/// Primitives that are no protocol: one word each, which nothing else has to agree with.
+const PLAIN: [(&str, &str, &str); 2] = [
+    ("shell/src/adapters/dial.rs", "AtomicUsize", "how many streams are open: counted, and only looked at"),
+    (
+        "shell/src/tui/screen/mod.rs",
+        "AtomicBool",
+        "a flag: whoever takes it down by a swap gives the terminal back",
+    ),
+];
+
 /// Fails with all complaints, where there are any.
 #[track_caller]
 pub(super) fn complain(complaints: &[String]) {
@@ -122,6 +154,38 @@ pub(super) fn unwraps(source: &Source) -> Complaints {
     let line = |at: usize| code[..at].matches('\n').count() + 1;
     let found = code.match_indices(".unwrap()").map(|(at, _)| line(at));
     found.map(|line| format!("{}:{line}: `unwrap()` outside of tests", source.path)).collect()
+}
+
+/// Memory that threads share is made by hand in `kernel/` alone, where every schedule is explored.
+pub(super) fn shared_memory(sources: &[Source]) -> Complaints {
+    let is_product =
+        |it: &&Source| (it.path.starts_with("shell/") || it.path.starts_with("core/")) && it.is_rust();
+    let is_kernel = |it: &&Source| it.path.starts_with("shell/src/kernel/");
+    let mut complaints = Vec::new();
+    let mut used = BTreeSet::new();
+    for source in sources.iter().filter(is_product).filter(|it| !is_kernel(it)) {
+        let code = source.product_code();
+        for word in hand_made(&code) {
+            if PLAIN.iter().any(|(path, known, _)| *path == source.path && *known == word) {
+                used.insert((source.path.as_str(), word));
+            } else {
+                complaints
+                    .push(format!("{}: `{word}` belongs into shell/src/kernel/, with a model", source.path));
+            }
+        }
+    }
+    let is_there = |path: &str| sources.iter().any(|it| it.path == path);
+    for (path, word, _) in
+        PLAIN.iter().filter(|(path, word, _)| is_there(path) && !used.contains(&(*path, *word)))
+    {
+        complaints.push(format!("{path}: it has no `{word}`, and is excused for one"));
+    }
+    complaints
+}
+
+/// The primitives in `code` that protocols between threads are made of.
+fn hand_made(code: &str) -> BTreeSet<&'static str> {
+    MAKINGS.into_iter().filter(|making| !words(code, making).is_empty()).collect()
 }
 
 /// The core's modules import downwards only, and organs never one another.
@@ -456,6 +520,22 @@ mod tests {
         bad(&unwraps(&rust("fn a() {\n    b().unwrap();\n}")), "x.rs:2");
         assert!(unwraps(&rust("#[cfg(test)]\nmod tests { fn a() { b().unwrap() } }")).is_empty());
         assert!(unwraps(&rust("fn a() { b().unwrap_or(1); }")).is_empty());
+    }
+
+    #[test]
+    fn a_protocol_between_threads_outside_of_the_kernels() {
+        let shared = |path: &str, text: &str| shared_memory(&[Source::new(path, text)]);
+        for text in
+            ["use std::sync::Condvar;", "static A: AtomicU64 = x();", "fn a() { std::thread::park(); }"]
+        {
+            bad(&shared("shell/src/x.rs", text), "belongs into shell/src/kernel/");
+            assert!(shared("shell/src/kernel/x.rs", text).is_empty());
+            assert!(shared("shell/src/x_tests.rs", text).is_empty());
+        }
+        assert!(shared("shell/src/x.rs", "// Condvar\nstruct AtomicSave; fn parked() {}").is_empty());
+        let (path, word, _) = PLAIN[0];
+        assert!(shared(path, &format!("use std::sync::atomic::{word};")).is_empty());
+        bad(&shared(path, ""), "excused for one");
     }
 
     #[test]
