@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 use self::canvas::Canvas;
 pub(crate) use self::canvas::Cursor;
 pub use self::encode::Depth;
+use self::encode::Underlines;
 pub use self::inputs::inputs;
 use self::writer::Writer;
 use super::Interrupt;
@@ -72,6 +73,7 @@ const FRAME_BYTES: usize = 256 * 1_024;
 pub struct Screen {
     canvas: Canvas,
     depth: Depth,
+    underlines: Underlines,
     /// What the next frame begins with.
     preface: &'static str,
     frame: Vec<u8>,
@@ -89,8 +91,10 @@ impl Screen {
     pub fn enter() -> io::Result<Self> {
         let (columns, rows) = crossterm::terminal::size()?;
         let depth = Depth::of(|name| std::env::var(name).ok());
+        let underlines = Underlines::of(|name| std::env::var(name).ok());
         let door = writer::quick_door(io::stdout());
         let mut screen = Self::with(writer::standard_output(), door, depth, columns, rows);
+        screen.underlines = underlines;
         screen.is_raw = true;
         install_panic_hook();
         screen.take()?;
@@ -111,8 +115,9 @@ impl Screen {
         rows: u16,
     ) -> Self {
         Self {
-            canvas: Canvas::new(area(columns, rows), depth),
+            canvas: Canvas::new(area(columns, rows), depth, Underlines::Styled),
             depth,
+            underlines: Underlines::Styled,
             preface: "",
             frame: Vec::with_capacity(FRAME_BYTES),
             writer: Writer::start(output, door),
@@ -183,7 +188,7 @@ impl Screen {
 
     /// The terminal has another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.canvas = Canvas::new(area(columns, rows), self.depth);
+        self.canvas = Canvas::new(area(columns, rows), self.depth, self.underlines);
         self.canvas.hide_cursor(!self.knows_sync);
         self.preface = CLEAR;
     }
