@@ -12,6 +12,7 @@ use ccells_core::limits::{TOAST_MS, TOASTS};
 use ccells_core::record::{Layout, Splits, ViewRecord};
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
+use crossterm::event::KeyCode;
 use ratatui::layout::Rect;
 
 use super::copy::Looking;
@@ -106,6 +107,8 @@ pub(crate) struct Model {
     pub(crate) dialog: Option<Dialog>,
     /// The pane that is looked back in.
     pub(crate) looking: Option<Looking>,
+    /// Keys whose press went to no agent, so that their release does not either.
+    pub(crate) kept_keys: Vec<KeyCode>,
     /// The mouse button that is down in a pane.
     pub(crate) press: Option<Press>,
     /// Pastes on their way.
@@ -247,6 +250,7 @@ impl Model {
             swapped: None,
             dialog: None,
             looking: None,
+            kept_keys: Vec::new(),
             press: None,
             pasting: BTreeMap::new(),
             is_selecting_only,
@@ -311,6 +315,16 @@ impl Model {
     /// Whether the run is ending.
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.snapshot.as_deref().is_some_and(|snapshot| snapshot.shutdown.is_some())
+    }
+
+    /// The workstream whose agent gets the keys, while one does.
+    pub(crate) fn typed_to(&self) -> Option<&WorkstreamId> {
+        let is_ours = self.mode != Mode::Input
+            || self.dialog.is_some()
+            || self.is_looking()
+            || self.is_list
+            || self.is_shutting_down();
+        self.focused.as_ref().filter(|_| !is_ours)
     }
 
     /// How many lines above the panes tell what holds for the whole run.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ccells_core::limits;
-use crossterm::event::Event;
+use crossterm::event::{Event, KeyEvent};
 use futures_util::Stream;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -30,12 +30,15 @@ use self::encode::Underlines;
 pub use self::inputs::inputs;
 use self::writer::Writer;
 use super::Interrupt;
+use crate::terminal::input::Alternates;
 
 /// What the terminal tells us.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A key, a paste, the mouse, the size, the focus.
     Event(Event),
+    /// A key of which the terminal told more than there is room for in the event.
+    Key(KeyEvent, Alternates),
     /// Whether it knows the keyboard protocol of kitty.
     KnowsKittyKeys(bool),
     /// Whether it shows what is between two marks at once.
@@ -54,6 +57,8 @@ const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 /// Keys that were ambiguous are told apart (flag 1); the terminal keeps a stack for each of its screens.
 const KITTY_ON: &str = "\x1b[>1u";
+/// The flags that are always on.
+const KITTY_LEAST: u8 = 1;
 const KITTY_OFF: &str = "\x1b[<u";
 /// Giving it back: whatever was on is off, in reverse; what was never on does not mind.
 const LEAVE: &str =
@@ -82,6 +87,8 @@ pub struct Screen {
     is_taken: bool,
     is_mouse_on: bool,
     is_kitty_on: bool,
+    /// How much of the keyboard protocol is on, where it is known.
+    key_flags: u8,
     /// Whether the terminal shows a marked frame at once.
     knows_sync: bool,
 }
@@ -125,6 +132,7 @@ impl Screen {
             is_taken: false,
             is_mouse_on: true,
             is_kitty_on: false,
+            key_flags: KITTY_LEAST,
             knows_sync: false,
         }
     }
@@ -140,7 +148,7 @@ impl Screen {
         }
         self.is_taken = true;
         let mouse = if self.is_mouse_on { MOUSE_ON } else { "" };
-        let kitty = if self.is_kitty_on { KITTY_ON } else { "" };
+        let kitty = if self.is_kitty_on { self.kitty_on() } else { String::new() };
         self.writer.write(format!("{ENTER}{mouse}{kitty}").as_bytes());
         self.forget_frame();
         Ok(())
@@ -208,8 +216,23 @@ impl Screen {
     /// Uses the keyboard protocol of kitty.
     pub fn use_kitty_keys(&mut self) {
         if !std::mem::replace(&mut self.is_kitty_on, true) && self.is_taken {
-            self.writer.write(KITTY_ON.as_bytes());
+            self.writer.write(self.kitty_on().as_bytes());
         }
+    }
+
+    /// Has the terminal tell of keys as much as these flags of the protocol say, if it knows the protocol: what the agent
+    /// that gets the keys asked for, or nothing.
+    pub fn follow_keys(&mut self, flags: u8) {
+        let flags = flags | KITTY_LEAST;
+        if std::mem::replace(&mut self.key_flags, flags) != flags && self.is_kitty_on && self.is_taken {
+            self.writer.write(set_kitty(flags).as_bytes());
+        }
+    }
+
+    /// What turns the protocol on as far as it is wanted.
+    fn kitty_on(&self) -> String {
+        let more = if self.key_flags == KITTY_LEAST { String::new() } else { set_kitty(self.key_flags) };
+        format!("{KITTY_ON}{more}")
     }
 
     /// Marks frames, so that the terminal shows each of them at once; or does not.
@@ -295,6 +318,11 @@ impl Screen {
             self.writer.write(&self.frame);
         }
     }
+}
+
+/// Sets the flags of the keyboard protocol, without pushing others away.
+fn set_kitty(flags: u8) -> String {
+    format!("\x1b[={flags}u")
 }
 
 /// Cells are held in memory, so what anybody may say of the terminal's size is not taken for more than the largest

@@ -6,7 +6,7 @@ use ccells_core::ports::WorkReport;
 use ccells_core::record::Layout;
 use ccells_core::recovery::Verdict;
 use ccells_core::snapshot::Finding;
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyEventKind, ModifierKeyCode, MouseButton, MouseEvent, MouseEventKind};
 
 use super::frames::five;
 use super::*;
@@ -398,4 +398,37 @@ fn keys_that_the_user_bound_are_the_ones_that_are_told() {
     assert!(stage.frame().contains("F1 help"), "{}", stage.frame());
     stage.press("c");
     assert!(matches!(stage.model.dialog, Some(Dialog::New(_))));
+}
+
+/// A key and what is done to it.
+fn deed(code: KeyCode, modifiers: KeyModifiers, kind: KeyEventKind) -> Msg {
+    Msg::Key(KeyEvent { kind, ..KeyEvent::new(code, modifiers) })
+}
+
+#[test]
+fn what_is_let_go_is_told_to_the_agent_that_got_it_and_to_no_other() {
+    let (none, control) = (KeyModifiers::NONE, KeyModifiers::CONTROL);
+    let (press, repeat, release) = (KeyEventKind::Press, KeyEventKind::Repeat, KeyEventKind::Release);
+    let mut stage = three();
+    let types = |wishes: Vec<Wish>| wishes.iter().filter(|wish| matches!(wish, Wish::Type(..))).count();
+    // Enter gives the keys to the agent; that it is let go afterwards is not the agent's business.
+    stage.send(deed(KeyCode::Enter, none, press));
+    assert_eq!(stage.model.mode, Mode::Input);
+    assert_eq!(types(stage.send(deed(KeyCode::Enter, none, release))), 0);
+    for kind in [press, repeat, release] {
+        assert_eq!(types(stage.send(deed(KeyCode::Char('x'), none, kind))), 1, "{kind:?}");
+    }
+    assert_eq!(types(stage.send(deed(KeyCode::Enter, none, press))), 1);
+    assert_eq!(types(stage.send(deed(KeyCode::Enter, none, release))), 1, "this one was the agent's");
+    let shift = KeyCode::Modifier(ModifierKeyCode::LeftShift);
+    assert_eq!(types(stage.send(deed(shift, KeyModifiers::SHIFT, press))), 1);
+    // The leader is ours as long as it is held.
+    stage.send(deed(KeyCode::Char(']'), control, press));
+    assert_eq!(stage.model.mode, Mode::Navigate);
+    assert_eq!(types(stage.send(deed(KeyCode::Char(']'), control, repeat))), 0, "it was not pressed twice");
+    assert_eq!(stage.model.mode, Mode::Navigate);
+    let before = stage.model.toasts.len();
+    assert_eq!(types(stage.send(deed(KeyCode::Char(']'), control, release))), 0);
+    assert_eq!(types(stage.send(deed(shift, KeyModifiers::SHIFT, press))), 0);
+    assert_eq!(stage.model.toasts.len(), before, "a modifier alone is no key that is not bound");
 }
