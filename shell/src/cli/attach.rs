@@ -10,7 +10,7 @@ use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::limits;
 use ccells_core::wire::ToHolder;
 use clap::Args;
-use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEventKind};
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -150,6 +150,9 @@ impl View {
             Input::Event(Event::FocusGained) => self.send(|mode| input::focus(true, mode)),
             Input::Event(Event::FocusLost) => self.send(|mode| input::focus(false, mode)),
             Input::Event(Event::Mouse(event)) => {
+                // The line below is no place in the agent's terminal: a drag that ends there ends at its edge.
+                let last = room(&mut self.screen).1.saturating_sub(1);
+                let event = MouseEvent { row: event.row.min(last), ..event };
                 let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
                 match input::mouse(&event, mode) {
                     PaneMouse::Send(bytes) => self.send(|_| bytes),
@@ -238,6 +241,7 @@ impl View {
         });
         let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
         self.screen.follow_keys(input::kitty_flags(mode));
+        self.screen.follow_motion(mode.contains(TermMode::MOUSE_MOTION));
     }
 
     fn detached(&mut self) -> u8 {

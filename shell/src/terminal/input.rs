@@ -417,12 +417,17 @@ pub enum PaneMouse {
 
 /// What `event`, at a position relative to the pane, means to it.
 pub fn mouse(event: &MouseEvent, mode: TermMode) -> PaneMouse {
+    // With Shift held the mouse is the user's, whatever the agent asked for. Most terminals do not even tell us.
+    if event.modifiers.contains(KeyModifiers::SHIFT) {
+        return PaneMouse::Ours;
+    }
     if !is_reported(event.kind, mode) {
         // An agent that asked for some of it gets nothing else of it, and neither do we.
         if mode.intersects(TermMode::MOUSE_MODE) {
             return PaneMouse::Ignore;
         }
-        // On the alternate screen there is nothing to scroll back to: the wheel is the arrow keys.
+        // On the alternate screen there is nothing to scroll back to. To some programs an arrow key is a step through
+        // what was typed before: the wheel is the arrow keys only for those that asked for it.
         let is_arrows = mode.contains(TermMode::ALT_SCREEN | TermMode::ALTERNATE_SCROLL);
         return match event.kind {
             MouseEventKind::ScrollUp if is_arrows => PaneMouse::Send(arrows('A', mode)),

@@ -236,6 +236,11 @@ fn the_mouse_is_told_only_as_far_as_it_was_asked_for() {
     let arrows = |mode| mouse(&wheel, TermMode::ALT_SCREEN | TermMode::ALTERNATE_SCROLL | mode);
     assert_eq!(arrows(TermMode::NONE), PaneMouse::Send(b"\x1b[A\x1b[A\x1b[A".to_vec()));
     assert_eq!(arrows(TermMode::APP_CURSOR), PaneMouse::Send(b"\x1bOA\x1bOA\x1bOA".to_vec()));
+    for kind in [click.kind, drag.kind, wheel.kind, MouseEventKind::Moved] {
+        let shifted = MouseEvent { modifiers: SHIFT | CTRL, ..at(kind) };
+        let all = TermMode::MOUSE_MOTION | TermMode::SGR_MOUSE;
+        assert_eq!(mouse(&shifted, all), PaneMouse::Ours, "{kind:?} with Shift is never the agent's");
+    }
     assert_eq!(mouse(&click, clicks), send("\x1b[<0;5;10M"));
     assert_eq!(mouse(&release, clicks), send("\x1b[<2;5;10m"));
     assert_eq!(mouse(&wheel, clicks), send("\x1b[<64;5;10M"));

@@ -12,7 +12,7 @@ use ccells_core::limits::{TOAST_MS, TOASTS};
 use ccells_core::record::{Layout, Splits, ViewRecord};
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, MouseButton};
 use ratatui::layout::Rect;
 
 use super::copy::Looking;
@@ -109,6 +109,9 @@ pub(crate) struct Model {
     pub(crate) looking: Option<Looking>,
     /// Keys whose press went to no agent, so that their release does not either.
     pub(crate) kept_keys: Vec<KeyCode>,
+    /// The mouse button that went down in an agent's pane, and whose: what follows is that agent's until it goes up,
+    /// wherever the pointer is.
+    pub(crate) agent_press: Option<(WorkstreamId, MouseButton)>,
     /// The mouse button that is down in a pane.
     pub(crate) press: Option<Press>,
     /// Pastes on their way.
@@ -251,6 +254,7 @@ impl Model {
             dialog: None,
             looking: None,
             kept_keys: Vec::new(),
+            agent_press: None,
             press: None,
             pasting: BTreeMap::new(),
             is_selecting_only,

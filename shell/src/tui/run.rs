@@ -11,7 +11,7 @@ use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
 use ccells_core::time::Mono;
-use crossterm::event::{Event, KeyEvent, MouseEvent};
+use crossterm::event::{Event, KeyEvent, MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
@@ -229,9 +229,11 @@ impl Running {
         self.model.wall = now.wall;
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {
+            let is_move = matches!(&msg, Msg::Mouse(event) if event.kind == MouseEventKind::Moved);
             let wishes = update(&mut self.model, msg, now.mono);
-            // What is typed changes nothing before its echo comes.
-            self.is_dirty |= !matches!(wishes.as_slice(), [Wish::Type(..)]);
+            // What goes to an agent changes nothing before its echo comes, and a pointer that is moved nothing at all.
+            let is_for_agent = matches!(wishes.as_slice(), [Wish::Type(..) | Wish::Mouse(..)]);
+            self.is_dirty |= !(is_for_agent || is_move && wishes.is_empty());
             for wish in wishes {
                 messages.extend(self.perform(wish));
             }
@@ -300,6 +302,7 @@ impl Running {
             self.ports.panes.with_screen(id, &mut |screen| mode = screen.mode);
         }
         self.screen.follow_keys(input::kitty_flags(mode));
+        self.screen.follow_motion(mode.contains(TermMode::MOUSE_MOTION));
     }
 
     /// Does what the model wishes; what comes of it at once comes back as a message.

@@ -54,15 +54,18 @@ pub type Inputs = Pin<Box<dyn Stream<Item = Input> + Send>>;
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h";
 /// Mouse reports: clicks, drags and the wheel, in the form without a limit on columns.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
-const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l";
+/// Mouse reports of every move, for an agent that asked for them.
+const MOTION_ON: &str = "\x1b[?1003h";
+/// Of clicks and drags alone again: to some terminals the end of one kind of reports is the end of all.
+const MOTION_OFF: &str = "\x1b[?1003l\x1b[?1000h\x1b[?1002h";
 /// Keys that were ambiguous are told apart (flag 1); the terminal keeps a stack for each of its screens.
 const KITTY_ON: &str = "\x1b[>1u";
 /// The flags that are always on.
 const KITTY_LEAST: u8 = 1;
 const KITTY_OFF: &str = "\x1b[<u";
 /// Giving it back: whatever was on is off, in reverse; what was never on does not mind.
-const LEAVE: &str =
-    "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
 /// What it can do: show a frame at once, the keyboard protocol of kitty; every terminal answers the last question.
 const PROBE: &str = "\x1b[?2026$p\x1b[?u\x1b[c";
 /// Nothing is on the screen any more.
@@ -86,6 +89,8 @@ pub struct Screen {
     is_raw: bool,
     is_taken: bool,
     is_mouse_on: bool,
+    /// Whether every move of the mouse is wanted, while the mouse is.
+    is_motion_on: bool,
     is_kitty_on: bool,
     /// How much of the keyboard protocol is on, where it is known.
     key_flags: u8,
@@ -131,6 +136,7 @@ impl Screen {
             is_raw: false,
             is_taken: false,
             is_mouse_on: true,
+            is_motion_on: false,
             is_kitty_on: false,
             key_flags: KITTY_LEAST,
             knows_sync: false,
@@ -147,7 +153,7 @@ impl Screen {
             IS_TAKEN.store(true, Ordering::SeqCst);
         }
         self.is_taken = true;
-        let mouse = if self.is_mouse_on { MOUSE_ON } else { "" };
+        let mouse = if self.is_mouse_on { self.mouse_on() } else { String::new() };
         let kitty = if self.is_kitty_on { self.kitty_on() } else { String::new() };
         self.writer.write(format!("{ENTER}{mouse}{kitty}").as_bytes());
         self.forget_frame();
@@ -244,8 +250,22 @@ impl Screen {
     /// Has the terminal report the mouse to us, or keep it for its own selection.
     pub fn set_mouse(&mut self, is_on: bool) {
         if std::mem::replace(&mut self.is_mouse_on, is_on) != is_on && self.is_taken {
-            self.writer.write(if is_on { MOUSE_ON.as_bytes() } else { MOUSE_OFF.as_bytes() });
+            let bytes = if is_on { self.mouse_on() } else { MOUSE_OFF.to_owned() };
+            self.writer.write(bytes.as_bytes());
         }
+    }
+
+    /// Has the terminal report every move of the mouse, or clicks, drags and the wheel alone: what the agent under it
+    /// asked for.
+    pub fn follow_motion(&mut self, is_wanted: bool) {
+        let is_news = std::mem::replace(&mut self.is_motion_on, is_wanted) != is_wanted;
+        if is_news && self.is_mouse_on && self.is_taken {
+            self.writer.write(if is_wanted { MOTION_ON.as_bytes() } else { MOTION_OFF.as_bytes() });
+        }
+    }
+
+    fn mouse_on(&self) -> String {
+        format!("{MOUSE_ON}{}", if self.is_motion_on { MOTION_ON } else { "" })
     }
 
     /// Rings the bell.

@@ -432,3 +432,43 @@ fn what_is_let_go_is_told_to_the_agent_that_got_it_and_to_no_other() {
     assert_eq!(types(stage.send(deed(shift, KeyModifiers::SHIFT, press))), 0);
     assert_eq!(stage.model.toasts.len(), before, "a modifier alone is no key that is not bound");
 }
+
+#[test]
+fn a_drag_that_began_in_an_agents_pane_ends_there_wherever_the_button_goes_up() {
+    let mut stage = three();
+    stage.press("1<enter>");
+    assert_eq!(stage.model.mode, Mode::Input);
+    let content = stage.model.page().panes[0].content;
+    let at = |kind, column, row, modifiers| Msg::Mouse(MouseEvent { kind, column, row, modifiers });
+    let (none, shift, left) = (KeyModifiers::NONE, KeyModifiers::SHIFT, MouseButton::Left);
+    let sent = |wishes: Vec<Wish>| match wishes.as_slice() {
+        [Wish::Mouse(pane, event)] => {
+            Some((pane.clone(), event.kind, event.column, event.row, event.modifiers))
+        }
+        _ => None,
+    };
+    let (down, drag, up) = (MouseEventKind::Down(left), MouseEventKind::Drag(left), MouseEventKind::Up(left));
+    let (last_column, last_row) = (content.width - 1, content.height - 1);
+    let wishes = stage.send(at(down, content.x + 2, content.y + 1, none));
+    assert_eq!(sent(wishes), Some((id(1), down, 2, 1, none)));
+    let wishes = stage.send(at(drag, content.right() + 20, content.y + 1, none));
+    assert_eq!(sent(wishes), Some((id(1), drag, last_column, 1, none)), "a drag stops at the edge");
+    assert_eq!(sent(stage.send(at(drag, 3, 3, shift))), None, "with Shift it is not the agent's");
+    // Something is put over the pane meanwhile.
+    stage.press("<C-]>?");
+    assert!(stage.model.dialog.is_some());
+    let wishes = stage.send(at(up, content.right() + 20, content.bottom() + 20, shift));
+    assert_eq!(sent(wishes), Some((id(1), up, last_column, last_row, none)));
+    assert_eq!(sent(stage.send(at(up, 3, 3, none))), None, "it ends once");
+}
+
+#[test]
+fn with_shift_the_mouse_is_ours_in_an_agents_pane() {
+    let mut stage = three();
+    stage.press("1<enter>");
+    let content = stage.model.page().panes[0].content;
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    let event = MouseEvent { kind, column: content.x, row: content.y, modifiers: KeyModifiers::SHIFT };
+    stage.send(Msg::Mouse(event));
+    assert_eq!(stage.model.agent_press, None);
+}
