@@ -2,6 +2,7 @@
 //! more reaches the screen; the agent does not notice.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Pane {
     screen: Mutex<Screen>,
     /// Whoever feeds lets those go first who wait to look: the lock itself knows no turns.
     turns: Turns,
+    /// Whether a session ever showed anything, known without waiting for whoever shows something just now.
+    is_seen: AtomicBool,
 }
 
 struct Screen {
@@ -53,31 +56,37 @@ impl Pane {
         Self {
             screen: Mutex::new(Screen { emulator, history, scrollback, next_sequence: None, wanted }),
             turns: Turns::new(),
+            is_seen: AtomicBool::new(false),
         }
     }
 
     /// Looks at the screen. Look quickly: the session waits meanwhile.
     pub fn with_emulator<T>(&self, look: impl FnOnce(&mut Emulator) -> T) -> T {
-        look(&mut self.turns.first(|| self.lock()).emulator)
+        look(&mut self.lock_first().emulator)
     }
 
     /// All that is kept of it, as it is now.
     pub fn freeze(&self) -> Frozen {
-        let screen = self.lock();
+        let screen = self.lock_first();
         screen.history.freeze(&screen.emulator)
     }
 
     /// Whether a session ever showed anything on it.
     pub fn was_seen(&self) -> bool {
-        self.lock().next_sequence.is_some()
+        self.is_seen.load(Ordering::Acquire)
     }
 
     /// Wants this size; whether that is news.
     pub fn want_size(&self, columns: u16, rows: u16) -> bool {
-        let mut screen = self.lock();
+        let mut screen = self.lock_first();
         let is_new = screen.wanted != (columns, rows);
         screen.wanted = (columns, rows);
         is_new
+    }
+
+    /// The lock, for those whom whoever feeds lets go first: all that the user waits for.
+    fn lock_first(&self) -> MutexGuard<'_, Screen> {
+        self.turns.first(|| self.lock())
     }
 
     fn lock(&self) -> MutexGuard<'_, Screen> {
@@ -391,6 +400,7 @@ fn take(
                 screen.history = history;
             }
             screen.next_sequence = Some(sequence);
+            pane.is_seen.store(true, Ordering::Release);
             Ok(Some(Told::Damage))
         }
         // Fed piece by piece, before it comes here.

@@ -126,3 +126,48 @@ async fn what_a_program_says_to_the_outside_is_told() {
     assert_eq!(heard.into_inner().expect("nobody panicked"), [Outward::Bell, notify]);
     assert_eq!(pane.with_emulator(Emulator::take_outward), []);
 }
+
+/// A screen that was shown once.
+fn shown() -> Pane {
+    let (pane, mut sketch) = (Pane::new(), None);
+    let bytes = b"\x1bcshown".to_vec();
+    let frame = FromHolder::Snapshot { sequence: 0, columns: 20, rows: 4, bytes, is_last: true };
+    take(frame, &pane, &mut sketch).expect("it is a whole snapshot");
+    pane
+}
+
+/// Who feeds has the lock for as long as a piece takes. Whether there is anything to see is known all the same.
+#[test]
+fn whether_a_pane_was_seen_is_known_without_its_lock() {
+    assert!(!Pane::new().was_seen());
+    let pane = shown();
+    let _fed = pane.lock();
+    // With the lock this would wait for itself.
+    assert!(pane.was_seen());
+}
+
+/// All that the user waits for is let go first by whoever feeds.
+#[test]
+fn who_looks_freezes_or_resizes_is_let_go_first() {
+    let looks: [fn(&Pane); 3] = [
+        |pane| pane.with_emulator(|_| {}),
+        |pane| drop(pane.freeze()),
+        |pane| assert!(pane.want_size(30, 5)),
+    ];
+    for look in looks {
+        let pane = shown();
+        std::thread::scope(|scope| {
+            let fed = pane.lock();
+            let looker = scope.spawn(|| look(&pane));
+            let begun = std::time::Instant::now();
+            while pane.lookers.load(Ordering::Relaxed) == 0 {
+                assert!(begun.elapsed() < Duration::from_secs(10), "nobody said that they wait");
+                std::thread::yield_now();
+            }
+            assert!(!looker.is_finished());
+            drop(fed);
+            looker.join().expect("it looked");
+            assert_eq!(pane.lookers.load(Ordering::Relaxed), 0);
+        });
+    }
+}

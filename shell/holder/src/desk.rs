@@ -16,7 +16,7 @@ use crate::session::{Scene, Session};
 /// the alternate screen, all modes and the status as at the start. The text stays.
 const CLEAN_SLATE: &[u8] = b"\x18\x1b[?2026l\x1b[?1049h\x1b[<99u\x1b[=0u\x1b[?1049l\x1b[<99u\x1b[=0u\
     \x1b[?6l\x1b7\x1b[r\x1b8\x1b[?1l\x1b>\x1b[?7h\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\
-    \x1b[?1006l\x1b[?1007h\x1b[?2004l\x1b[4l\x1b[20l\x1b[0 q\x1b(B\x1b)B\x0f\x1b[0m\x1b]8;;\x1b\\\x1b]2;\x1b\\\
+    \x1b[?1006l\x1b[?1007l\x1b[?2004l\x1b[4l\x1b[20l\x1b[0 q\x1b(B\x1b)B\x0f\x1b[0m\x1b]8;;\x1b\\\x1b]2;\x1b\\\
     \x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b]7501;state=clear\x1b\\";
 
 /// A session at a desk. Numbers are not given twice.

@@ -10,7 +10,7 @@ use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::limits;
 use ccells_core::wire::ToHolder;
 use clap::Args;
-use crossterm::event::{Event, KeyEventKind, MouseEventKind};
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -25,7 +25,7 @@ use crate::adapters::docker::DockerEngine;
 use crate::adapters::signals::{Asked, Signals};
 use crate::boot;
 use crate::session::{Pane, Session, Told};
-use crate::terminal::input::{self, PaneMouse};
+use crate::terminal::input::{self, Alternates, PaneMouse};
 use crate::terminal::paint::{Painted, paint, paint_transcript};
 use crate::terminal::transcript::Transcript;
 use crate::tui::screen::{Input, inputs};
@@ -139,13 +139,8 @@ impl View {
             Input::KnowsKittyKeys(true) => self.screen.use_kitty_keys(),
             Input::KnowsKittyKeys(false) => {}
             Input::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
-            Input::Event(Event::Key(key)) if self.leader.is(&key) => {
-                return key.kind == KeyEventKind::Press;
-            }
-            Input::Event(Event::Key(key)) => {
-                self.look_at_now();
-                self.send(|mode| input::key(&key, mode));
-            }
+            Input::Event(Event::Key(key)) => return self.take_key(&key, None),
+            Input::Key(key, alternates) => return self.take_key(&key, Some(alternates)),
             Input::Event(Event::Paste(text)) => {
                 self.look_at_now();
                 let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
@@ -155,6 +150,9 @@ impl View {
             Input::Event(Event::FocusGained) => self.send(|mode| input::focus(true, mode)),
             Input::Event(Event::FocusLost) => self.send(|mode| input::focus(false, mode)),
             Input::Event(Event::Mouse(event)) => {
+                // The line below is no place in the agent's terminal: a drag that ends there ends at its edge.
+                let last = room(&mut self.screen).1.saturating_sub(1);
+                let event = MouseEvent { row: event.row.min(last), ..event };
                 let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
                 match input::mouse(&event, mode) {
                     PaneMouse::Send(bytes) => self.send(|_| bytes),
@@ -172,6 +170,18 @@ impl View {
                 self.draw();
             }
         }
+        false
+    }
+
+    /// Takes a key; true when it is the one that detaches.
+    fn take_key(&mut self, key: &KeyEvent, alternates: Option<Alternates>) -> bool {
+        if self.leader.is(key) {
+            return key.kind == KeyEventKind::Press;
+        }
+        if key.kind != KeyEventKind::Release {
+            self.look_at_now();
+        }
+        self.send(|mode| input::key_with(key, alternates, mode));
         false
     }
 
@@ -229,6 +239,9 @@ impl View {
             buffer.set_stringn(area.x, inside.height, line, usize::from(area.width), style);
             painted.cursor.map(|cursor| (cursor, painted.shape))
         });
+        let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
+        self.screen.follow_keys(input::kitty_flags(mode));
+        self.screen.follow_motion(mode.contains(TermMode::MOUSE_MOTION));
     }
 
     fn detached(&mut self) -> u8 {

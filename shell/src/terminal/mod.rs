@@ -12,3 +12,4 @@ pub mod selection;
 #[cfg(test)]
 mod tests;
 pub mod transcript;
+pub mod underline;

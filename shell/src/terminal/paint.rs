@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::rows::Rows;
 use super::transcript::Transcript;
+use super::underline::Underline;
 use crate::tui::PaneScreen;
 
 /// What there is to know about a screen that was painted.
@@ -89,6 +90,7 @@ fn paint_row(from: &[GridCell], to: &mut [Cell], is_faint: bool) {
         to.fg = colour(from.fg);
         to.bg = colour(from.bg);
         to.modifier = modifier(from);
+        to.underline_color = from.underline_color().map_or(Color::Reset, colour);
         if is_faint {
             to.modifier = (to.modifier - Modifier::BOLD) | Modifier::DIM;
             to.fg = if to.fg == Color::Reset { Color::DarkGray } else { to.fg };
@@ -139,11 +141,15 @@ fn modifier(cell: &GridCell) -> Modifier {
     if flags.is_empty() && !is_dim(cell.fg) {
         return Modifier::empty();
     }
-    let pairs = [
+    let pairs: [(bool, Modifier); 10] = [
         (flags.contains(Flags::BOLD), Modifier::BOLD),
         (flags.contains(Flags::DIM) || is_dim(cell.fg), Modifier::DIM),
         (flags.contains(Flags::ITALIC), Modifier::ITALIC),
-        (flags.intersects(Flags::ALL_UNDERLINES), Modifier::UNDERLINED),
+        (flags.contains(Flags::UNDERLINE), Underline::Single.modifier()),
+        (flags.contains(Flags::DOUBLE_UNDERLINE), Underline::Double.modifier()),
+        (flags.contains(Flags::UNDERCURL), Underline::Curly.modifier()),
+        (flags.contains(Flags::DOTTED_UNDERLINE), Underline::Dotted.modifier()),
+        (flags.contains(Flags::DASHED_UNDERLINE), Underline::Dashed.modifier()),
         (flags.contains(Flags::INVERSE), Modifier::REVERSED),
         (flags.contains(Flags::STRIKEOUT), Modifier::CROSSED_OUT),
     ];
@@ -219,6 +225,23 @@ mod tests {
             (cell(4).fg, cell(4).bg, cell(4).modifier),
             (Color::Reset, Color::Reset, Modifier::empty())
         );
+    }
+
+    #[test]
+    fn every_underline_arrives_with_its_colour() {
+        let bytes =
+            "\x1b[4ma\x1b[4:2mb\x1b[4:3;58:2::9:8:7mc\x1b[4:4;58:5:200md\x1b[4:5me\x1b[59mf\x1b[24;58:5:1mg";
+        let (buffer, _) = painted(bytes, 20, false);
+        let cell =
+            |column| (Underline::of(buffer[(column, 0)].modifier), buffer[(column, 0)].underline_color);
+        assert_eq!(cell(0), (Some(Underline::Single), Color::Reset));
+        assert_eq!(buffer[(0, 0)].modifier, Modifier::UNDERLINED, "a single line is what it always was");
+        assert_eq!(cell(1), (Some(Underline::Double), Color::Reset));
+        assert_eq!(cell(2), (Some(Underline::Curly), Color::Rgb(9, 8, 7)));
+        assert_eq!(cell(3), (Some(Underline::Dotted), Color::Indexed(200)));
+        assert_eq!(cell(4), (Some(Underline::Dashed), Color::Indexed(200)));
+        assert_eq!(cell(5), (Some(Underline::Dashed), Color::Reset));
+        assert_eq!(cell(6).0, None);
     }
 
     #[test]

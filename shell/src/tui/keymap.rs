@@ -255,23 +255,12 @@ impl Leader {
         }
     }
 
-    /// Whether `key` is it. Terminals without a newer keyboard protocol tell `Ctrl+]` as `Ctrl+5`, and so on.
+    /// Whether `key` is it. Terminals without a newer keyboard protocol tell `Ctrl+@` as `Ctrl+Space`.
     pub(crate) fn is(self, key: &KeyEvent) -> bool {
         let without_shift = key.modifiers.difference(KeyModifiers::SHIFT);
         let KeyCode::Char(c) = key.code else { return false };
         without_shift == KeyModifiers::CONTROL
-            && (c.to_ascii_lowercase() == self.0 || Some(c) == self.legacy())
-    }
-
-    fn legacy(self) -> Option<char> {
-        match self.0 {
-            '\\' => Some('4'),
-            ']' => Some('5'),
-            '^' => Some('6'),
-            '_' => Some('7'),
-            '@' => Some(' '),
-            _ => None,
-        }
+            && (c.to_ascii_lowercase() == self.0 || (self.0 == '@' && c == ' '))
     }
 
     /// The key as an agent is to get it.
@@ -386,12 +375,17 @@ mod tests {
     }
 
     #[test]
-    fn the_leader_is_known_in_both_of_its_spellings() {
+    fn the_leader_is_one_key() {
         let leader = Leader::default();
-        for c in [']', '5'] {
-            assert!(leader.is(&KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)));
-            assert!(!leader.is(&KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
-        }
+        let is = |leader: Leader, c, held| leader.is(&KeyEvent::new(KeyCode::Char(c), held));
+        assert!(is(leader, ']', KeyModifiers::CONTROL));
+        assert!(!is(leader, ']', KeyModifiers::NONE));
+        assert!(
+            !is(leader, '5', KeyModifiers::CONTROL),
+            "a terminal that can tell them apart tells another key"
+        );
+        let at = Leader::parse("ctrl+@").expect("it can be the leader");
+        assert!(is(at, ' ', KeyModifiers::CONTROL), "their byte is the same");
         assert_eq!(leader.to_string(), "Ctrl+]");
         assert_eq!(Leader::parse("Ctrl+G").map(|leader| leader.to_string()), Ok("Ctrl+G".to_owned()));
         for bad in ["", "g", "ctrl+", "ctrl+c", "ctrl+i", "ctrl+gg", "alt+g", "ctrl+\u{1b}"] {

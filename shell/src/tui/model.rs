@@ -12,6 +12,7 @@ use ccells_core::limits::{TOAST_MS, TOASTS};
 use ccells_core::record::{Layout, Splits, ViewRecord};
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
+use crossterm::event::{KeyCode, MouseButton};
 use ratatui::layout::Rect;
 
 use super::copy::Looking;
@@ -106,6 +107,11 @@ pub(crate) struct Model {
     pub(crate) dialog: Option<Dialog>,
     /// The pane that is looked back in.
     pub(crate) looking: Option<Looking>,
+    /// Keys whose press went to no agent, so that their release does not either.
+    pub(crate) kept_keys: Vec<KeyCode>,
+    /// The mouse button that went down in an agent's pane, and whose: what follows is that agent's until it goes up,
+    /// wherever the pointer is.
+    pub(crate) agent_press: Option<(WorkstreamId, MouseButton)>,
     /// The mouse button that is down in a pane.
     pub(crate) press: Option<Press>,
     /// Pastes on their way.
@@ -247,6 +253,8 @@ impl Model {
             swapped: None,
             dialog: None,
             looking: None,
+            kept_keys: Vec::new(),
+            agent_press: None,
             press: None,
             pasting: BTreeMap::new(),
             is_selecting_only,
@@ -311,6 +319,16 @@ impl Model {
     /// Whether the run is ending.
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.snapshot.as_deref().is_some_and(|snapshot| snapshot.shutdown.is_some())
+    }
+
+    /// The workstream whose agent gets the keys, while one does.
+    pub(crate) fn typed_to(&self) -> Option<&WorkstreamId> {
+        let is_ours = self.mode != Mode::Input
+            || self.dialog.is_some()
+            || self.is_looking()
+            || self.is_list
+            || self.is_shutting_down();
+        self.focused.as_ref().filter(|_| !is_ours)
     }
 
     /// How many lines above the panes tell what holds for the whole run.

@@ -11,7 +11,7 @@ use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
 use ccells_core::time::Mono;
-use crossterm::event::{Event, KeyEvent, MouseEvent};
+use crossterm::event::{Event, KeyEvent, MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
@@ -27,7 +27,7 @@ use super::screen::{self, Input, Inputs};
 use super::update::update;
 use super::wish::{Ticket, Wanted, Wish};
 use super::{Clipboard, Ended, Screen, TuiAsk, TuiPorts, view};
-use crate::terminal::input::{self, PaneMouse};
+use crate::terminal::input::{self, Alternates, PaneMouse};
 
 /// Shortest time between two frames.
 const FRAME_MS: u64 = 1_000 / FRAMES_PER_S;
@@ -72,6 +72,8 @@ struct Running {
     /// It has come: the next frame is drawn as soon as the one before is out.
     is_urgent: bool,
     last_frame: Mono,
+    /// The key that is being taken, when the terminal told more of it.
+    alternates: Option<(KeyEvent, Alternates)>,
     alarm: Alarm,
     ended: Option<Ended>,
 }
@@ -85,6 +87,7 @@ struct Alarm {
 /// What woke the loop.
 enum Woken {
     Msg(Msg),
+    Key(KeyEvent, Alternates),
     KnowsKittyKeys,
     Favour(Favour),
     KnowsSync(bool),
@@ -110,6 +113,7 @@ impl Running {
             is_echo_due: false,
             is_urgent: false,
             last_frame: Mono(0),
+            alternates: None,
             alarm: Alarm { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), at: None },
             ended: None,
         }
@@ -191,6 +195,11 @@ impl Running {
     fn wake(&mut self, woken: Woken) {
         match woken {
             Woken::Msg(msg) => self.take(msg),
+            Woken::Key(key, alternates) => {
+                self.alternates = Some((key, alternates));
+                self.take(Msg::Key(key));
+                self.alternates = None;
+            }
             Woken::Favour(Favour::Told(msg)) => self.take(msg),
             Woken::Favour(Favour::Typed(id, text)) => self.messages(Wish::Paste(id, text)),
             Woken::Favour(Favour::Done) => {}
@@ -220,9 +229,11 @@ impl Running {
         self.model.wall = now.wall;
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {
+            let is_move = matches!(&msg, Msg::Mouse(event) if event.kind == MouseEventKind::Moved);
             let wishes = update(&mut self.model, msg, now.mono);
-            // What is typed changes nothing before its echo comes.
-            self.is_dirty |= !matches!(wishes.as_slice(), [Wish::Type(..)]);
+            // What goes to an agent changes nothing before its echo comes, and a pointer that is moved nothing at all.
+            let is_for_agent = matches!(wishes.as_slice(), [Wish::Type(..) | Wish::Mouse(..)]);
+            self.is_dirty |= !(is_for_agent || is_move && wishes.is_empty());
             for wish in wishes {
                 messages.extend(self.perform(wish));
             }
@@ -281,6 +292,17 @@ impl Running {
         } else {
             self.screen.redraw(|buffer, areas| view::redraw(buffer, model, panes, &changed, areas));
         }
+        self.follow_agent();
+    }
+
+    /// Has the terminal tell us what the agent that gets our keys wants to be told.
+    fn follow_agent(&mut self) {
+        let mut mode = TermMode::NONE;
+        if let Some(id) = self.model.typed_to() {
+            self.ports.panes.with_screen(id, &mut |screen| mode = screen.mode);
+        }
+        self.screen.follow_keys(input::kitty_flags(mode));
+        self.screen.follow_motion(mode.contains(TermMode::MOUSE_MOTION));
     }
 
     /// Does what the model wishes; what comes of it at once comes back as a message.
@@ -377,7 +399,8 @@ impl Running {
 
     fn type_key(&mut self, id: WorkstreamId, key: &KeyEvent) -> Option<Msg> {
         self.is_echo_due = true;
-        self.send(id, |mode| input::key(key, mode))
+        let alternates = self.alternates.filter(|(told, _)| told == key).map(|(_, alternates)| alternates);
+        self.send(id, |mode| input::key_with(key, alternates, mode))
     }
 
     fn mouse(&mut self, id: WorkstreamId, event: MouseEvent) -> Option<Msg> {
@@ -454,6 +477,7 @@ fn from_input(input: Input) -> Woken {
         Input::KnowsKittyKeys(false) => Woken::Nothing,
         Input::KnowsSync(knows_sync) => Woken::KnowsSync(knows_sync),
         Input::Event(Event::Key(key)) => Woken::Msg(Msg::Key(key)),
+        Input::Key(key, alternates) => Woken::Key(key, alternates),
         Input::Event(Event::Paste(text)) => Woken::Msg(Msg::Paste(text)),
         Input::Event(Event::Mouse(event)) => Woken::Msg(Msg::Mouse(event)),
         Input::Event(Event::Resize(columns, rows)) => Woken::Msg(Msg::Resized(columns, rows)),

@@ -10,6 +10,7 @@ mod moving;
 mod outward;
 mod paste;
 mod picture;
+mod typing;
 
 use ccells_core::effect::{Done, Level, Refusal};
 use ccells_core::event::{Ask, OnQuit};
@@ -29,7 +30,9 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
     model.now = now;
     let mut wishes = Vec::new();
     match msg {
-        Msg::Key(key) if key.kind == KeyEventKind::Release => {}
+        Msg::Key(key) if key.kind == KeyEventKind::Release || typing::is_lone(&key) => {
+            typing::on_lone(model, &key, &mut wishes);
+        }
         Msg::Key(key) => on_key(model, &key, &mut wishes),
         Msg::Paste(text) => paste::on_paste(model, text, &mut wishes),
         Msg::Mouse(event) => mouse::on_mouse(model, event, &mut wishes),
@@ -85,6 +88,11 @@ fn expect_answer(model: &mut Model, pending: Pending) -> Ticket {
 }
 
 fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    if key.kind == KeyEventKind::Repeat && model.leader.is(key) {
+        // It is pressed twice when it is let go in between.
+        return;
+    }
+    typing::keep(model, key);
     if model.is_shutting_down() {
         dialogs::on_shutdown_key(model, key, wishes);
     } else if model.dialog.is_some() {
@@ -109,6 +117,7 @@ fn on_input_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
     if model.leader.is(key) {
         model.mode = Mode::Navigate;
     } else if let Some(id) = model.focused.clone() {
+        typing::give(model, key);
         wishes.push(Wish::Type(id, *key));
     }
 }
@@ -117,6 +126,7 @@ fn on_input_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
 fn send_leader(model: &mut Model, wishes: &mut Vec<Wish>) {
     actions::enter_input(model);
     if let (Mode::Input, Some(id)) = (model.mode, model.focused.clone()) {
+        typing::give(model, &model.leader.key());
         wishes.push(Wish::Type(id, model.leader.key()));
     }
 }

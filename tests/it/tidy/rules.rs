@@ -78,13 +78,14 @@ const MAKINGS: [&str; 18] = [
 ];
 
 /// Primitives that are no protocol: one word each, which nothing else has to agree with.
-const PLAIN: [(&str, &str, &str); 2] = [
+const PLAIN: [(&str, &str, &str); 3] = [
     ("shell/src/adapters/dial.rs", "AtomicUsize", "how many streams are open: counted, and only looked at"),
     (
         "shell/src/tui/screen/mod.rs",
         "AtomicBool",
         "a flag: whoever takes it down by a swap gives the terminal back",
     ),
+    ("shell/src/session.rs", "AtomicBool", "a flag that goes up once: the pane has shown something"),
 ];
 
 /// Fails with all complaints, where there are any.

@@ -21,8 +21,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use alacritty_terminal::grid::Dimensions;
-use alacritty_terminal::term::{Config, Term};
-use alacritty_terminal::vte::ansi::{Processor, Timeout};
+use alacritty_terminal::term::{Config, Term, TermMode};
+use alacritty_terminal::vte::ansi::{Handler as _, NamedPrivateMode, PrivateMode, Processor, Timeout};
 use ccells_core::agent::AgentStatus;
 use ccells_core::limits;
 
@@ -330,7 +330,20 @@ fn size(columns: u16, rows: u16) -> Size {
 
 fn new_term(size: Size, scrollback: usize, replies: &Replies) -> Term<Replies> {
     let config = Config { scrolling_history: scrollback, kitty_keyboard: true, ..Config::default() };
-    Term::new(config, &size, replies.clone())
+    let mut term = Term::new(config, &size, replies.clone());
+    set_usual_modes(&mut term);
+    term
+}
+
+/// The modes of a new terminal. That the wheel is the arrow keys on the alternate screen has to be asked for, as in the
+/// terminals of old: the one underneath has it the other way round.
+pub fn usual_modes() -> TermMode {
+    TermMode::default() - TermMode::ALTERNATE_SCROLL
+}
+
+/// Brings a terminal that was just made or reset to [`usual_modes`].
+fn set_usual_modes(term: &mut Term<Replies>) {
+    term.unset_private_mode(PrivateMode::Named(NamedPrivateMode::AlternateScroll));
 }
 
 /// The parser's own way of holding synchronized updates, never used: the scanner sees them first.

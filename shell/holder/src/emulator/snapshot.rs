@@ -101,7 +101,7 @@ impl Emulator {
             (TermMode::BRACKETED_PASTE, 2_004),
         ];
         const PUBLIC: [(TermMode, u16); 2] = [(TermMode::INSERT, 4), (TermMode::LINE_FEED_NEW_LINE, 20)];
-        let (mode, default) = (*self.term.mode(), TermMode::default());
+        let (mode, default) = (*self.term.mode(), super::usual_modes());
         let letter = |flag| if mode.contains(flag) { 'h' } else { 'l' };
         let differs = |flag| mode.contains(flag) != default.contains(flag);
         if let Some((top, bottom)) = self.shadow.region {

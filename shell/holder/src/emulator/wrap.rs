@@ -226,6 +226,7 @@ impl Handler for Wrap<'_> {
     fn reset_state(&mut self) {
         self.shadow.reset();
         self.term.reset_state();
+        super::set_usual_modes(self.term);
         for index in 0..=NamedColor::Cursor as usize {
             self.term.reset_color(index);
         }

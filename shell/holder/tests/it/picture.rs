@@ -8,7 +8,7 @@ use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::vte::ansi::{Color, CursorStyle};
-use ccells_holder::emulator::Emulator;
+use ccells_holder::emulator::{Emulator, usual_modes};
 
 /// Modes by name.
 const MODES: [(TermMode, &str); 17] = [
@@ -66,7 +66,7 @@ pub(crate) fn picture(emulator: &Emulator) -> String {
     let point = grid.cursor.point;
     let pending = if grid.cursor.input_needs_wrap { " pending" } else { "" };
     writeln!(out, "cursor {},{}{pending}", point.line.0 + 1, point.column.0 + 1).unwrap();
-    let (mode, default) = (*term.mode(), TermMode::default());
+    let (mode, default) = (*term.mode(), usual_modes());
     let changed = MODES.iter().filter(|(flag, _)| mode.contains(*flag) != default.contains(*flag));
     let words: Vec<String> = changed
         .map(|(flag, name)| format!("{}{name}", if mode.contains(*flag) { '+' } else { '-' }))

@@ -5,7 +5,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthStr;
 
-use super::encode::{Depth, Encoder};
+use super::encode::{Depth, Encoder, Underlines};
 
 /// Where the cursor is and how it looks; a hidden one is nowhere.
 pub(crate) type Cursor = Option<(Position, CursorShape)>;
@@ -30,9 +30,10 @@ const MUCH: usize = 128;
 
 impl Canvas {
     /// Nothing, on a terminal that shows nothing.
-    pub(super) fn new(area: Rect, depth: Depth) -> Self {
+    pub(super) fn new(area: Rect, depth: Depth, underlines: Underlines) -> Self {
         let blank = Buffer::empty(area);
-        Self { next: blank.clone(), shown: blank, cursor: None, encoder: Encoder::new(depth), hides: true }
+        let encoder = Encoder::new(depth, underlines);
+        Self { next: blank.clone(), shown: blank, cursor: None, encoder, hides: true }
     }
 
     /// Hides the cursor while much is written, or does not.
@@ -157,7 +158,8 @@ fn covered() -> Cell {
 }
 
 fn is_same(one: &Cell, other: &Cell) -> bool {
-    one.fg == other.fg
+    one.underline_color == other.underline_color
+        && one.fg == other.fg
         && one.bg == other.bg
         && one.modifier == other.modifier
         && one.symbol() == other.symbol()
@@ -199,14 +201,14 @@ mod tests {
 
     #[test]
     fn a_frame_like_the_last_one_says_nothing() {
-        let mut canvas = Canvas::new(AREA, Depth::True);
+        let mut canvas = Canvas::new(AREA, Depth::True, Underlines::Styled);
         assert!(!frame(&mut canvas, &["ab日c".to_owned()]).is_empty());
         assert!(frame(&mut canvas, &["ab日c".to_owned()]).is_empty());
     }
 
     #[test]
     fn a_terminal_without_frames_does_not_see_the_cursor_run() {
-        let mut canvas = Canvas::new(Rect::new(0, 0, 80, 10), Depth::True);
+        let mut canvas = Canvas::new(Rect::new(0, 0, 80, 10), Depth::True, Underlines::Styled);
         let mut draw = |text: &str, hides| {
             let mut out = Vec::new();
             canvas.hide_cursor(hides);
@@ -227,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_part_is_drawn_alone_and_the_rest_stays() {
-        let mut canvas = Canvas::new(AREA, Depth::True);
+        let mut canvas = Canvas::new(AREA, Depth::True, Underlines::Styled);
         frame(&mut canvas, &["one".to_owned(), "two".to_owned()]);
         let mut out = Vec::new();
         let render = |buffer: &mut Buffer, areas: &mut Vec<Rect>| {
@@ -250,12 +252,12 @@ mod tests {
         fn frames_over_one_another_are_as_good_as_the_last_one_alone(
             frames in proptest::collection::vec(proptest::collection::vec("[a 日本e│]{0,12}", 3), 1..6)
         ) {
-            let mut canvas = Canvas::new(AREA, Depth::True);
+            let mut canvas = Canvas::new(AREA, Depth::True, Underlines::Styled);
             let mut terminal = Emulator::pane(AREA.width, AREA.height, 0);
             for lines in &frames {
                 terminal.feed(&frame(&mut canvas, lines));
                 let mut alone = Emulator::pane(AREA.width, AREA.height, 0);
-                alone.feed(&frame(&mut Canvas::new(AREA, Depth::True), lines));
+                alone.feed(&frame(&mut Canvas::new(AREA, Depth::True, Underlines::Styled), lines));
                 prop_assert_eq!(rows(&terminal), rows(&alone), "{:?}", frames);
             }
         }

@@ -4,6 +4,8 @@
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
 
+use crate::terminal::underline::Underline;
+
 /// How many colours a terminal has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
@@ -52,10 +54,53 @@ impl Depth {
     }
 }
 
+/// Which lines a terminal draws under text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Underlines {
+    /// One, in the colour of the text.
+    Plain,
+    /// Five styles, in any colour it has.
+    Styled,
+}
+
+/// What is part of the name of terminals that draw them all, wherever they run.
+const STYLED_TERMS: [&str; 10] =
+    ["kitty", "ghostty", "alacritty", "wezterm", "foot", "contour", "mintty", "rio", "vte", "tmux"];
+/// What such terminals call themselves where their `TERM` is that of another.
+const STYLED_PROGRAMS: [&str; 9] =
+    ["iTerm.app", "WezTerm", "ghostty", "kitty", "vscode", "mintty", "rio", "contour", "tmux"];
+/// Since 0.52 all terminals of the VTE library draw them.
+const STYLED_VTE: u32 = 5_200;
+/// Since 22.04 Konsole does.
+const STYLED_KONSOLE: u32 = 220_400;
+
+impl Underlines {
+    /// Those of the terminal which `environment` tells of. A terminal that is not known to have the styles gets the
+    /// plain line: one that does not know the form `4:3` may take it for anything. A tmux turns it into what the
+    /// terminal around it has.
+    pub(super) fn of(environment: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name| environment(name).filter(|value| !value.is_empty());
+        let term = variable("TERM").unwrap_or_default();
+        let program = variable("TERM_PROGRAM").unwrap_or_default();
+        let is_since = |name, version: u32| {
+            variable(name).and_then(|value| value.parse::<u32>().ok()).is_some_and(|value| value >= version)
+        };
+        let is_styled = STYLED_TERMS.iter().any(|name| term.contains(name))
+            || STYLED_PROGRAMS.contains(&program.as_str())
+            || is_since("VTE_VERSION", STYLED_VTE)
+            || is_since("KONSOLE_VERSION", STYLED_KONSOLE)
+            || variable("WT_SESSION").is_some();
+        // GNU screen hands nothing on, and its windows inherit the variables of the terminal around it.
+        let is_screen = term.starts_with("screen") && variable("TMUX").is_none();
+        if is_styled && !is_screen { Self::Styled } else { Self::Plain }
+    }
+}
+
 /// Gathers the bytes of one frame.
 #[derive(Debug)]
 pub(super) struct Encoder {
     depth: Depth,
+    underlines: Underlines,
     /// Where the terminal writes next; `None` when that is not certain.
     at: Option<(u16, u16)>,
     /// How it writes; `None` when that is not certain.
@@ -67,10 +112,20 @@ struct Pen {
     fg: Color,
     bg: Color,
     modifier: Modifier,
+    /// How what is underlined is underlined.
+    underline: Underline,
+    /// In which colour; that of the text when it is not.
+    underline_color: Color,
 }
 
 /// What every frame begins with, and SGR 0 leaves.
-const PLAIN: Pen = Pen { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+const PLAIN: Pen = Pen {
+    fg: Color::Reset,
+    bg: Color::Reset,
+    modifier: Modifier::empty(),
+    underline: Underline::Single,
+    underline_color: Color::Reset,
+};
 
 /// The attributes and the parameters that turn them on.
 const ATTRIBUTES: [(Modifier, u8); 9] = [
@@ -86,9 +141,9 @@ const ATTRIBUTES: [(Modifier, u8); 9] = [
 ];
 
 impl Encoder {
-    /// One for a terminal with so many colours.
-    pub(super) fn new(depth: Depth) -> Self {
-        Self { depth, at: None, pen: None }
+    /// One for a terminal with so many colours and such lines.
+    pub(super) fn new(depth: Depth, underlines: Underlines) -> Self {
+        Self { depth, underlines, at: None, pen: None }
     }
 
     /// Begins a frame: whatever the terminal was told meanwhile, nothing is taken for granted.
@@ -101,8 +156,7 @@ impl Encoder {
         if self.at != Some((x, y)) {
             go(self.at, (x, y), out);
         }
-        let pen =
-            Pen { fg: self.depth.nearest(cell.fg), bg: self.depth.nearest(cell.bg), modifier: cell.modifier };
+        let pen = self.pen_of(cell);
         if self.pen != Some(pen) {
             write_pen(self.pen, pen, out);
             self.pen = Some(pen);
@@ -110,6 +164,19 @@ impl Encoder {
         let symbol = cell.symbol();
         out.extend_from_slice(symbol.as_bytes());
         self.at = (is_narrow && is_surely_narrow(symbol)).then_some((x + 1, y));
+    }
+
+    /// How a cell is written on this terminal.
+    fn pen_of(&self, cell: &Cell) -> Pen {
+        let (fg, bg) = (self.depth.nearest(cell.fg), self.depth.nearest(cell.bg));
+        let modifier = Underline::strip(cell.modifier);
+        match (self.underlines, Underline::of(cell.modifier)) {
+            (Underlines::Styled, Some(underline)) => {
+                let underline_color = self.depth.nearest(cell.underline_color);
+                Pen { fg, bg, modifier, underline, underline_color }
+            }
+            (Underlines::Plain, _) | (_, None) => Pen { fg, bg, modifier, ..PLAIN },
+        }
     }
 
     /// Goes to a place without writing.
@@ -168,10 +235,15 @@ fn write_pen(from: Option<Pen>, to: Pen, out: &mut Vec<u8>) {
     let new = to.modifier.difference(from.modifier);
     if !new.is_empty() {
         for (attribute, parameter) in ATTRIBUTES {
-            if new.contains(attribute) {
+            if attribute == Modifier::UNDERLINED && new.contains(attribute) {
+                underline(to.underline, out);
+            } else if new.contains(attribute) {
                 out.extend_from_slice(&[b'0' + parameter, b';']);
             }
         }
+    }
+    if to.underline != from.underline && !new.contains(Modifier::UNDERLINED) {
+        underline(to.underline, out);
     }
     if to.fg != from.fg {
         colour(to.fg, 30, out);
@@ -179,10 +251,43 @@ fn write_pen(from: Option<Pen>, to: Pen, out: &mut Vec<u8>) {
     if to.bg != from.bg {
         colour(to.bg, 40, out);
     }
+    if to.underline_color != from.underline_color {
+        underline_colour(to.underline_color, out);
+    }
     if out.len() > start {
         out.pop();
     }
     out.push(b'm');
+}
+
+/// The parameter that underlines so, with its semicolon.
+fn underline(style: Underline, out: &mut Vec<u8>) {
+    out.push(b'4');
+    if style != Underline::Single {
+        out.extend_from_slice(&[b':', b'0' + style as u8]);
+    }
+    out.push(b';');
+}
+
+/// The parameter for the colour of underlines, with its semicolon. Its parts are bound by colons: whoever does not know
+/// it skips it whole.
+fn underline_colour(colour: Color, out: &mut Vec<u8>) {
+    match colour {
+        Color::Rgb(red, green, blue) => {
+            out.extend_from_slice(b"58:2:");
+            for part in [red, green, blue] {
+                out.push(b':');
+                number(u16::from(part), out);
+            }
+        }
+        Color::Indexed(index) => {
+            out.extend_from_slice(b"58:5:");
+            number(u16::from(index), out);
+        }
+        // Panes have no others.
+        _ => out.extend_from_slice(b"59"),
+    }
+    out.push(b';');
 }
 
 /// The parameters for a colour of the foreground (`base` 30) or the background (40), each with its semicolon.
@@ -305,7 +410,11 @@ mod tests {
     use super::*;
 
     fn written(depth: Depth, cells: &[(u16, Cell)]) -> String {
-        let (mut encoder, mut out) = (Encoder::new(depth), Vec::new());
+        written_on(depth, Underlines::Styled, cells)
+    }
+
+    fn written_on(depth: Depth, underlines: Underlines, cells: &[(u16, Cell)]) -> String {
+        let (mut encoder, mut out) = (Encoder::new(depth, underlines), Vec::new());
         encoder.begin();
         for (x, cell) in cells {
             encoder.cell((*x, 4), cell, true, &mut out);
@@ -337,6 +446,57 @@ mod tests {
         let none = cell("c", Color::LightBlue, Modifier::empty());
         let cells = [(0, bold), (1, both), (2, none)];
         assert_eq!(written(Depth::True, &cells), "^[5;1H^[0;1;31ma^[3mb^[0;94mc");
+    }
+
+    #[test]
+    fn underlines_keep_their_style_and_colour_where_the_terminal_has_them() {
+        let lined = |symbol, style: Underline, colour| {
+            let mut cell = cell(symbol, Color::Reset, style.modifier());
+            cell.underline_color = colour;
+            cell
+        };
+        let cells = [
+            (0, lined("a", Underline::Single, Color::Reset)),
+            (1, lined("b", Underline::Curly, Color::Rgb(1, 2, 3))),
+            (2, lined("c", Underline::Double, Color::Indexed(9))),
+            (3, lined("d", Underline::Dotted, Color::Indexed(9))),
+            (4, lined("e", Underline::Single, Color::Reset)),
+            (5, cell("f", Color::Reset, Modifier::empty())),
+            (6, lined("g", Underline::Dashed, Color::Reset)),
+        ];
+        let styled = "^[5;1H^[0;4ma^[4:3;58:2::1:2:3mb^[4:2;58:5:9mc^[4:4md^[4;59me^[0mf^[4:5mg";
+        assert_eq!(written(Depth::True, &cells), styled);
+        let plain = "^[5;1H^[0;4mabcde^[0mf^[4mg";
+        assert_eq!(written_on(Depth::True, Underlines::Plain, &cells), plain);
+        // A terminal without colours may have lines of every kind.
+        assert_eq!(written(Depth::Monochrome, &cells[..2]), "^[5;1H^[0;4ma^[4:3mb");
+    }
+
+    #[test]
+    fn the_environment_tells_which_underlines_there_are() {
+        let of = |variables: &[(&str, &str)]| {
+            Underlines::of(|name| variables.iter().find(|it| it.0 == name).map(|it| it.1.to_owned()))
+        };
+        for styled in [
+            &[("TERM", "xterm-kitty")][..],
+            &[("TERM", "tmux-256color")],
+            &[("TERM", "screen-256color"), ("TMUX", "/tmp/x"), ("TERM_PROGRAM", "tmux")],
+            &[("TERM", "xterm-256color"), ("TERM_PROGRAM", "iTerm.app")],
+            &[("TERM", "xterm-256color"), ("VTE_VERSION", "7006")],
+            &[("TERM", "xterm-256color"), ("WT_SESSION", "x")],
+        ] {
+            assert_eq!(of(styled), Underlines::Styled, "{styled:?}");
+        }
+        for plain in [
+            &[("TERM", "xterm-256color")][..],
+            &[],
+            &[("TERM", "linux")],
+            &[("TERM", "xterm-256color"), ("VTE_VERSION", "5002")],
+            &[("TERM", "screen-256color"), ("TERM_PROGRAM", "iTerm.app")],
+            &[("TERM", "xterm-256color"), ("TERM_PROGRAM", "Apple_Terminal")],
+        ] {
+            assert_eq!(of(plain), Underlines::Plain, "{plain:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crossterm::event::{
 };
 
 use super::Input;
+use crate::terminal::input::{Alternates, MEDIA, MODIFIERS};
 
 const ESCAPE: u8 = 0x1b;
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
@@ -123,7 +124,9 @@ fn with_alt(input: Input) -> Input {
         Input::Event(Event::Key(key)) => {
             Input::Event(Event::Key(KeyEvent { modifiers: key.modifiers | KeyModifiers::ALT, ..key }))
         }
-        Input::Event(_) | Input::KnowsKittyKeys(_) | Input::KnowsSync(_) | Input::Gone => input,
+        Input::Event(_) | Input::Key(..) | Input::KnowsKittyKeys(_) | Input::KnowsSync(_) | Input::Gone => {
+            input
+        }
     }
 }
 
@@ -136,7 +139,7 @@ fn plain(bytes: &[u8]) -> First {
         0x7f => whole(1, KeyCode::Backspace, KeyModifiers::NONE),
         0 => control(b' '),
         byte @ 0x01..=0x1a => control(byte - 1 + b'a'),
-        byte @ 0x1c..=0x1f => control(byte - 0x1c + b'4'),
+        byte @ 0x1c..=0x1f => control(byte + 0x40),
         ESCAPE => whole(1, KeyCode::Esc, KeyModifiers::NONE),
         byte => {
             let length = match byte {
@@ -225,26 +228,47 @@ fn sequence(parameters: &[u8], last: u8) -> Option<Input> {
     let code = fields.next().unwrap_or_default();
     let number: u32 = code.split(':').next().and_then(|number| number.parse().ok()).unwrap_or(1);
     let mut held = fields.next().unwrap_or_default().split(':');
-    let mask = held.next().and_then(|mask| mask.parse().ok()).unwrap_or(1);
+    let mask: u16 = held.next().and_then(|mask| mask.parse().ok()).unwrap_or(1);
     let kind = match held.next() {
         Some("2") => KeyEventKind::Repeat,
         Some("3") => KeyEventKind::Release,
         Some(_) | None => KeyEventKind::Press,
     };
     let (code, state) = match last {
-        b'u' => unicode(number, code)?,
-        b'~' if number == 27 => unicode(fields.next()?.parse().ok()?, "")?,
+        b'u' => unicode(number, code, fields.next())?,
+        b'~' if number == 27 => unicode(fields.next()?.parse().ok()?, "", None)?,
         b'~' => (tilde(number)?, KeyEventState::NONE),
         b'R' => return None,
         letter => (named(letter)?, KeyEventState::NONE),
     };
-    let modifiers = modifiers(mask);
+    let (modifiers, state) = (modifiers(mask), state | locks(mask));
     let is_back = code == KeyCode::Tab && modifiers.contains(KeyModifiers::SHIFT);
     let code = if is_back { KeyCode::BackTab } else { code };
-    Some(Input::Event(Event::Key(KeyEvent { code, modifiers, kind, state })))
+    let key = KeyEvent { code, modifiers, kind, state };
+    let alternates = (last == b'u').then(|| alternates(key.code, number, text)).flatten();
+    Some(alternates.map_or(Input::Event(Event::Key(key)), |alternates| Input::Key(key, alternates)))
 }
 
-fn modifiers(mask: u8) -> KeyModifiers {
+/// What the terminal told of a key beyond its character, where that is more than the character itself tells.
+fn alternates(code: KeyCode, number: u32, text: &str) -> Option<Alternates> {
+    let KeyCode::Char(c) = code else { return None };
+    let base = char::from_u32(number).filter(|_| !(57_344..=63_743).contains(&number))?;
+    let mut parts = text.split(';').next().unwrap_or_default().split(':').skip(1);
+    let mut next = || parts.next().and_then(|part| part.parse().ok()).and_then(char::from_u32);
+    let (shifted, layout) = (next(), next());
+    let is_news = shifted.is_some() || layout.is_some() || c.to_lowercase().next() != Some(base);
+    is_news.then_some(Alternates { base, shifted, layout })
+}
+
+fn locks(mask: u16) -> KeyEventState {
+    let all = [(64, KeyEventState::CAPS_LOCK), (128, KeyEventState::NUM_LOCK)];
+    let bits = mask.saturating_sub(1);
+    all.iter()
+        .filter(|(bit, _)| bits & bit != 0)
+        .fold(KeyEventState::NONE, |locked, (_, lock)| locked | *lock)
+}
+
+fn modifiers(mask: u16) -> KeyModifiers {
     let bits = mask.saturating_sub(1);
     let all = [
         (1, KeyModifiers::SHIFT),
@@ -277,8 +301,9 @@ fn tilde(number: u32) -> Option<KeyCode> {
     })
 }
 
-/// The keys of the keyboard protocol of kitty. `code` may tell the character with Shift behind a colon.
-fn unicode(number: u32, code: &str) -> Option<(KeyCode, KeyEventState)> {
+/// The keys of the keyboard protocol of kitty. `code` may tell the character with Shift behind a colon, and `text` what
+/// the key types.
+fn unicode(number: u32, code: &str, text: Option<&str>) -> Option<(KeyCode, KeyEventState)> {
     let usual = |code| Some((code, KeyEventState::NONE));
     match number {
         9 => return usual(KeyCode::Tab),
@@ -287,12 +312,28 @@ fn unicode(number: u32, code: &str) -> Option<(KeyCode, KeyEventState)> {
         127 => return usual(KeyCode::Backspace),
         57_376..=57_398 => return usual(KeyCode::F(u8::try_from(number - 57_363).ok()?)),
         57_399..=57_427 => return keypad(number).map(|code| (code, KeyEventState::KEYPAD)),
-        // Locks, media keys and modifiers alone.
+        57_358..=57_363 => {
+            let keys = [
+                KeyCode::CapsLock,
+                KeyCode::ScrollLock,
+                KeyCode::NumLock,
+                KeyCode::PrintScreen,
+                KeyCode::Pause,
+                KeyCode::Menu,
+            ];
+            return usual(keys[usize::try_from(number - 57_358).ok()?]);
+        }
+        57_428..=57_440 => return usual(KeyCode::Media(MEDIA[usize::try_from(number - 57_428).ok()?])),
+        57_441..=57_454 => {
+            return usual(KeyCode::Modifier(MODIFIERS[usize::try_from(number - 57_441).ok()?]));
+        }
         57_344..=63_743 => return None,
         _ => {}
     }
     let shifted = code.split(':').nth(1).and_then(|shifted| shifted.parse().ok()).and_then(char::from_u32);
-    shifted
+    let typed = text.and_then(|text| text.parse().ok()).and_then(char::from_u32);
+    typed
+        .or(shifted)
         .or_else(|| char::from_u32(number))
         .filter(|c| !c.is_control())
         .and_then(|c| usual(KeyCode::Char(c)))
@@ -357,6 +398,7 @@ fn mouse(text: &str, is_up: bool) -> Option<Input> {
 
 #[cfg(test)]
 mod tests {
+    use crossterm::event::ModifierKeyCode;
     use proptest::prelude::*;
 
     use super::*;
@@ -371,7 +413,7 @@ mod tests {
 
     fn one(bytes: &str) -> KeyEvent {
         match taken(&[bytes.as_bytes()]).as_slice() {
-            [Input::Event(Event::Key(key))] => *key,
+            [Input::Event(Event::Key(key)) | Input::Key(key, _)] => *key,
             other => panic!("{bytes:?} is no single key: {other:?}"),
         }
     }
@@ -387,7 +429,14 @@ mod tests {
             ("\x1bä", KeyCode::Char('ä'), alt),
             ("\x1bb", KeyCode::Char('b'), alt),
             ("\x03", KeyCode::Char('c'), control),
-            ("\x1d", KeyCode::Char('5'), control),
+            ("\x1d", KeyCode::Char(']'), control),
+            ("\x1f", KeyCode::Char('_'), control),
+            ("\x1b[53;5u", KeyCode::Char('5'), control),
+            ("\x1b[57441;2u", KeyCode::Modifier(ModifierKeyCode::LeftShift), shift),
+            ("\x1b[57358u", KeyCode::CapsLock, none),
+            ("\x1b[97;65u", KeyCode::Char('a'), none),
+            ("\x1b[97;133u", KeyCode::Char('a'), control),
+            ("\x1b[97;;97u", KeyCode::Char('a'), none),
             ("\0", KeyCode::Char(' '), control),
             ("\x1b\x03", KeyCode::Char('c'), control | alt),
             ("\r", KeyCode::Enter, none),
@@ -416,6 +465,26 @@ mod tests {
         }
         assert_eq!(one("\x1b[97;1:3u").kind, KeyEventKind::Release);
         assert_eq!(one("\x1b[57400u").state, KeyEventState::KEYPAD);
+    }
+
+    #[test]
+    fn all_that_is_told_of_a_key_is_known() {
+        let whole = |bytes: &str| match taken(&[bytes.as_bytes()]).as_slice() {
+            [Input::Key(key, alternates)] => (key.code, key.modifiers, key.kind, *alternates),
+            other => panic!("{bytes:?} is no key with more to it: {other:?}"),
+        };
+        let (shift, control) = (KeyModifiers::SHIFT, KeyModifiers::CONTROL);
+        let one = Alternates { base: '1', shifted: Some('!'), layout: None };
+        assert_eq!(whole("\x1b[49:33;2;33u"), (KeyCode::Char('!'), shift, KeyEventKind::Press, one));
+        assert_eq!(
+            whole("\x1b[49:33;6:3u"),
+            (KeyCode::Char('!'), control | shift, KeyEventKind::Release, one)
+        );
+        let es = Alternates { base: 'с', shifted: None, layout: Some('c') };
+        assert_eq!(whole("\x1b[1089::99;5:2u"), (KeyCode::Char('с'), control, KeyEventKind::Repeat, es));
+        let locked = taken(&[b"\x1b[97;193u"]);
+        let [Input::Event(Event::Key(key))] = locked.as_slice() else { panic!("{locked:?} is no key") };
+        assert_eq!(key.state, KeyEventState::CAPS_LOCK | KeyEventState::NUM_LOCK);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ccells_core::limits;
-use crossterm::event::Event;
+use crossterm::event::{Event, KeyEvent};
 use futures_util::Stream;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -26,15 +26,19 @@ use tokio::sync::Notify;
 use self::canvas::Canvas;
 pub(crate) use self::canvas::Cursor;
 pub use self::encode::Depth;
+use self::encode::Underlines;
 pub use self::inputs::inputs;
 use self::writer::Writer;
 use super::Interrupt;
+use crate::terminal::input::Alternates;
 
 /// What the terminal tells us.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A key, a paste, the mouse, the size, the focus.
     Event(Event),
+    /// A key of which the terminal told more than there is room for in the event.
+    Key(KeyEvent, Alternates),
     /// Whether it knows the keyboard protocol of kitty.
     KnowsKittyKeys(bool),
     /// Whether it shows what is between two marks at once.
@@ -50,13 +54,18 @@ pub type Inputs = Pin<Box<dyn Stream<Item = Input> + Send>>;
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h";
 /// Mouse reports: clicks, drags and the wheel, in the form without a limit on columns.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
-const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l";
+/// Mouse reports of every move, for an agent that asked for them.
+const MOTION_ON: &str = "\x1b[?1003h";
+/// Of clicks and drags alone again: to some terminals the end of one kind of reports is the end of all.
+const MOTION_OFF: &str = "\x1b[?1003l\x1b[?1000h\x1b[?1002h";
 /// Keys that were ambiguous are told apart (flag 1); the terminal keeps a stack for each of its screens.
 const KITTY_ON: &str = "\x1b[>1u";
+/// The flags that are always on.
+const KITTY_LEAST: u8 = 1;
 const KITTY_OFF: &str = "\x1b[<u";
 /// Giving it back: whatever was on is off, in reverse; what was never on does not mind.
-const LEAVE: &str =
-    "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
 /// What it can do: show a frame at once, the keyboard protocol of kitty; every terminal answers the last question.
 const PROBE: &str = "\x1b[?2026$p\x1b[?u\x1b[c";
 /// Nothing is on the screen any more.
@@ -72,6 +81,7 @@ const FRAME_BYTES: usize = 256 * 1_024;
 pub struct Screen {
     canvas: Canvas,
     depth: Depth,
+    underlines: Underlines,
     /// What the next frame begins with.
     preface: &'static str,
     frame: Vec<u8>,
@@ -79,7 +89,11 @@ pub struct Screen {
     is_raw: bool,
     is_taken: bool,
     is_mouse_on: bool,
+    /// Whether every move of the mouse is wanted, while the mouse is.
+    is_motion_on: bool,
     is_kitty_on: bool,
+    /// How much of the keyboard protocol is on, where it is known.
+    key_flags: u8,
     /// Whether the terminal shows a marked frame at once.
     knows_sync: bool,
 }
@@ -89,8 +103,10 @@ impl Screen {
     pub fn enter() -> io::Result<Self> {
         let (columns, rows) = crossterm::terminal::size()?;
         let depth = Depth::of(|name| std::env::var(name).ok());
+        let underlines = Underlines::of(|name| std::env::var(name).ok());
         let door = writer::quick_door(io::stdout());
         let mut screen = Self::with(writer::standard_output(), door, depth, columns, rows);
+        screen.underlines = underlines;
         screen.is_raw = true;
         install_panic_hook();
         screen.take()?;
@@ -111,15 +127,18 @@ impl Screen {
         rows: u16,
     ) -> Self {
         Self {
-            canvas: Canvas::new(area(columns, rows), depth),
+            canvas: Canvas::new(area(columns, rows), depth, Underlines::Styled),
             depth,
+            underlines: Underlines::Styled,
             preface: "",
             frame: Vec::with_capacity(FRAME_BYTES),
             writer: Writer::start(output, door),
             is_raw: false,
             is_taken: false,
             is_mouse_on: true,
+            is_motion_on: false,
             is_kitty_on: false,
+            key_flags: KITTY_LEAST,
             knows_sync: false,
         }
     }
@@ -134,8 +153,8 @@ impl Screen {
             IS_TAKEN.store(true, Ordering::SeqCst);
         }
         self.is_taken = true;
-        let mouse = if self.is_mouse_on { MOUSE_ON } else { "" };
-        let kitty = if self.is_kitty_on { KITTY_ON } else { "" };
+        let mouse = if self.is_mouse_on { self.mouse_on() } else { String::new() };
+        let kitty = if self.is_kitty_on { self.kitty_on() } else { String::new() };
         self.writer.write(format!("{ENTER}{mouse}{kitty}").as_bytes());
         self.forget_frame();
         Ok(())
@@ -183,7 +202,7 @@ impl Screen {
 
     /// The terminal has another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.canvas = Canvas::new(area(columns, rows), self.depth);
+        self.canvas = Canvas::new(area(columns, rows), self.depth, self.underlines);
         self.canvas.hide_cursor(!self.knows_sync);
         self.preface = CLEAR;
     }
@@ -203,8 +222,23 @@ impl Screen {
     /// Uses the keyboard protocol of kitty.
     pub fn use_kitty_keys(&mut self) {
         if !std::mem::replace(&mut self.is_kitty_on, true) && self.is_taken {
-            self.writer.write(KITTY_ON.as_bytes());
+            self.writer.write(self.kitty_on().as_bytes());
         }
+    }
+
+    /// Has the terminal tell of keys as much as these flags of the protocol say, if it knows the protocol: what the agent
+    /// that gets the keys asked for, or nothing.
+    pub fn follow_keys(&mut self, flags: u8) {
+        let flags = flags | KITTY_LEAST;
+        if std::mem::replace(&mut self.key_flags, flags) != flags && self.is_kitty_on && self.is_taken {
+            self.writer.write(set_kitty(flags).as_bytes());
+        }
+    }
+
+    /// What turns the protocol on as far as it is wanted.
+    fn kitty_on(&self) -> String {
+        let more = if self.key_flags == KITTY_LEAST { String::new() } else { set_kitty(self.key_flags) };
+        format!("{KITTY_ON}{more}")
     }
 
     /// Marks frames, so that the terminal shows each of them at once; or does not.
@@ -216,8 +250,22 @@ impl Screen {
     /// Has the terminal report the mouse to us, or keep it for its own selection.
     pub fn set_mouse(&mut self, is_on: bool) {
         if std::mem::replace(&mut self.is_mouse_on, is_on) != is_on && self.is_taken {
-            self.writer.write(if is_on { MOUSE_ON.as_bytes() } else { MOUSE_OFF.as_bytes() });
+            let bytes = if is_on { self.mouse_on() } else { MOUSE_OFF.to_owned() };
+            self.writer.write(bytes.as_bytes());
         }
+    }
+
+    /// Has the terminal report every move of the mouse, or clicks, drags and the wheel alone: what the agent under it
+    /// asked for.
+    pub fn follow_motion(&mut self, is_wanted: bool) {
+        let is_news = std::mem::replace(&mut self.is_motion_on, is_wanted) != is_wanted;
+        if is_news && self.is_mouse_on && self.is_taken {
+            self.writer.write(if is_wanted { MOTION_ON.as_bytes() } else { MOTION_OFF.as_bytes() });
+        }
+    }
+
+    fn mouse_on(&self) -> String {
+        format!("{MOUSE_ON}{}", if self.is_motion_on { MOTION_ON } else { "" })
     }
 
     /// Rings the bell.
@@ -290,6 +338,11 @@ impl Screen {
             self.writer.write(&self.frame);
         }
     }
+}
+
+/// Sets the flags of the keyboard protocol, without pushing others away.
+fn set_kitty(flags: u8) -> String {
+    format!("\x1b[={flags}u")
 }
 
 /// Cells are held in memory, so what anybody may say of the terminal's size is not taken for more than the largest

@@ -6,7 +6,7 @@ use ccells_core::ports::WorkReport;
 use ccells_core::record::Layout;
 use ccells_core::recovery::Verdict;
 use ccells_core::snapshot::Finding;
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyEventKind, ModifierKeyCode, MouseButton, MouseEvent, MouseEventKind};
 
 use super::frames::five;
 use super::*;
@@ -398,4 +398,77 @@ fn keys_that_the_user_bound_are_the_ones_that_are_told() {
     assert!(stage.frame().contains("F1 help"), "{}", stage.frame());
     stage.press("c");
     assert!(matches!(stage.model.dialog, Some(Dialog::New(_))));
+}
+
+/// A key and what is done to it.
+fn deed(code: KeyCode, modifiers: KeyModifiers, kind: KeyEventKind) -> Msg {
+    Msg::Key(KeyEvent { kind, ..KeyEvent::new(code, modifiers) })
+}
+
+#[test]
+fn what_is_let_go_is_told_to_the_agent_that_got_it_and_to_no_other() {
+    let (none, control) = (KeyModifiers::NONE, KeyModifiers::CONTROL);
+    let (press, repeat, release) = (KeyEventKind::Press, KeyEventKind::Repeat, KeyEventKind::Release);
+    let mut stage = three();
+    let types = |wishes: Vec<Wish>| wishes.iter().filter(|wish| matches!(wish, Wish::Type(..))).count();
+    // Enter gives the keys to the agent; that it is let go afterwards is not the agent's business.
+    stage.send(deed(KeyCode::Enter, none, press));
+    assert_eq!(stage.model.mode, Mode::Input);
+    assert_eq!(types(stage.send(deed(KeyCode::Enter, none, release))), 0);
+    for kind in [press, repeat, release] {
+        assert_eq!(types(stage.send(deed(KeyCode::Char('x'), none, kind))), 1, "{kind:?}");
+    }
+    assert_eq!(types(stage.send(deed(KeyCode::Enter, none, press))), 1);
+    assert_eq!(types(stage.send(deed(KeyCode::Enter, none, release))), 1, "this one was the agent's");
+    let shift = KeyCode::Modifier(ModifierKeyCode::LeftShift);
+    assert_eq!(types(stage.send(deed(shift, KeyModifiers::SHIFT, press))), 1);
+    // The leader is ours as long as it is held.
+    stage.send(deed(KeyCode::Char(']'), control, press));
+    assert_eq!(stage.model.mode, Mode::Navigate);
+    assert_eq!(types(stage.send(deed(KeyCode::Char(']'), control, repeat))), 0, "it was not pressed twice");
+    assert_eq!(stage.model.mode, Mode::Navigate);
+    let before = stage.model.toasts.len();
+    assert_eq!(types(stage.send(deed(KeyCode::Char(']'), control, release))), 0);
+    assert_eq!(types(stage.send(deed(shift, KeyModifiers::SHIFT, press))), 0);
+    assert_eq!(stage.model.toasts.len(), before, "a modifier alone is no key that is not bound");
+}
+
+#[test]
+fn a_drag_that_began_in_an_agents_pane_ends_there_wherever_the_button_goes_up() {
+    let mut stage = three();
+    stage.press("1<enter>");
+    assert_eq!(stage.model.mode, Mode::Input);
+    let content = stage.model.page().panes[0].content;
+    let at = |kind, column, row, modifiers| Msg::Mouse(MouseEvent { kind, column, row, modifiers });
+    let (none, shift, left) = (KeyModifiers::NONE, KeyModifiers::SHIFT, MouseButton::Left);
+    let sent = |wishes: Vec<Wish>| match wishes.as_slice() {
+        [Wish::Mouse(pane, event)] => {
+            Some((pane.clone(), event.kind, event.column, event.row, event.modifiers))
+        }
+        _ => None,
+    };
+    let (down, drag, up) = (MouseEventKind::Down(left), MouseEventKind::Drag(left), MouseEventKind::Up(left));
+    let (last_column, last_row) = (content.width - 1, content.height - 1);
+    let wishes = stage.send(at(down, content.x + 2, content.y + 1, none));
+    assert_eq!(sent(wishes), Some((id(1), down, 2, 1, none)));
+    let wishes = stage.send(at(drag, content.right() + 20, content.y + 1, none));
+    assert_eq!(sent(wishes), Some((id(1), drag, last_column, 1, none)), "a drag stops at the edge");
+    assert_eq!(sent(stage.send(at(drag, 3, 3, shift))), None, "with Shift it is not the agent's");
+    // Something is put over the pane meanwhile.
+    stage.press("<C-]>?");
+    assert!(stage.model.dialog.is_some());
+    let wishes = stage.send(at(up, content.right() + 20, content.bottom() + 20, shift));
+    assert_eq!(sent(wishes), Some((id(1), up, last_column, last_row, none)));
+    assert_eq!(sent(stage.send(at(up, 3, 3, none))), None, "it ends once");
+}
+
+#[test]
+fn with_shift_the_mouse_is_ours_in_an_agents_pane() {
+    let mut stage = three();
+    stage.press("1<enter>");
+    let content = stage.model.page().panes[0].content;
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    let event = MouseEvent { kind, column: content.x, row: content.y, modifiers: KeyModifiers::SHIFT };
+    stage.send(Msg::Mouse(event));
+    assert_eq!(stage.model.agent_press, None);
 }

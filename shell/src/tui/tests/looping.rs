@@ -363,3 +363,64 @@ async fn frames_are_marked_only_for_a_terminal_that_knows_the_marks() {
     // The terminal was never told of marks before: what is given back closes one more.
     assert_eq!(text.matches("\x1b[?2026h").count() + 1, text.matches("\x1b[?2026l").count(), "{text:?}");
 }
+
+/// A terminal that knows the keyboard protocol tells us what the agent that gets the keys wants to know, and no more.
+#[tokio::test]
+async fn the_terminal_is_told_which_keys_the_agent_wants() {
+    let (far, looping) = begin();
+    let test = async move {
+        far.inputs.send(Input::KnowsKittyKeys(true)).expect("the loop listens");
+        far.output.until("\x1b[>1u").await;
+        far.panes.feed(1, (80, 20), "\x1b[>3u");
+        far.panes.feed(2, (80, 20), "\x1b[>9u");
+        far.show(vec![card(1, "one", CardState::Running), card(2, "two", CardState::Running)]);
+        far.output.until("two").await;
+        assert!(!far.output.text().contains("\x1b[="), "no agent gets the keys");
+        far.press("<enter>");
+        far.output.until("\x1b[=3u").await;
+        far.press("<C-]>");
+        far.output.until("\x1b[=1u").await;
+        far.press("2<enter>");
+        // To want every key is to want its text, which only the terminal knows.
+        far.output.until("\x1b[=29u").await;
+        far.panes.feed(2, (80, 20), "\x1b[<u");
+        far.damage.notify_one();
+        far.output.forget();
+        far.output.until("\x1b[=1u").await;
+        drop(far.snapshots);
+        far.inputs
+    };
+    let (ended, _inputs) = tokio::join!(looping, test);
+    assert_eq!(ended, Ended::Left);
+}
+
+/// The terminal reports every move of the mouse while an agent that asked for that has the keys, and only then.
+#[tokio::test]
+async fn moves_of_the_mouse_are_reported_while_an_agent_wants_them() {
+    let (far, looping) = begin();
+    let test = async move {
+        far.panes.feed(1, (80, 20), "\x1b[?1003h\x1b[?1006h");
+        far.show(vec![card(1, "one", CardState::Running)]);
+        far.output.until("one").await;
+        assert!(!far.output.text().contains("\x1b[?1003h"), "no agent gets the mouse");
+        far.press("<enter>");
+        far.output.until("\x1b[?1003h").await;
+        far.press("<C-]>");
+        far.output.until("\x1b[?1003l\x1b[?1000h\x1b[?1002h").await;
+        drop(far.snapshots);
+        far.inputs
+    };
+    let (ended, _inputs) = tokio::join!(looping, test);
+    assert_eq!(ended, Ended::Left);
+    assert!(looping_ends_without_motion());
+}
+
+/// Whatever was on when the terminal is given back, moves are off then.
+fn looping_ends_without_motion() -> bool {
+    let output = Output::default();
+    let mut screen = Screen::over(Box::new(output.clone()), 80, 24);
+    screen.take().expect("nothing is asked of the system");
+    screen.follow_motion(true);
+    screen.leave();
+    output.text().rfind("\x1b[?1003l") > output.text().rfind("\x1b[?1003h")
+}

@@ -97,6 +97,8 @@ pub(super) fn copy(model: &mut Model, text: String, wishes: &mut Vec<Wish>) {
 
 /// What the mouse does in a pane whose agent did not ask for it. The position is relative to the pane.
 pub(super) fn on_pane_mouse(model: &mut Model, id: WorkstreamId, event: MouseEvent, wishes: &mut Vec<Wish>) {
+    // The agent did not want it after all.
+    model.agent_press = None;
     match event.kind {
         MouseEventKind::ScrollUp => turn(model, id, true, wishes),
         MouseEventKind::ScrollDown => turn(model, id, false, wishes),
@@ -261,7 +263,7 @@ pub(super) fn on_release(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// Where the agent's own screen is; nothing when the pane is not shown.
-fn content_of(model: &Model, id: &WorkstreamId) -> Rect {
+pub(super) fn content_of(model: &Model, id: &WorkstreamId) -> Rect {
     let place = model.order.iter().position(|known| known == id);
     let page = model.page();
     page.panes.iter().find(|pane| Some(pane.index) == place).map_or(Rect::default(), |pane| pane.content)

@@ -1,6 +1,6 @@
 //! Whose the mouse is: what an agent asked for goes to the agent, and the rest focuses, scrolls, selects and types, and
-//! drags the edges between panes. While Shift is held the terminal around us keeps the mouse for its own selection, and
-//! tells us nothing.
+//! drags the edges between panes. While Shift is held the mouse is never an agent's: most terminals keep it for their own
+//! selection then, and from the others it is ours.
 
 use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -16,6 +16,9 @@ use crate::tui::wish::Wish;
 /// Takes a report of the mouse.
 pub(super) fn on_mouse(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wish>) {
     if model.is_shutting_down() {
+        return;
+    }
+    if goes_on_in_agent(model, event, wishes) {
         return;
     }
     if let Some(dialog) = &model.dialog {
@@ -61,12 +64,57 @@ pub(super) fn on_mouse(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wi
     let is_inside = pane.content.contains(position);
     let is_looking = model.looking.as_ref().is_some_and(|looking| looking.workstream == id);
     if !is_looking && (is_wheel || (is_focused && is_inside && model.mode == Mode::Input)) {
-        wishes.push(Wish::Mouse(id, relative(event, pane)));
+        let event = relative(event, pane);
+        if let MouseEventKind::Down(button) = event.kind {
+            model.agent_press = Some((id.clone(), button)).filter(|_| !has_shift(event));
+        }
+        wishes.push(Wish::Mouse(id, event));
     } else if is_wheel || is_inside {
         copy::on_pane_mouse(model, id, relative(event, pane), wishes);
     } else if matches!(event.kind, MouseEventKind::Down(_)) {
         focus(model, id);
     }
+}
+
+/// What began in an agent's pane is that agent's until the button goes up, wherever the pointer is and whatever is over
+/// the pane meanwhile: it would believe that the button is down for ever.
+fn goes_on_in_agent(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wish>) -> bool {
+    let Some((id, held)) = model.agent_press.clone() else { return false };
+    let is_end = match event.kind {
+        MouseEventKind::Drag(button) if button == held => false,
+        // Terminals that do not tell which button went up mean the one that was down.
+        MouseEventKind::Up(_) => true,
+        MouseEventKind::Down(_) => {
+            // Its end was never told.
+            model.agent_press = None;
+            return false;
+        }
+        MouseEventKind::Drag(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollUp
+        | MouseEventKind::ScrollDown
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => return false,
+    };
+    if is_end {
+        model.agent_press = None;
+    } else if has_shift(event) {
+        return true;
+    }
+    let content = copy::content_of(model, &id);
+    let within = |at: u16, start: u16, length: u16| at.saturating_sub(start).min(length.saturating_sub(1));
+    let event = MouseEvent {
+        kind: if is_end { MouseEventKind::Up(held) } else { event.kind },
+        column: within(event.column, content.x, content.width),
+        row: within(event.row, content.y, content.height),
+        modifiers: event.modifiers - KeyModifiers::SHIFT,
+    };
+    wishes.push(Wish::Mouse(id, event));
+    true
+}
+
+fn has_shift(event: MouseEvent) -> bool {
+    event.modifiers.contains(KeyModifiers::SHIFT)
 }
 
 /// A pane was clicked. Whoever types goes on typing in that pane, where that is possible.
