@@ -6,8 +6,6 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 
-#[path = "panes/agents.rs"]
-mod agents;
 #[path = "panes/draw.rs"]
 mod draw;
 #[path = "panes/figures.rs"]
@@ -22,8 +20,6 @@ mod processes;
 mod streams;
 #[path = "panes/table.rs"]
 mod table;
-#[path = "panes/viewer.rs"]
-mod viewer;
 
 /// What was asked for.
 struct Options {
@@ -37,11 +33,6 @@ struct Options {
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    match words.first().map(String::as_str) {
-        Some("agent") => return agents::run(&words[1..]),
-        Some("viewer") => return viewer::run(&words[1..]),
-        Some(_) | None => {}
-    }
     let options = read(words);
     let room = tempfile::tempdir().expect("a directory of our own");
     let wants = |figure: &str| options.figures.is_empty() || options.figures.iter().any(|it| it == figure);

@@ -81,6 +81,11 @@ impl Terminal {
         self.began
     }
 
+    /// All bytes that the program wrote so far.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.seen().bytes.clone()
+    }
+
     /// Presses keys.
     pub(crate) fn keys(&self, keys: &str) {
         let mut master: &File = self.master.as_ref().expect("the terminal is there");

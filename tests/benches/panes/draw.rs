@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use ccells_core::ids::WorkstreamId;
 use ccells_holder::emulator::Emulator;
 use ccells_shell::tui::{PaneScreen, Panes, Screen, Still};
+use ccells_tests::world::{World, id};
 
+use crate::Options;
 use crate::outer::SIZE;
-use crate::{Options, viewer};
 
 /// Panes on the screen.
 const PANES: usize = 9;
@@ -75,10 +76,10 @@ pub(crate) fn draw(options: &Options) {
         ("a page of log", log),
         ("all cells new", cells),
     ];
-    let emulators = (0..PANES).map(|pane| (viewer::id(pane), Emulator::pane(66, 18, 1_000))).collect();
+    let emulators = (0..PANES).map(|pane| (id(pane), Emulator::pane(66, 18, 1_000))).collect();
     let (screens, sink) = (Screens(Mutex::new(emulators)), Sink::default());
     let screen = Screen::over(Box::new(sink.clone()), SIZE.0, SIZE.1);
-    let mut still = Still::new(screen, viewer::picture(PANES));
+    let mut still = Still::new(screen, World::of(PANES).picture());
     screens.feed(|pane| cells(pane, 1));
     still.draw(&screens);
     let mut times = vec![Vec::new(); kinds.len()];

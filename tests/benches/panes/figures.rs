@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use ccells_holder::emulator::Emulator;
 
-use crate::agents::{END_SIGN, echo_sign};
 use crate::peers::{PANE, Peer, Running};
 use crate::{Options, streams, table};
+use ccells_tests::agents::{END_SIGN, echo_sign};
 
 /// Keys typed in one round.
 const KEYS: usize = 150;

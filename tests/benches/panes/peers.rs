@@ -2,16 +2,19 @@
 //! in its panes and in the same terminal.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use ccells_shell::holder_binary::HOLDER;
+use ccells_tests::agents::{self, ready_sign};
+use ccells_tests::holders::Holders;
+use ccells_tests::viewer;
 
-use crate::agents::ready_sign;
 use crate::outer::{Outer, SIZE};
-use crate::{processes, viewer};
+use crate::processes;
+
+/// The program of this package, which runs the viewer and the agents.
+const RIG: &str = env!("CARGO_BIN_EXE_ccells-rig");
 
 /// One who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,27 +61,29 @@ pub(crate) struct Running {
     /// Processes that show the panes.
     pub(crate) viewers: Vec<u32>,
     /// Processes that hold the agents, where those are others.
-    holders: Vec<Child>,
+    holders: Option<Holders>,
 }
 
 impl Running {
-    /// Starts `peer` with one pane for each of `programs` (the words for [`crate::agents::run`]), and waits until all
+    /// Starts `peer` with one pane for each of `programs` (the words for [`agents::run`]), and waits until all
     /// of them are shown. Keys go to the first one.
     pub(crate) fn start(peer: Peer, room: &Path, programs: &[Vec<String>]) -> Self {
         static TURN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let turn = TURN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let room = room.join(format!("{}-{turn}", peer.name()));
         fs::create_dir(&room).expect("the bench's directory takes a directory");
-        let lines: Vec<Vec<String>> =
-            programs.iter().enumerate().map(|(pane, words)| line(pane, words)).collect();
-        let mut holders = Vec::new();
+        let line = |(pane, words): (usize, &Vec<String>)| {
+            agents::line(RIG, pane, &words.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let lines: Vec<Vec<String>> = programs.iter().enumerate().map(line).collect();
+        let mut holders = None;
         let command = match peer {
             Peer::Bare => command(&lines[0]),
             Peer::Tmux => tmux(&room, &lines),
             Peer::Zellij => zellij(&room, &lines),
             Peer::Ccells => {
-                holders = hold(&room, &lines);
-                viewer::command(&room, lines.len())
+                holders = Some(Holders::start(&room, &lines));
+                viewer::command(RIG, &room, lines.len())
             }
         };
         let mut outer = Outer::open(&command);
@@ -98,19 +103,19 @@ impl Running {
 
     /// Processor time of what shows the panes, and of what holds the agents.
     pub(crate) fn cpu(&self) -> (Duration, Duration) {
-        let holders = self.holders.iter().map(|holder| processes::cpu(holder.id())).sum();
+        let holders = self.holders.iter().flat_map(Holders::pids).map(processes::cpu).sum();
         (self.viewers.iter().map(|pid| processes::cpu(*pid)).sum(), holders)
     }
 
     /// Wake-ups of what shows the panes, and of what holds the agents.
     pub(crate) fn wakeups(&self) -> (u64, u64) {
-        let holders = self.holders.iter().map(|holder| processes::wakeups(holder.id())).sum();
+        let holders = self.holders.iter().flat_map(Holders::pids).map(processes::wakeups).sum();
         (self.viewers.iter().map(|pid| processes::wakeups(*pid)).sum(), holders)
     }
 
     /// Memory of what shows the panes, and of what holds the agents, in MB.
     pub(crate) fn memory(&self) -> (f64, f64) {
-        let holders = self.holders.iter().map(|holder| processes::memory(holder.id())).sum();
+        let holders = self.holders.iter().flat_map(Holders::pids).map(processes::memory).sum();
         (self.viewers.iter().map(|pid| processes::memory(*pid)).sum(), holders)
     }
 }
@@ -127,47 +132,13 @@ impl Drop for Running {
             }
             Peer::Bare | Peer::Ccells => {}
         }
-        for holder in &mut self.holders {
-            let pid = rustix::process::Pid::from_child(holder);
-            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-            let _ended = holder.wait();
-        }
     }
-}
-
-/// The command line of the program of a pane: this very file.
-fn line(pane: usize, words: &[String]) -> Vec<String> {
-    let own = std::env::current_exe().expect("we know where we are").display().to_string();
-    let mut line = vec![own, "agent".into(), words[0].clone(), pane.to_string()];
-    line.extend_from_slice(&words[1..]);
-    line
 }
 
 fn command(line: &[String]) -> Command {
     let mut command = Command::new(&line[0]);
     command.args(&line[1..]);
     command
-}
-
-/// Starts a holder for every program, below the directory that a workstream would have.
-fn hold(room: &Path, lines: &[Vec<String>]) -> Vec<Child> {
-    let binary = room.join("ccells-holder");
-    fs::write(&binary, HOLDER).expect("the bench's directory takes a file");
-    fs::set_permissions(&binary, fs::Permissions::from_mode(0o700)).expect("it is ours");
-    let start = |(pane, line): (usize, &Vec<String>)| {
-        let run = room.join(pane.to_string()).join("run");
-        fs::create_dir_all(&run).expect("the bench's directory takes a directory");
-        let socket = run.join("holder.sock");
-        let mut holder = Command::new(&binary);
-        holder.args(["serve", "--socket"]).arg(&socket).arg("--").args(line);
-        holder.env("TERM", "xterm-256color").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let holder = holder.spawn().expect("the holder starts");
-        while !socket.exists() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        holder
-    };
-    lines.iter().enumerate().map(start).collect()
 }
 
 fn session(room: &Path) -> String {

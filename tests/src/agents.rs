@@ -1,5 +1,5 @@
 //! The programs that run inside the panes: one that echoes, one that floods, one that sends a stream, one that paints
-//! ten times a second, one that fills the scrollback, and one that does nothing.
+//! ten times a second, one that fills the scrollback, one that attacks, and one that does nothing.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
+use crate::corpus;
+
 /// Bytes written at once.
 const BLOCK: usize = 64 * 1_024;
 /// Between two frames of an agent at work.
@@ -17,25 +19,38 @@ const TICK: Duration = Duration::from_millis(100);
 const FRAME_ROWS: usize = 10;
 
 /// The sign that a pane shows once its program runs. None of the streams hold it.
-pub(crate) fn ready_sign(pane: usize) -> char {
+pub fn ready_sign(pane: usize) -> char {
     sign(0x2840, pane)
 }
 
 /// The sign with which the echo answers a key.
-pub(crate) fn echo_sign(key: u8) -> char {
+pub fn echo_sign(key: u8) -> char {
     sign(0x2801, usize::from(key.saturating_sub(b'a')))
 }
 
+/// The sign that follows an attack.
+pub fn attack_sign(number: usize) -> char {
+    sign(0x2801, number % 26)
+}
+
 /// The sign behind the end of a stream.
-pub(crate) const END_SIGN: char = '\u{28ff}';
+pub const END_SIGN: char = '\u{28ff}';
 
 /// A character of the block that nobody else uses.
 fn sign(first: u32, number: usize) -> char {
     u32::try_from(number).ok().and_then(|number| char::from_u32(first + number)).expect("there are few")
 }
 
+/// The command line of a program: `rig` is the program of this package, `words` are those for [`run`] without the number
+/// of the pane.
+pub fn line(rig: &str, pane: usize, words: &[&str]) -> Vec<String> {
+    let mut line = vec![rig.to_owned(), "agent".to_owned(), words[0].to_owned(), pane.to_string()];
+    line.extend(words[1..].iter().map(ToString::to_string));
+    line
+}
+
 /// Runs the program that `words` name: its kind, the number of its pane, and what else it needs.
-pub(crate) fn run(words: &[String]) {
+pub fn run(words: &[String]) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (kind, pane) = (words[0], words[1].parse().expect("a pane has a number"));
     take_keys_raw();
@@ -49,6 +64,7 @@ pub(crate) fn run(words: &[String]) {
         ("stream", [stream, result]) => stream_once(Path::new(stream), Path::new(result)),
         ("ticks", []) => ticks(pane),
         ("fill", [lines]) => fill(pane, lines.parse().expect("a number of lines")),
+        ("attack", []) => attack(),
         ("idle", []) => idle(),
         (kind, rest) => panic!("no such program: {kind} {rest:?}"),
     }
@@ -135,6 +151,23 @@ fn fill(pane: usize, lines: usize) {
     say(text.as_bytes());
     show_ready(pane);
     idle();
+}
+
+/// The attack that is typed as `#17` and Enter. What terminals answer to attacks is typed as well, and is not looked at.
+fn attack() {
+    let mut typed = Vec::new();
+    loop {
+        match key() {
+            b'\r' => {
+                let words = std::mem::take(&mut typed);
+                let number = words.rsplit(|byte| *byte == b'#').next().map(String::from_utf8_lossy);
+                let Some(number) = number.and_then(|number| number.parse::<usize>().ok()) else { continue };
+                say(&corpus::bytes(number % corpus::count()));
+                say(format!("\x18\x1b\\\x1bc\x1b[3;3H{}", attack_sign(number)).as_bytes());
+            }
+            byte => typed.push(byte),
+        }
+    }
 }
 
 fn idle() {
