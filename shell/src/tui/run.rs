@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use alacritty_terminal::term::TermMode;
-use ccells_core::effect::{Level, Refusal, RefusalKind};
+use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
@@ -18,7 +17,6 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, Instant, Sleep};
 
-use super::copy::Intent;
 use super::favour::{self, Favour};
 use super::layout::Page;
 use super::model::Model;
@@ -314,7 +312,18 @@ impl Running {
                 None
             }
             Wish::Export(id, path) => self.export(&id, path),
-            Wish::LookBack(id, intent) => Some(self.look_back(id, intent)),
+            Wish::LookBack(ticket, id) => {
+                self.favours.push(favour::look_back(ticket, self.ports.panes.freeze(&id)));
+                None
+            }
+            Wish::Find(ticket, past, wanted) => {
+                self.favours.push(favour::find(ticket, past, wanted));
+                None
+            }
+            Wish::TakeSelected(past, selection) => {
+                self.favours.push(favour::take_selected(past, selection));
+                None
+            }
             Wish::Mouse(id, event) => self.mouse(id, event),
             Wish::Focus(id, has_focus) => {
                 // An agent that is not there needs no report.
@@ -405,13 +414,6 @@ impl Running {
         Some(Msg::Pasting(id, progress))
     }
 
-    fn look_back(&self, id: WorkstreamId, intent: Intent) -> Msg {
-        match self.ports.panes.transcript(&id) {
-            Some(transcript) => Msg::Transcript { workstream: id, transcript: Arc::new(transcript), intent },
-            None => favour::told(Level::Info, "there is nothing to look back at yet"),
-        }
-    }
-
     fn copy(&mut self, text: String) {
         let clipboard = self.model.clipboard;
         if matches!(clipboard, Clipboard::Auto | Clipboard::Terminal) {
@@ -424,10 +426,10 @@ impl Running {
     }
 
     fn export(&mut self, id: &WorkstreamId, path: String) -> Option<Msg> {
-        let Some(transcript) = self.ports.panes.transcript(id) else {
+        let Some(frozen) = self.ports.panes.freeze(id) else {
             return Some(Msg::Exported(Err("there is nothing to write yet".to_owned())));
         };
-        self.favours.push(favour::export(&self.ports.desktop, path, transcript));
+        self.favours.push(favour::export(&self.ports.desktop, path, frozen));
         None
     }
 

@@ -28,16 +28,24 @@ use super::wish::{Ticket, Wish};
 pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
     model.now = now;
     let mut wishes = Vec::new();
+    take(model, msg, &mut wishes);
+    settle(model, &mut wishes);
+    wishes
+}
+
+fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
+    let now = model.now;
+    let Some(msg) = copy::hold(model, msg) else { return };
     match msg {
         Msg::Key(key) if key.kind == KeyEventKind::Release => {}
-        Msg::Key(key) => on_key(model, &key, &mut wishes),
-        Msg::Paste(text) => paste::on_paste(model, text, &mut wishes),
-        Msg::Mouse(event) => mouse::on_mouse(model, event, &mut wishes),
-        Msg::PaneMouse(id, event) => copy::on_pane_mouse(model, id, event, &mut wishes),
-        Msg::Transcript { workstream, transcript, intent } => {
-            copy::on_transcript(model, workstream, transcript, intent);
-        }
-        Msg::Outward(id, what) => outward::on_outward(model, &id, what, &mut wishes),
+        Msg::Key(key) => on_key(model, &key, wishes),
+        Msg::Paste(text) => paste::on_paste(model, text, wishes),
+        Msg::Mouse(event) => mouse::on_mouse(model, event, wishes),
+        Msg::PaneMouse(id, event) => copy::on_pane_mouse(model, id, event, wishes),
+        Msg::Transcript { ticket, transcript } => copy::on_transcript(model, ticket, transcript, wishes),
+        Msg::Found { ticket, found } => copy::on_found(model, ticket, found, wishes),
+        Msg::Selected(text) => copy::on_selected(model, text, wishes),
+        Msg::Outward(id, what) => outward::on_outward(model, &id, what, wishes),
         Msg::Pasting(id, progress) => paste::on_progress(model, id, progress),
         Msg::Exported(outcome) => dialogs::on_exported(model, outcome),
         Msg::Resized(columns, rows) => {
@@ -63,11 +71,9 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
         }
         Msg::Measured(usages) => looking::on_measured(model, usages),
         Msg::Settings(outcome) => looking::on_settings(model, outcome),
-        Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, &mut wishes),
+        Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, wishes),
         Msg::Tick => copy::on_time(model),
     }
-    settle(model, &mut wishes);
-    wishes
 }
 
 /// Asks the machine for something.
@@ -169,7 +175,7 @@ pub(super) fn quit(model: &mut Model, policy: OnQuit, wishes: &mut Vec<Wish>) {
 /// view is saved.
 fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     let now = model.now;
-    copy::follow(model);
+    copy::follow(model, wishes);
     outward::ask_when_free(model);
     paste::follow(model);
     moving::keep_focus_shown(model);

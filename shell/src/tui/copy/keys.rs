@@ -6,7 +6,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Looking, motion};
+use super::{Hunt, Looking, motion};
 use crate::terminal::selection::{Selection, Shape};
 use crate::terminal::transcript::{Spot, Transcript};
 
@@ -36,7 +36,7 @@ pub(crate) enum Outcome {
     /// The pane shows what is now.
     Leave,
     /// This is to be copied.
-    Copy(String),
+    Copy(Selection),
     /// The user is to be told this.
     Tell(&'static str),
 }
@@ -142,15 +142,14 @@ impl Looking {
     }
 
     fn copy(&mut self) -> Outcome {
-        self.selected_text()
-            .map_or(Outcome::Tell("nothing is selected; v begins, Y copies a line"), Outcome::Copy)
+        self.selection.map_or(Outcome::Tell("nothing is selected; v begins, Y copies a line"), Outcome::Copy)
     }
 
     fn copy_line(&mut self) -> Outcome {
-        self.selection = Some(Selection { shape: Shape::Lines, anchor: self.cursor, head: self.cursor });
-        let text = self.selected_text();
-        self.selection = None;
-        text.map_or(Outcome::Tell("the line is empty"), Outcome::Copy)
+        if self.transcript.cells(self.cursor.line).is_empty() {
+            return Outcome::Tell("the line is empty");
+        }
+        Outcome::Copy(Selection { shape: Shape::Lines, anchor: self.cursor, head: self.cursor })
     }
 
     fn next_found(&mut self, times: usize, is_other_way: bool) -> Outcome {
@@ -168,7 +167,8 @@ impl Looking {
         let (first, last) = self.transcript.word(self.cursor);
         let word = self.transcript.text(first, last);
         if !word.trim().is_empty() {
-            self.search_for(word.trim(), false);
+            let (wanted, from) = (word.trim().to_owned(), self.cursor);
+            self.hunt = Some(Hunt { wanted, is_backward: false, from, sent: None });
         }
     }
 
@@ -183,10 +183,10 @@ impl Looking {
         if is_given_up {
             self.cursor = prompt.from;
             self.search = prompt.before.take();
-            self.prompt = None;
+            (self.prompt, self.hunt) = (None, None);
             self.show_cursor();
         } else if key.code == KeyCode::Enter {
-            if self.search.is_none() {
+            if self.search.is_none() && self.hunt.is_none() {
                 self.search = prompt.before.take();
             }
             self.prompt = None;

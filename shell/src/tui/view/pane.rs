@@ -237,6 +237,11 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
     let mut spans = Vec::new();
     let looking = model.looking.as_ref().filter(|looking| looking.workstream == card.id);
     let looking = looking.filter(|_| painted.is_some());
+    let fetch =
+        model.fetch.as_ref().filter(|fetch| fetch.workstream == card.id && model.is_slow(fetch.since));
+    if fetch.is_some() {
+        spans.push(Span::styled(" reading what it has shown … ", theme.warning_bar()));
+    }
     if let Some(looking) = looking {
         spans.extend(copy::header(model, looking));
     }
