@@ -41,6 +41,23 @@ fn list() {
 }
 
 #[test]
+fn a_title_that_an_agent_sets_is_shown_safe_and_cut() {
+    let mut cards = vec![card(1, "fix-login", CardState::Running), card(2, "map", CardState::Running)];
+    let title =
+        "✳ Fixing\x1b[31m the\u{202e} login\n of 日本 users, with tests and everything that belongs to it";
+    cards[0].agent = Some(AgentReport { title: title.to_owned(), ..report(AgentStatus::Working) });
+    cards[1].agent = Some(AgentReport { title: "map".to_owned(), ..report(AgentStatus::Idle) });
+    for (columns, rows) in [(160, 12), (100, 12), (40, 10)] {
+        let mut stage = Stage::with(columns, rows, cards.clone());
+        stage.press("z");
+        assert_snapshot!(format!("title_{columns}x{rows}"), stage.frame());
+        assert!(!stage.frame().contains(['\u{1b}', '\u{202e}']));
+        stage.press("v");
+        assert_snapshot!(format!("title_list_{columns}x{rows}"), stage.frame());
+    }
+}
+
+#[test]
 fn a_list_in_which_nothing_matches() {
     let mut stage = Stage::with(80, 24, all_kinds());
     stage.press("v/zebra<enter>");
