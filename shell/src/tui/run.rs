@@ -296,8 +296,7 @@ impl Running {
                 None
             }
             Wish::PasteImage(id, worktree) => {
-                self.favours.push(favour::save_image(self.ports.desktop.as_ref(), id, &worktree));
-                None
+                self.favour(favour::save_image(self.ports.desktop.as_ref(), id, &worktree))
             }
             Wish::Ring => {
                 self.screen.ring();
@@ -313,17 +312,10 @@ impl Running {
             }
             Wish::Export(id, path) => self.export(&id, path),
             Wish::LookBack(ticket, id) => {
-                self.favours.push(favour::look_back(ticket, self.ports.panes.freeze(&id)));
-                None
+                self.favour(favour::look_back(ticket, self.ports.panes.freeze(&id)))
             }
-            Wish::Find(ticket, past, wanted) => {
-                self.favours.push(favour::find(ticket, past, wanted));
-                None
-            }
-            Wish::TakeSelected(past, selection) => {
-                self.favours.push(favour::take_selected(past, selection));
-                None
-            }
+            Wish::Find(ticket, past, wanted) => self.favour(favour::find(ticket, past, wanted)),
+            Wish::TakeSelected(past, selection) => self.favour(favour::take_selected(past, selection)),
             Wish::Mouse(id, event) => self.mouse(id, event),
             Wish::Focus(id, has_focus) => {
                 // An agent that is not there needs no report.
@@ -357,6 +349,12 @@ impl Running {
                 None
             }
         }
+    }
+
+    /// Something that takes time; what comes of it is heard of later.
+    fn favour(&mut self, favour: BoxFuture<'static, Favour>) -> Option<Msg> {
+        self.favours.push(favour);
+        None
     }
 
     fn ask(&mut self, ticket: Ticket, ask: Ask) {

@@ -18,6 +18,7 @@ use ccells_core::time::Mono;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::Interrupt;
+use super::action::Context;
 use super::dialog::Dialog;
 use super::dialog::discard::Stage;
 use super::model::{Mode, Model, Pending};
@@ -103,7 +104,7 @@ fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
         match model.mode {
             Mode::Input => on_input_key(model, key, wishes),
             Mode::Navigate if model.leader.is(key) => send_leader(model, wishes),
-            Mode::Navigate => match model.keys.look_up(key) {
+            Mode::Navigate => match model.keys.look_up(Context::Panes, key) {
                 Some(action) => actions::on_action(model, action, wishes),
                 None => actions::on_unbound(model, key),
             },

@@ -14,7 +14,7 @@ use crate::terminal::search::Found;
 use crate::terminal::selection::{Selection, Shape};
 use crate::terminal::transcript::{Spot, Transcript};
 
-pub(crate) use keys::{KEYS, Outcome};
+pub(crate) use keys::{Look, Outcome, Why};
 
 /// What a transcript is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -300,7 +300,7 @@ fn what_a_variable_sets_is_not_typed_over_and_a_file_s_value_goes_back() {
 #[test]
 fn help_at_its_end() {
     let mut stage = Stage::with(100, 30, five());
-    stage.press("?<pgdn><pgdn><pgdn>");
+    stage.press("?<pgdn><pgdn><pgdn><pgdn><pgdn>");
     assert_snapshot!("help_end_100x30", stage.frame());
 }
 

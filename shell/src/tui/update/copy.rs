@@ -13,8 +13,9 @@ use crate::terminal::search::Found;
 use crate::terminal::selection::Shape;
 use crate::terminal::transcript::Transcript;
 use crate::tui::Clipboard;
+use crate::tui::action::{Action, Context};
 use crate::tui::clip;
-use crate::tui::copy::{Fetch, Intent, Looking, Outcome};
+use crate::tui::copy::{Fetch, Intent, Look, Looking, Outcome, Why};
 use crate::tui::model::{Mode, Model, Press};
 use crate::tui::msg::Msg;
 use crate::tui::wish::{Past, Ticket, Wish};
@@ -156,16 +157,37 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
         model.mode = Mode::Navigate;
         return leave(model);
     }
+    let act = match model.keys.look_up(Context::Looking, key) {
+        Some(Action::Look(act)) => Some(act),
+        Some(_) | None => None,
+    };
     let Some(looking) = model.looking_with_keys() else { return };
-    match looking.key(key) {
+    match looking.key(key, act) {
         Outcome::Stay => {}
         Outcome::Leave => leave(model),
-        Outcome::Tell(text) => model.toast(Level::Info, text),
+        Outcome::Tell(why) => tell(model, why),
         Outcome::Copy(selection) => {
             wishes.push(Wish::TakeSelected(Past(Arc::clone(&looking.transcript)), selection));
             leave(model);
         }
     }
+}
+
+fn tell(model: &mut Model, why: Why) {
+    let key = |act| model.keys.first_keys(&[Action::Look(act)]);
+    let text = match why {
+        Why::NothingSelected => {
+            format!(
+                "nothing is selected; {} begins, {} copies a line",
+                key(Look::Select),
+                key(Look::CopyLine)
+            )
+        }
+        Why::EmptyLine => "the line is empty".to_owned(),
+        Why::NoSearch => format!("nothing is looked for; {} begins", key(Look::Search)),
+        Why::Nowhere => "it is nowhere".to_owned(),
+    };
+    model.toast(Level::Info, &text);
 }
 
 /// What was selected is a text now.
