@@ -171,6 +171,8 @@ pub const SCROLLBACK_MOST: usize = 200_000;
 pub const HISTORY_BYTES: usize = 64 * 1_024 * 1_024;
 /// Findings of a search that are told; the oldest of more are left out.
 pub const FINDINGS: usize = 10_000;
+/// Keys and motions of the mouse that wait until what a pane has shown is there to be looked back at.
+pub const LOOK_HELD: usize = 1_024;
 /// Longest text that is looked for.
 pub const SEARCH_BYTES: usize = 256;
 /// Longest text that waits to be pasted into one pane, with what was typed after it.

@@ -14,8 +14,7 @@ use ccells_core::record::ViewRecord;
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Now, Wall};
 use ccells_holder::emulator::Emulator;
-use ccells_shell::terminal::history::History;
-use ccells_shell::terminal::transcript::Transcript;
+use ccells_shell::terminal::history::{Frozen, History};
 use ccells_shell::tui::{
     Change, Ended, Errands, Input, NoDesktop, Notice, Origin, PaneScreen, Panes, Preferences, Screen,
     Setting, Settings, Subject, TuiAsk, TuiPorts, Usage, run,
@@ -272,10 +271,10 @@ impl Panes for Held {
         }
     }
 
-    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+    fn freeze(&self, id: &WorkstreamId) -> Option<Frozen> {
         let screens = self.lock();
         let (_, emulator) = screens.iter().find(|(known, _)| known == id)?;
-        Some(Transcript::of(History::new(0).freeze(emulator)))
+        Some(History::new(0).freeze(emulator))
     }
 
     fn take_damage(&self) -> Vec<WorkstreamId> {

@@ -24,8 +24,8 @@ use crate::adapters::holder;
 use crate::backlog::Progress;
 use crate::mailbox::Mailbox;
 use crate::session::{Pane, Session, Told};
+use crate::terminal::history::Frozen;
 use crate::terminal::outward::OutwardQueue;
-use crate::terminal::transcript::Transcript;
 use crate::tui::{PaneScreen, Panes, Rows};
 
 /// The attached terminals of one run.
@@ -248,9 +248,9 @@ impl Panes for Sessions {
         Sessions::resize(self, id, columns, rows);
     }
 
-    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+    fn freeze(&self, id: &WorkstreamId) -> Option<Frozen> {
         let pane = self.pane(id).filter(|pane| pane.was_seen())?;
-        Some(Transcript::of(pane.freeze()))
+        Some(pane.freeze())
     }
 
     fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool {

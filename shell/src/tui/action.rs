@@ -1,7 +1,26 @@
 //! Everything the screen can do, each with its name, its words and its usual keys: the one list that the keys, the help
 //! page, the command palette and `config.toml` are made from.
 
+use super::copy::Look;
+use super::dialog::log::LogKey;
+use super::dialog::resources::UsageKey;
+use super::dialog::settings::SettingsKey;
 use super::layout::{Axis, Direction};
+
+/// Where a key is pressed: one key may do another thing in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Context {
+    /// Over the panes.
+    Panes,
+    /// While one looks back.
+    Looking,
+    /// In the log.
+    Log,
+    /// In the view of what the containers use.
+    Usage,
+    /// In the settings.
+    Settings,
+}
 
 /// Something the screen can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +41,8 @@ pub(crate) enum Action {
     Discard,
     /// The neighbour on that side.
     Move(Direction),
+    /// The pane of that number.
+    Pane(u8),
     /// The next pane.
     Next,
     /// The pane before.
@@ -84,6 +105,66 @@ pub(crate) enum Action {
     Quit,
     /// Close what lies above the panes.
     Dismiss,
+    /// While one looks back.
+    Look(Look),
+    /// In the log.
+    InLog(LogKey),
+    /// In the view of what the containers use.
+    InUsage(UsageKey),
+    /// In the settings.
+    InSettings(SettingsKey),
+}
+
+impl Action {
+    /// Where its keys do it.
+    pub(crate) fn context(self) -> Context {
+        match self {
+            Self::Look(_) => Context::Looking,
+            Self::InLog(_) => Context::Log,
+            Self::InUsage(_) => Context::Usage,
+            Self::InSettings(_) => Context::Settings,
+            Self::Input
+            | Self::New
+            | Self::Pause
+            | Self::Resume
+            | Self::Stop
+            | Self::Restart
+            | Self::Discard
+            | Self::Move(_)
+            | Self::Pane(_)
+            | Self::Next
+            | Self::Previous
+            | Self::Waiting
+            | Self::Zoom
+            | Self::Layout
+            | Self::Swap
+            | Self::MoveBack
+            | Self::MoveOn
+            | Self::Resize(..)
+            | Self::Even
+            | Self::NextPage
+            | Self::PreviousPage
+            | Self::List
+            | Self::Sort
+            | Self::Filter
+            | Self::Log
+            | Self::Resources
+            | Self::Settings
+            | Self::Scroll(_)
+            | Self::Bottom
+            | Self::Copy
+            | Self::Search
+            | Self::Export
+            | Self::PasteImage
+            | Self::Mouse
+            | Self::Redraw
+            | Self::Palette
+            | Self::Help
+            | Self::Suspend
+            | Self::Quit
+            | Self::Dismiss => Context::Panes,
+        }
+    }
 }
 
 /// An action as people meet it.
@@ -147,6 +228,15 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::List, "list", &["v"], "list; again: panes"),
             act(Action::Sort, "sort", &["o"], "next order of the list"),
             act(Action::Filter, "filter", &["/"], "show only what matches"),
+            act(Action::Pane(1), "go-1", &["1"], "go to number 1"),
+            act(Action::Pane(2), "go-2", &["2"], "go to number 2"),
+            act(Action::Pane(3), "go-3", &["3"], "go to number 3"),
+            act(Action::Pane(4), "go-4", &["4"], "go to number 4"),
+            act(Action::Pane(5), "go-5", &["5"], "go to number 5"),
+            act(Action::Pane(6), "go-6", &["6"], "go to number 6"),
+            act(Action::Pane(7), "go-7", &["7"], "go to number 7"),
+            act(Action::Pane(8), "go-8", &["8"], "go to number 8"),
+            act(Action::Pane(9), "go-9", &["9"], "go to number 9"),
         ],
     },
     Group {
@@ -187,6 +277,86 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Quit, "quit", &["q", "ctrl+c"], "quit"),
         ],
     },
+    Group { title: "While looking back", actions: LOOKING },
+    Group { title: "In the log", actions: LOG },
+    Group { title: "In what the containers use", actions: USAGE },
+    Group { title: "In the settings", actions: SETTINGS },
+];
+
+const LOOKING: &[Described] = &[
+    act(Action::Look(Look::Left), "look-left", &["h", "left"], "left"),
+    act(Action::Look(Look::Down), "look-down", &["j", "down"], "down"),
+    act(Action::Look(Look::Up), "look-up", &["k", "up"], "up"),
+    act(Action::Look(Look::Right), "look-right", &["l", "right"], "right"),
+    act(Action::Look(Look::Word), "look-word", &["w"], "next word"),
+    act(Action::Look(Look::WordBefore), "look-word-back", &["b"], "word before"),
+    act(Action::Look(Look::WordEnd), "look-word-end", &["e"], "end of the word"),
+    act(Action::Look(Look::LineStart), "look-line-start", &["0", "home"], "start of the line"),
+    act(Action::Look(Look::FirstMark), "look-line-first", &["^"], "its first character"),
+    act(Action::Look(Look::LineEnd), "look-line-end", &["$", "end"], "its end"),
+    act(Action::Look(Look::Oldest), "look-oldest", &["g"], "oldest line; 9g: line 9"),
+    act(Action::Look(Look::Newest), "look-newest", &["G"], "newest line; 9G: line 9"),
+    act(Action::Look(Look::Top), "look-top", &["H"], "top of the pane"),
+    act(Action::Look(Look::Middle), "look-middle", &["M"], "its middle"),
+    act(Action::Look(Look::Bottom), "look-bottom", &["L"], "its bottom"),
+    act(Action::Look(Look::HalfPageBack), "look-half-page-back", &["ctrl+u"], "half a page back"),
+    act(Action::Look(Look::HalfPageOn), "look-half-page-on", &["ctrl+d"], "half a page on"),
+    act(Action::Look(Look::PageBack), "look-page-back", &["ctrl+b", "pageup"], "a page back"),
+    act(Action::Look(Look::PageOn), "look-page-on", &["ctrl+f", "pagedown"], "a page on"),
+    act(Action::Look(Look::LineBack), "look-line-back", &["ctrl+y"], "a line back"),
+    act(Action::Look(Look::LineOn), "look-line-on", &["ctrl+e"], "a line on"),
+    act(Action::Look(Look::Select), "look-select", &["v"], "select text"),
+    act(Action::Look(Look::SelectLines), "look-select-lines", &["V"], "select lines"),
+    act(Action::Look(Look::SelectBlock), "look-select-block", &["ctrl+v"], "select a block"),
+    act(Action::Look(Look::OtherEnd), "look-other-end", &["o"], "its other end"),
+    act(Action::Look(Look::Copy), "look-copy", &["y", "enter"], "copy what is selected"),
+    act(Action::Look(Look::CopyLine), "look-copy-line", &["Y"], "copy the line"),
+    act(Action::Look(Look::Search), "look-search", &["/"], "search on"),
+    act(Action::Look(Look::SearchBack), "look-search-back", &["?"], "search back"),
+    act(Action::Look(Look::Next), "look-next", &["n"], "the next one found"),
+    act(Action::Look(Look::Previous), "look-previous", &["N"], "the one before"),
+    act(Action::Look(Look::SearchWord), "look-search-word", &["*"], "search the word"),
+    act(Action::Look(Look::GiveUp), "look-give-up", &["esc"], "drop the selection, or leave"),
+    act(Action::Look(Look::Leave), "look-leave", &["q", "ctrl+c"], "leave"),
+];
+
+const LOG: &[Described] = &[
+    act(Action::InLog(LogKey::Back), "log-back", &["up", "k"], "back"),
+    act(Action::InLog(LogKey::On), "log-on", &["down", "j"], "on"),
+    act(Action::InLog(LogKey::PageBack), "log-page-back", &["pageup"], "a page back"),
+    act(Action::InLog(LogKey::PageOn), "log-page-on", &["pagedown"], "a page on"),
+    act(Action::InLog(LogKey::Oldest), "log-oldest", &["home", "g"], "the oldest"),
+    act(Action::InLog(LogKey::Newest), "log-newest", &["end", "G"], "the newest"),
+    act(Action::InLog(LogKey::All), "log-all", &["i"], "all of it"),
+    act(Action::InLog(LogKey::Warnings), "log-warnings", &["w"], "warnings and errors"),
+    act(Action::InLog(LogKey::Errors), "log-errors", &["e"], "errors only"),
+    act(Action::InLog(LogKey::Close), "log-close", &["esc", "q", "c"], "close"),
+];
+
+const USAGE: &[Described] = &[
+    act(Action::InUsage(UsageKey::Up), "usage-up", &["up", "k"], "up"),
+    act(Action::InUsage(UsageKey::Down), "usage-down", &["down", "j"], "down"),
+    act(Action::InUsage(UsageKey::ByCpu), "usage-by-cpu", &["c"], "sort by processor"),
+    act(Action::InUsage(UsageKey::ByMemory), "usage-by-memory", &["m"], "sort by memory"),
+    act(Action::InUsage(UsageKey::ByDisk), "usage-by-disk", &["d"], "sort by disk"),
+    act(Action::InUsage(UsageKey::Close), "usage-close", &["esc", "q"], "close"),
+];
+
+const SETTINGS: &[Described] = &[
+    act(Action::InSettings(SettingsKey::Up), "settings-up", &["up", "k", "shift+tab"], "up"),
+    act(Action::InSettings(SettingsKey::Down), "settings-down", &["down", "j", "tab"], "down"),
+    act(Action::InSettings(SettingsKey::PageUp), "settings-page-up", &["pageup"], "a page up"),
+    act(Action::InSettings(SettingsKey::PageDown), "settings-page-down", &["pagedown"], "a page down"),
+    act(Action::InSettings(SettingsKey::First), "settings-first", &["home", "g"], "the first"),
+    act(Action::InSettings(SettingsKey::Last), "settings-last", &["end", "G"], "the last"),
+    act(Action::InSettings(SettingsKey::Change), "settings-change", &["enter", "i"], "change it"),
+    act(
+        Action::InSettings(SettingsKey::Reset),
+        "settings-default",
+        &["d", "delete", "backspace"],
+        "back to the default",
+    ),
+    act(Action::InSettings(SettingsKey::Close), "settings-close", &["esc", "q", "ctrl+c"], "close"),
 ];
 
 /// All of them, without their groups.

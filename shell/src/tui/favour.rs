@@ -8,7 +8,11 @@ use ccells_core::ids::{PathText, WorkstreamId};
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::msg::Msg;
+use super::wish::{Past, Ticket};
 use super::{Desktop, Notice};
+use crate::terminal::history::Frozen;
+use crate::terminal::search;
+use crate::terminal::selection::Selection;
 use crate::terminal::transcript::Transcript;
 
 /// What came of an favour.
@@ -59,15 +63,49 @@ pub(super) fn save_image(
     .boxed()
 }
 
+/// Makes a transcript of what a pane has shown.
+pub(super) fn look_back(ticket: Ticket, frozen: Option<Frozen>) -> BoxFuture<'static, Favour> {
+    async move {
+        let transcript = match frozen {
+            Some(frozen) => elsewhere(move || Arc::new(Transcript::of(frozen))).await,
+            None => None,
+        };
+        Favour::Told(Msg::Transcript { ticket, transcript })
+    }
+    .boxed()
+}
+
+/// Looks for a text in a transcript.
+pub(super) fn find(ticket: Ticket, past: Past, wanted: String) -> BoxFuture<'static, Favour> {
+    async move {
+        let found = elsewhere(move || search::find(&past.0, &wanted)).await.unwrap_or_default();
+        Favour::Told(Msg::Found { ticket, found })
+    }
+    .boxed()
+}
+
+/// Makes a text of what is selected.
+pub(super) fn take_selected(past: Past, selection: Selection) -> BoxFuture<'static, Favour> {
+    async move {
+        let text = elsewhere(move || selection.text(&past.0)).await;
+        Favour::Told(Msg::Selected(text.unwrap_or_default()))
+    }
+    .boxed()
+}
+
+/// Has something worked out where nobody waits for it: all that was ever shown may be hundreds of megabytes. `None`
+/// when ccells is ending.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
 /// Writes a pane's text to a file.
-pub(super) fn export(
-    desktop: &Arc<dyn Desktop>,
-    path: String,
-    transcript: Transcript,
-) -> BoxFuture<'static, Favour> {
+pub(super) fn export(desktop: &Arc<dyn Desktop>, path: String, frozen: Frozen) -> BoxFuture<'static, Favour> {
     let desktop = Arc::clone(desktop);
     async move {
-        let text = transcript.all_text();
+        let Some(text) = elsewhere(move || Transcript::of(frozen).all_text()).await else {
+            return Favour::Done;
+        };
         Favour::Told(Msg::Exported(desktop.export(path, text).await))
     }
     .boxed()

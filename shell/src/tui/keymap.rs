@@ -9,7 +9,7 @@ use std::fmt;
 use ccells_core::naming;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::action::{self, Action};
+use super::action::{self, Action, Context};
 
 /// One key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ impl Default for Keymap {
 
 impl Keymap {
     /// The usual keys, with what the user bound: the name of an action and all its keys. A key that is bound is taken
-    /// from the action that usually has it.
+    /// from the action that usually has it there.
     pub fn with(bound: &[(String, Vec<String>)], leader: Leader) -> Result<Self, KeymapError> {
         let mut bindings: Vec<(Chord, Action)> = Vec::new();
         for (name, keys) in bound {
@@ -174,8 +174,10 @@ impl Keymap {
             for key in keys {
                 let chord =
                     Chord::parse(key).ok_or_else(|| KeymapError::UnknownKey(naming::sanitise(key)))?;
+                let is_same =
+                    |known: Chord, it: Action| known == chord && it.context() == described.action.context();
                 if let Some((_, other)) =
-                    bindings.iter().find(|(known, it)| *known == chord && *it != described.action)
+                    bindings.iter().find(|(known, it)| is_same(*known, *it) && *it != described.action)
                 {
                     return Err(twice(chord, *other, described.action));
                 }
@@ -184,7 +186,8 @@ impl Keymap {
         }
         for described in action::all().filter(|it| bound.iter().all(|(name, _)| name != it.name)) {
             for chord in described.keys.iter().filter_map(|key| Chord::parse(key)) {
-                if bindings.iter().all(|(known, _)| *known != chord) {
+                let context = described.action.context();
+                if bindings.iter().all(|(known, it)| *known != chord || it.context() != context) {
                     bindings.push((chord, described.action));
                 }
             }
@@ -198,15 +201,22 @@ impl Keymap {
         }
     }
 
-    /// What `key` does while keys steer ccells.
-    pub(crate) fn look_up(&self, key: &KeyEvent) -> Option<Action> {
+    /// What `key` does there.
+    pub(crate) fn look_up(&self, context: Context, key: &KeyEvent) -> Option<Action> {
         let pressed = Chord::of(key);
-        self.bindings.iter().find(|(chord, _)| *chord == pressed).map(|(_, action)| *action)
+        let is_it = |(chord, action): &&(Chord, Action)| *chord == pressed && action.context() == context;
+        self.bindings.iter().find(is_it).map(|(_, action)| *action)
     }
 
     /// The keys of an action.
     pub(crate) fn keys(&self, action: Action) -> impl Iterator<Item = Chord> {
         self.bindings.iter().filter(move |(_, it)| *it == action).map(|(chord, _)| *chord)
+    }
+
+    /// The first key of each of these, as people read them.
+    pub(crate) fn first_keys(&self, actions: &[Action]) -> String {
+        let first = |action: &Action| self.keys(*action).next().map(|chord| chord.to_string());
+        actions.iter().filter_map(first).collect::<Vec<_>>().join(" ")
     }
 
     /// The first key of an action, as people read it; the palette's name of it where it has none.
@@ -278,6 +288,8 @@ impl fmt::Display for Leader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::copy::Look;
+    use crate::tui::dialog::log::LogKey;
 
     fn bind(rows: &[(&str, &[&str])]) -> Result<Keymap, String> {
         let rows: Vec<(String, Vec<String>)> = rows
@@ -293,13 +305,14 @@ mod tests {
 
     #[test]
     fn every_usual_key_is_a_key_and_does_one_thing() {
-        let mut seen: Vec<Chord> = Vec::new();
+        let mut seen: Vec<(Context, Chord)> = Vec::new();
         for described in action::all() {
             assert_eq!(action::named(described.name).map(|it| it.action), Some(described.action));
             for key in described.keys {
                 let chord = Chord::parse(key).unwrap_or_else(|| panic!("`{key}` is no key"));
-                assert!(!seen.contains(&chord), "{chord} is bound twice");
-                seen.push(chord);
+                let place = (described.action.context(), chord);
+                assert!(!seen.contains(&place), "{chord} is bound twice");
+                seen.push(place);
             }
         }
         assert_eq!(Keymap::default().bindings.len(), seen.len());
@@ -317,9 +330,9 @@ mod tests {
             (press(KeyCode::Char('?'), KeyModifiers::SHIFT), Action::Help),
             (press(KeyCode::Char('C'), KeyModifiers::CONTROL), Action::Quit),
         ] {
-            assert_eq!(keys.look_up(&event), Some(action), "{event:?}");
+            assert_eq!(keys.look_up(Context::Panes, &event), Some(action), "{event:?}");
         }
-        assert_eq!(keys.look_up(&press(KeyCode::Char('r'), KeyModifiers::ALT)), None);
+        assert_eq!(keys.look_up(Context::Panes, &press(KeyCode::Char('r'), KeyModifiers::ALT)), None);
     }
 
     #[test]
@@ -328,7 +341,7 @@ mod tests {
             .expect("no key does two things");
         let does = |text: &str| {
             let chord = Chord::parse(text).expect("a key");
-            keys.look_up(&KeyEvent::new(chord.code, chord.modifiers))
+            keys.look_up(Context::Panes, &KeyEvent::new(chord.code, chord.modifiers))
         };
         assert_eq!(does("c"), Some(Action::New));
         assert_eq!(does("alt+n"), Some(Action::New));
@@ -336,6 +349,21 @@ mod tests {
         assert_eq!((does("x"), does("m")), (None, None));
         assert_eq!(keys.hint(Action::Mouse), ":mouse");
         assert_eq!(keys.hint(Action::New), "c");
+    }
+
+    #[test]
+    fn one_key_may_do_another_thing_elsewhere() {
+        let keys = bind(&[("look-down", &["n"]), ("log-close", &["n"]), ("settings-up", &["x"])])
+            .expect("no key does two things in one place");
+        let n = press(KeyCode::Char('n'), KeyModifiers::NONE);
+        assert_eq!(keys.look_up(Context::Panes, &n), Some(Action::New));
+        assert_eq!(keys.look_up(Context::Looking, &n), Some(Action::Look(Look::Down)));
+        assert_eq!(keys.look_up(Context::Log, &n), Some(Action::InLog(LogKey::Close)));
+        assert_eq!(keys.look_up(Context::Usage, &n), None);
+        assert_eq!(keys.keys(Action::Look(Look::Next)).count(), 0, "it was taken from there");
+        let refused = bind(&[("look-down", &["n"]), ("look-up", &["n"])]).unwrap_err();
+        assert!(refused.starts_with("the key n is bound to both `look-down` and `look-up`"), "{refused}");
+        assert!(bind(&[("log-back", &["ctrl+]"])]).is_err(), "the leader is the leader everywhere");
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub use still::Still;
 pub use theme::{Theme, ThemeError, load as load_theme};
 
 use crate::backlog::Progress;
-use crate::terminal::transcript::Transcript;
+use crate::terminal::history::Frozen;
 
 pub use crate::driver::{Notice, Wish as TuiAsk};
 pub use crate::terminal::rows::Rows;
@@ -79,8 +79,9 @@ pub trait Panes: Send + Sync {
     /// Wants this size for the terminal. It is remembered for a session that is opened later.
     fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16);
 
-    /// All that is kept of what a workstream has shown, standing still; `None` when there is nothing.
-    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+    /// All that is kept of what a workstream has shown, as it is now; `None` when there is nothing. What takes time, a
+    /// transcript of it, is made elsewhere.
+    fn freeze(&self, id: &WorkstreamId) -> Option<Frozen> {
         let _ = id;
         None
     }

@@ -15,7 +15,7 @@ use ccells_core::time::{Mono, Wall};
 use crossterm::event::{KeyCode, MouseButton};
 use ratatui::layout::Rect;
 
-use super::copy::Looking;
+use super::copy::{Fetch, Looking};
 use super::dialog::Dialog;
 use super::dialog::clipboard::ClipboardDialog;
 use super::dialog::new::Draft;
@@ -24,6 +24,7 @@ use super::keymap::{Keymap, Leader};
 use super::layout::{self, Page};
 use super::list::Sort;
 use super::log::Log;
+use super::msg::Msg;
 use super::preferences::{AgentClipboard, Clipboard, Preferences};
 use super::theme::Theme;
 use super::wish::Ticket;
@@ -33,6 +34,8 @@ use crate::backlog::Progress;
 const CALM_MS: u64 = 10_000;
 /// How often the ages in the list are looked at again.
 const AGE_MS: u64 = 10_000;
+/// What is over sooner is not told while it goes on.
+const SLOW_MS: u64 = 150;
 /// From here on the panes leave a line to the names of their pages.
 const TABS_FROM_ROWS: u16 = 14;
 
@@ -112,6 +115,10 @@ pub(crate) struct Model {
     /// The mouse button that went down in an agent's pane, and whose: what follows is that agent's until it goes up,
     /// wherever the pointer is.
     pub(crate) agent_press: Option<(WorkstreamId, MouseButton)>,
+    /// The transcript that is on its way.
+    pub(crate) fetch: Option<Fetch>,
+    /// What was typed and done with the mouse for what is not there yet.
+    pub(crate) held: Vec<Msg>,
     /// The mouse button that is down in a pane.
     pub(crate) press: Option<Press>,
     /// Pastes on their way.
@@ -255,6 +262,8 @@ impl Model {
             looking: None,
             kept_keys: Vec::new(),
             agent_press: None,
+            fetch: None,
+            held: Vec::new(),
             press: None,
             pasting: BTreeMap::new(),
             is_selecting_only,
@@ -461,8 +470,20 @@ impl Model {
         let second = self.counts_seconds().then(|| self.now.after(pace - self.now.0 % pace));
         let edge = self.press.as_ref().and_then(|press| press.edge).map(|(_, _, due)| due);
         let ages = self.is_list.then(|| self.now.after(AGE_MS - self.now.0 % AGE_MS));
-        let due = [self.view_due, self.sizes_due, self.measure_due, second, edge, ages];
+        let slow = self.waits_since().map(|since| since.after(SLOW_MS)).filter(|due| *due > self.now);
+        let due = [slow, self.view_due, self.sizes_due, self.measure_due, second, edge, ages];
         toasts.chain(due.into_iter().flatten()).min()
+    }
+
+    /// Since when a transcript, or a place in one, is waited for.
+    fn waits_since(&self) -> Option<Mono> {
+        let fetch = self.fetch.as_ref().map(|fetch| fetch.since);
+        fetch.or_else(|| self.looking.as_ref()?.hunt.as_ref()?.since())
+    }
+
+    /// Whether something that began at `since` takes so long that it is to be told.
+    pub(crate) fn is_slow(&self, since: Mono) -> bool {
+        since.after(SLOW_MS) <= self.now
     }
 
     fn counts_seconds(&self) -> bool {

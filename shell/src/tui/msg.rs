@@ -8,9 +8,9 @@ use ccells_core::snapshot::Snapshot;
 use ccells_holder::emulator::Outward;
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use super::copy::Intent;
 use super::{Interrupt, Notice};
 use crate::backlog::Progress;
+use crate::terminal::search::Found;
 use crate::terminal::transcript::Transcript;
 use crate::tui::errands::{Settings, Usage};
 use crate::tui::wish::Ticket;
@@ -48,15 +48,22 @@ pub(crate) enum Msg {
     },
     /// The mouse did something in a pane, relative to it, that its agent did not ask for.
     PaneMouse(WorkstreamId, MouseEvent),
-    /// A pane's transcript, and what it was wanted for.
+    /// A pane's transcript; none when it has shown nothing yet.
     Transcript {
-        /// Whose.
-        workstream: WorkstreamId,
+        /// Which wish.
+        ticket: Ticket,
         /// The transcript.
-        transcript: Arc<Transcript>,
-        /// What for.
-        intent: Intent,
+        transcript: Option<Arc<Transcript>>,
     },
+    /// Where a text is in a transcript.
+    Found {
+        /// Which wish.
+        ticket: Ticket,
+        /// All places, oldest first.
+        found: Vec<Found>,
+    },
+    /// What was selected, as text.
+    Selected(String),
     /// What an agent said to the world outside.
     Outward(WorkstreamId, Outward),
     /// How far a paste is; `None`: it is done, or given up.

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use alacritty_terminal::term::TermMode;
-use ccells_core::effect::{Level, Refusal, RefusalKind};
+use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
@@ -18,7 +17,6 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, Instant, Sleep};
 
-use super::copy::Intent;
 use super::favour::{self, Favour};
 use super::layout::Page;
 use super::model::Model;
@@ -320,8 +318,7 @@ impl Running {
                 None
             }
             Wish::PasteImage(id, worktree) => {
-                self.favours.push(favour::save_image(self.ports.desktop.as_ref(), id, &worktree));
-                None
+                self.favour(favour::save_image(self.ports.desktop.as_ref(), id, &worktree))
             }
             Wish::Ring => {
                 self.screen.ring();
@@ -336,7 +333,11 @@ impl Running {
                 None
             }
             Wish::Export(id, path) => self.export(&id, path),
-            Wish::LookBack(id, intent) => Some(self.look_back(id, intent)),
+            Wish::LookBack(ticket, id) => {
+                self.favour(favour::look_back(ticket, self.ports.panes.freeze(&id)))
+            }
+            Wish::Find(ticket, past, wanted) => self.favour(favour::find(ticket, past, wanted)),
+            Wish::TakeSelected(past, selection) => self.favour(favour::take_selected(past, selection)),
             Wish::Mouse(id, event) => self.mouse(id, event),
             Wish::Focus(id, has_focus) => {
                 // An agent that is not there needs no report.
@@ -370,6 +371,12 @@ impl Running {
                 None
             }
         }
+    }
+
+    /// Something that takes time; what comes of it is heard of later.
+    fn favour(&mut self, favour: BoxFuture<'static, Favour>) -> Option<Msg> {
+        self.favours.push(favour);
+        None
     }
 
     fn ask(&mut self, ticket: Ticket, ask: Ask) {
@@ -428,13 +435,6 @@ impl Running {
         Some(Msg::Pasting(id, progress))
     }
 
-    fn look_back(&self, id: WorkstreamId, intent: Intent) -> Msg {
-        match self.ports.panes.transcript(&id) {
-            Some(transcript) => Msg::Transcript { workstream: id, transcript: Arc::new(transcript), intent },
-            None => favour::told(Level::Info, "there is nothing to look back at yet"),
-        }
-    }
-
     fn copy(&mut self, text: String) {
         let clipboard = self.model.clipboard;
         if matches!(clipboard, Clipboard::Auto | Clipboard::Terminal) {
@@ -447,10 +447,10 @@ impl Running {
     }
 
     fn export(&mut self, id: &WorkstreamId, path: String) -> Option<Msg> {
-        let Some(transcript) = self.ports.panes.transcript(id) else {
+        let Some(frozen) = self.ports.panes.freeze(id) else {
             return Some(Msg::Exported(Err("there is nothing to write yet".to_owned())));
         };
-        self.favours.push(favour::export(&self.ports.desktop, path, transcript));
+        self.favours.push(favour::export(&self.ports.desktop, path, frozen));
         None
     }
 

@@ -19,6 +19,7 @@ use ccells_core::time::Mono;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::Interrupt;
+use super::action::Context;
 use super::dialog::Dialog;
 use super::dialog::discard::Stage;
 use super::model::{Mode, Model, Pending};
@@ -29,18 +30,26 @@ use super::wish::{Ticket, Wish};
 pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
     model.now = now;
     let mut wishes = Vec::new();
+    take(model, msg, &mut wishes);
+    settle(model, &mut wishes);
+    wishes
+}
+
+fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
+    let now = model.now;
+    let Some(msg) = copy::hold(model, msg) else { return };
     match msg {
         Msg::Key(key) if key.kind == KeyEventKind::Release || typing::is_lone(&key) => {
-            typing::on_lone(model, &key, &mut wishes);
+            typing::on_lone(model, &key, wishes);
         }
-        Msg::Key(key) => on_key(model, &key, &mut wishes),
-        Msg::Paste(text) => paste::on_paste(model, text, &mut wishes),
-        Msg::Mouse(event) => mouse::on_mouse(model, event, &mut wishes),
-        Msg::PaneMouse(id, event) => copy::on_pane_mouse(model, id, event, &mut wishes),
-        Msg::Transcript { workstream, transcript, intent } => {
-            copy::on_transcript(model, workstream, transcript, intent);
-        }
-        Msg::Outward(id, what) => outward::on_outward(model, &id, what, &mut wishes),
+        Msg::Key(key) => on_key(model, &key, wishes),
+        Msg::Paste(text) => paste::on_paste(model, text, wishes),
+        Msg::Mouse(event) => mouse::on_mouse(model, event, wishes),
+        Msg::PaneMouse(id, event) => copy::on_pane_mouse(model, id, event, wishes),
+        Msg::Transcript { ticket, transcript } => copy::on_transcript(model, ticket, transcript, wishes),
+        Msg::Found { ticket, found } => copy::on_found(model, ticket, found, wishes),
+        Msg::Selected(text) => copy::on_selected(model, text, wishes),
+        Msg::Outward(id, what) => outward::on_outward(model, &id, what, wishes),
         Msg::Pasting(id, progress) => paste::on_progress(model, id, progress),
         Msg::Exported(outcome) => dialogs::on_exported(model, outcome),
         Msg::Resized(columns, rows) => {
@@ -66,11 +75,9 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Mono) -> Vec<Wish> {
         }
         Msg::Measured(usages) => looking::on_measured(model, usages),
         Msg::Settings(outcome) => looking::on_settings(model, outcome),
-        Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, &mut wishes),
+        Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, wishes),
         Msg::Tick => copy::on_time(model),
     }
-    settle(model, &mut wishes);
-    wishes
 }
 
 /// Asks the machine for something.
@@ -105,7 +112,7 @@ fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
         match model.mode {
             Mode::Input => on_input_key(model, key, wishes),
             Mode::Navigate if model.leader.is(key) => send_leader(model, wishes),
-            Mode::Navigate => match model.keys.look_up(key) {
+            Mode::Navigate => match model.keys.look_up(Context::Panes, key) {
                 Some(action) => actions::on_action(model, action, wishes),
                 None => actions::on_unbound(model, key),
             },
@@ -179,7 +186,7 @@ pub(super) fn quit(model: &mut Model, policy: OnQuit, wishes: &mut Vec<Wish>) {
 /// view is saved.
 fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     let now = model.now;
-    copy::follow(model);
+    copy::follow(model, wishes);
     outward::ask_when_free(model);
     paste::follow(model);
     moving::keep_focus_shown(model);

@@ -1,11 +1,14 @@
 //! What the loop does for the model: everything that touches something outside it.
 
+use std::sync::Arc;
+
 use ccells_core::event::Ask;
 use ccells_core::ids::{PathText, WorkstreamId};
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use super::copy::Intent;
 use super::errands::{Change, Subject};
+use crate::terminal::selection::Selection;
+use crate::terminal::transcript::Transcript;
 
 /// Names a wish to the machine until it is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +29,16 @@ pub(crate) struct Wanted {
     pub(crate) image: Option<String>,
 }
 
+/// A transcript that somebody looks at; it is itself and no other.
+#[derive(Clone, Debug)]
+pub(crate) struct Past(pub(crate) Arc<Transcript>);
+
+impl PartialEq for Past {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Wish {
@@ -44,8 +57,12 @@ pub(crate) enum Wish {
     /// Send the mouse to an agent that asked for it. The position is relative to the pane. Answered by
     /// `Msg::PaneMouse` when the agent did not ask.
     Mouse(WorkstreamId, MouseEvent),
-    /// Make a transcript of a pane. Answered by `Msg::Transcript`, or a toast when there is nothing to look at.
-    LookBack(WorkstreamId, Intent),
+    /// Make a transcript of a pane. Answered by `Msg::Transcript`.
+    LookBack(Ticket, WorkstreamId),
+    /// Look for a text in a transcript. Answered by `Msg::Found`.
+    Find(Ticket, Past, String),
+    /// Make a text of what is selected in a transcript. Answered by `Msg::Selected`.
+    TakeSelected(Past, Selection),
     /// Ring the terminal's bell.
     Ring,
     /// Have the terminal notify the user. The text is safe.

@@ -6,27 +6,98 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{Looking, motion};
+use super::{Hunt, Looking, motion};
 use crate::terminal::selection::{Selection, Shape};
 use crate::terminal::transcript::{Spot, Transcript};
 
 /// Longest way one key can go.
 const MOST: usize = 99_999;
 
-/// What the keys do, for the page about keys.
-pub(crate) const KEYS: [(&str, &str); 11] = [
-    ("h j k l", "move; arrows as well"),
-    ("w b e", "by words"),
-    ("0 ^ $", "in the line"),
-    ("g G", "the oldest, the newest line"),
-    ("H M L", "top, middle, bottom"),
-    ("Ctrl+U D", "half a page; B and F: a page"),
-    ("v V Ctrl+V", "select: text, lines, a block"),
-    ("o", "the other end of it"),
-    ("y Y Enter", "copy; Y: the line"),
-    ("/ ? n N *", "search on, back; next; word"),
-    ("q Esc", "leave"),
-];
+/// What a key can do while one looks back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// A column to the left.
+    Left,
+    /// A line on.
+    Down,
+    /// A line back.
+    Up,
+    /// A column to the right.
+    Right,
+    /// To the next word.
+    Word,
+    /// To the word before.
+    WordBefore,
+    /// To the end of the word.
+    WordEnd,
+    /// To the start of the line.
+    LineStart,
+    /// To the first character of the line that is not blank.
+    FirstMark,
+    /// To the end of the line.
+    LineEnd,
+    /// To the oldest line, or to the one of that number.
+    Oldest,
+    /// To the newest line, or to the one of that number.
+    Newest,
+    /// To the first line that is seen.
+    Top,
+    /// To the middle of what is seen.
+    Middle,
+    /// To the last line that is seen.
+    Bottom,
+    /// Half a page back.
+    HalfPageBack,
+    /// Half a page on.
+    HalfPageOn,
+    /// A page back.
+    PageBack,
+    /// A page on.
+    PageOn,
+    /// What is seen moves a line back.
+    LineBack,
+    /// What is seen moves a line on.
+    LineOn,
+    /// Select text.
+    Select,
+    /// Select lines.
+    SelectLines,
+    /// Select a block.
+    SelectBlock,
+    /// To the other end of what is selected.
+    OtherEnd,
+    /// Copy what is selected.
+    Copy,
+    /// Copy the line.
+    CopyLine,
+    /// Search on.
+    Search,
+    /// Search back.
+    SearchBack,
+    /// To the next one that was found.
+    Next,
+    /// To the one before.
+    Previous,
+    /// Search the word at the cursor.
+    SearchWord,
+    /// Drop what is selected, or leave.
+    GiveUp,
+    /// Leave.
+    Leave,
+}
+
+/// Why nothing came of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Nothing is selected.
+    NothingSelected,
+    /// The line has no text.
+    EmptyLine,
+    /// Nothing is looked for.
+    NoSearch,
+    /// What is looked for is nowhere.
+    Nowhere,
+}
 
 /// What a key leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,14 +107,14 @@ pub(crate) enum Outcome {
     /// The pane shows what is now.
     Leave,
     /// This is to be copied.
-    Copy(String),
-    /// The user is to be told this.
-    Tell(&'static str),
+    Copy(Selection),
+    /// The user is to be told why nothing came of it.
+    Tell(Why),
 }
 
 impl Looking {
-    /// Takes a key.
-    pub(crate) fn key(&mut self, key: &KeyEvent) -> Outcome {
+    /// Takes a key, which is bound to `act`. A digit that is bound to nothing, or follows another, says how often.
+    pub(crate) fn key(&mut self, key: &KeyEvent, act: Option<Look>) -> Outcome {
         let is_ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         if self.prompt.is_some() {
             self.prompt_key(key, is_ctrl);
@@ -53,69 +124,66 @@ impl Looking {
         self.is_passing = false;
         if let KeyCode::Char(digit @ '0'..='9') = key.code
             && !is_ctrl
-            && (digit != '0' || self.count > 0)
+            && (act.is_none() || self.count > 0)
         {
             let digit = usize::from(digit as u8 - b'0');
             self.count = (self.count * 10 + digit).min(MOST);
             return Outcome::Stay;
         }
         let count = std::mem::take(&mut self.count);
-        if is_ctrl { self.control_key(key.code, count) } else { self.plain_key(key.code, count) }
+        act.map_or(Outcome::Stay, |act| self.act(act, count))
     }
 
-    fn control_key(&mut self, code: KeyCode, count: usize) -> Outcome {
+    fn act(&mut self, act: Look, count: usize) -> Outcome {
         let times = count.max(1);
-        match code {
-            KeyCode::Char('c') => return Outcome::Leave,
-            KeyCode::Char('v') => self.select(Shape::Block),
-            KeyCode::Char('u') => self.move_by_page(-signed(times * (self.rows / 2).max(1))),
-            KeyCode::Char('d') => self.move_by_page(signed(times * (self.rows / 2).max(1))),
-            KeyCode::Char('b') => self.move_by_page(-signed(times * self.rows)),
-            KeyCode::Char('f') => self.move_by_page(signed(times * self.rows)),
-            KeyCode::Char('y') => self.scroll_back(times),
-            KeyCode::Char('e') => self.scroll_on(times),
-            _ => {}
+        match act {
+            Look::Leave => return Outcome::Leave,
+            Look::GiveUp if self.selection.take().is_none() => return Outcome::Leave,
+            Look::GiveUp => {}
+            Look::Copy => return self.copy(),
+            Look::CopyLine => return self.copy_line(),
+            Look::Next => return self.next_found(times, false),
+            Look::Previous => return self.next_found(times, true),
+            Look::SearchWord => self.search_word(),
+            Look::Search => self.open_prompt(false),
+            Look::SearchBack => self.open_prompt(true),
+            Look::Select => self.select(Shape::Text),
+            Look::SelectLines => self.select(Shape::Lines),
+            Look::SelectBlock => self.select(Shape::Block),
+            Look::OtherEnd => self.other_end(),
+            Look::LineBack => self.scroll_back(times),
+            Look::LineOn => self.scroll_on(times),
+            act => self.go(act, count),
         }
         Outcome::Stay
     }
 
-    fn plain_key(&mut self, code: KeyCode, count: usize) -> Outcome {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what does not move the cursor was done before")]
+    fn go(&mut self, act: Look, count: usize) {
         let times = count.max(1);
-        match code {
-            KeyCode::Char('q') => return Outcome::Leave,
-            KeyCode::Esc if self.selection.take().is_none() => return Outcome::Leave,
-            KeyCode::Esc => {}
-            KeyCode::Char('y') | KeyCode::Enter => return self.copy(),
-            KeyCode::Char('Y') => return self.copy_line(),
-            KeyCode::Char('h') | KeyCode::Left => (0..times).for_each(|_| self.move_by_columns(-1)),
-            KeyCode::Char('l') | KeyCode::Right => (0..times).for_each(|_| self.move_by_columns(1)),
-            KeyCode::Char('j') | KeyCode::Down => self.move_by_lines(signed(times)),
-            KeyCode::Char('k') | KeyCode::Up => self.move_by_lines(-signed(times)),
-            KeyCode::PageUp => self.move_by_page(-signed(times * self.rows)),
-            KeyCode::PageDown => self.move_by_page(signed(times * self.rows)),
-            KeyCode::Char('w') => self.by_words(times, motion::next_word),
-            KeyCode::Char('e') => self.by_words(times, motion::end_of_word),
-            KeyCode::Char('b') => self.by_words(times, motion::word_before),
-            KeyCode::Char('0') | KeyCode::Home => self.move_to(Spot { column: 0, ..self.cursor }),
-            KeyCode::Char('^') => self.move_to_first_mark(),
-            KeyCode::Char('$') | KeyCode::End => self.move_to_end(),
-            KeyCode::Char('g') => self.move_to_line(times - 1),
-            KeyCode::Char('G') if count > 0 => self.move_to_line(times - 1),
-            KeyCode::Char('G') => self.move_to_line(usize::MAX),
-            KeyCode::Char('H') => self.move_to_row(times - 1),
-            KeyCode::Char('M') => self.move_to_row(self.rows / 2),
-            KeyCode::Char('L') => self.move_to_row(self.rows.saturating_sub(times)),
-            KeyCode::Char('v') => self.select(Shape::Text),
-            KeyCode::Char('V') => self.select(Shape::Lines),
-            KeyCode::Char('o') => self.other_end(),
-            KeyCode::Char('/') => self.open_prompt(false),
-            KeyCode::Char('?') => self.open_prompt(true),
-            KeyCode::Char('n') => return self.next_found(times, false),
-            KeyCode::Char('N') => return self.next_found(times, true),
-            KeyCode::Char('*') => self.search_word(),
+        let half = (self.rows / 2).max(1);
+        match act {
+            Look::Left => (0..times).for_each(|_| self.move_by_columns(-1)),
+            Look::Right => (0..times).for_each(|_| self.move_by_columns(1)),
+            Look::Down => self.move_by_lines(signed(times)),
+            Look::Up => self.move_by_lines(-signed(times)),
+            Look::HalfPageBack => self.move_by_page(-signed(times * half)),
+            Look::HalfPageOn => self.move_by_page(signed(times * half)),
+            Look::PageBack => self.move_by_page(-signed(times * self.rows)),
+            Look::PageOn => self.move_by_page(signed(times * self.rows)),
+            Look::Word => self.by_words(times, motion::next_word),
+            Look::WordEnd => self.by_words(times, motion::end_of_word),
+            Look::WordBefore => self.by_words(times, motion::word_before),
+            Look::LineStart => self.move_to(Spot { column: 0, ..self.cursor }),
+            Look::FirstMark => self.move_to_first_mark(),
+            Look::LineEnd => self.move_to_end(),
+            Look::Newest if count == 0 => self.move_to_line(usize::MAX),
+            Look::Oldest | Look::Newest => self.move_to_line(times - 1),
+            Look::Top => self.move_to_row(times - 1),
+            Look::Middle => self.move_to_row(self.rows / 2),
+            Look::Bottom => self.move_to_row(self.rows.saturating_sub(times)),
             _ => {}
         }
-        Outcome::Stay
     }
 
     fn by_words(&mut self, times: usize, step: fn(&Transcript, Spot) -> Option<Spot>) {
@@ -142,22 +210,21 @@ impl Looking {
     }
 
     fn copy(&mut self) -> Outcome {
-        self.selected_text()
-            .map_or(Outcome::Tell("nothing is selected; v begins, Y copies a line"), Outcome::Copy)
+        self.selection.map_or(Outcome::Tell(Why::NothingSelected), Outcome::Copy)
     }
 
     fn copy_line(&mut self) -> Outcome {
-        self.selection = Some(Selection { shape: Shape::Lines, anchor: self.cursor, head: self.cursor });
-        let text = self.selected_text();
-        self.selection = None;
-        text.map_or(Outcome::Tell("the line is empty"), Outcome::Copy)
+        if self.transcript.cells(self.cursor.line).is_empty() {
+            return Outcome::Tell(Why::EmptyLine);
+        }
+        Outcome::Copy(Selection { shape: Shape::Lines, anchor: self.cursor, head: self.cursor })
     }
 
     fn next_found(&mut self, times: usize, is_other_way: bool) -> Outcome {
-        let Some(search) = &self.search else { return Outcome::Tell("nothing is looked for; / begins") };
+        let Some(search) = &self.search else { return Outcome::Tell(Why::NoSearch) };
         let count = search.found.len();
         if count == 0 {
-            return Outcome::Tell("it is nowhere");
+            return Outcome::Tell(Why::Nowhere);
         }
         // Once round is where it began.
         (0..=(times - 1) % count).for_each(|_| self.go_to_next(is_other_way));
@@ -168,7 +235,8 @@ impl Looking {
         let (first, last) = self.transcript.word(self.cursor);
         let word = self.transcript.text(first, last);
         if !word.trim().is_empty() {
-            self.search_for(word.trim(), false);
+            let (wanted, from) = (word.trim().to_owned(), self.cursor);
+            self.hunt = Some(Hunt { wanted, is_backward: false, from, sent: None });
         }
     }
 
@@ -183,10 +251,10 @@ impl Looking {
         if is_given_up {
             self.cursor = prompt.from;
             self.search = prompt.before.take();
-            self.prompt = None;
+            (self.prompt, self.hunt) = (None, None);
             self.show_cursor();
         } else if key.code == KeyCode::Enter {
-            if self.search.is_none() {
+            if self.search.is_none() && self.hunt.is_none() {
                 self.search = prompt.before.take();
             }
             self.prompt = None;

@@ -6,13 +6,15 @@ mod motion;
 use std::sync::Arc;
 
 use ccells_core::ids::WorkstreamId;
+use ccells_core::time::Mono;
 
 use super::editor::Editor;
-use crate::terminal::search::{self, Found};
+use super::wish::Ticket;
+use crate::terminal::search::Found;
 use crate::terminal::selection::{Selection, Shape};
 use crate::terminal::transcript::{Spot, Transcript};
 
-pub(crate) use keys::{KEYS, Outcome};
+pub(crate) use keys::{Look, Outcome, Why};
 
 /// What a transcript is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,30 @@ pub(crate) enum Intent {
     },
 }
 
+/// A transcript that is on its way: one that is long takes a while to make.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetch {
+    /// The wish for it.
+    pub(crate) ticket: Ticket,
+    /// Whose pane.
+    pub(crate) workstream: WorkstreamId,
+    /// What it is wanted for.
+    pub(crate) intent: Intent,
+    /// Since when.
+    pub(crate) since: Mono,
+}
+
+impl Fetch {
+    /// Whether keys are for it, and not for the agent.
+    pub(crate) fn has_keys(&self) -> bool {
+        match self.intent {
+            Intent::Look | Intent::Search => true,
+            Intent::Scroll { has_keys, .. } => has_keys,
+            Intent::Select { .. } => false,
+        }
+    }
+}
+
 /// A pane that is looked back in.
 #[derive(Clone, Debug)]
 pub(crate) struct Looking {
@@ -56,6 +82,8 @@ pub(crate) struct Looking {
     pub(crate) selection: Option<Selection>,
     /// What is looked for.
     pub(crate) search: Option<Search>,
+    /// What is looked for elsewhere, until it is known where it is.
+    pub(crate) hunt: Option<Hunt>,
     /// What is looked for, while it is being typed.
     pub(crate) prompt: Option<Prompt>,
     /// Whether keys move about in it; else they go to the agent, which ends it.
@@ -66,6 +94,26 @@ pub(crate) struct Looking {
     goal: usize,
     /// The number that was typed before a key.
     count: usize,
+    /// The search that goes on elsewhere: there is one at a time, however fast somebody types.
+    asked: Option<Ticket>,
+}
+
+/// A search whose answer is not there yet: a long transcript is gone through elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Hunt {
+    wanted: String,
+    is_backward: bool,
+    /// Where the cursor goes on from.
+    from: Spot,
+    /// Its name and when it was begun, once it was.
+    sent: Option<(Ticket, Mono)>,
+}
+
+impl Hunt {
+    /// Since when it goes on.
+    pub(crate) fn since(&self) -> Option<Mono> {
+        self.sent.map(|(_, since)| since)
+    }
 }
 
 /// Something that is looked for.
@@ -101,11 +149,13 @@ impl Looking {
             cursor,
             selection: None,
             search: None,
+            hunt: None,
             prompt: None,
             has_keys: true,
             is_passing: false,
             goal: cursor.column,
             count: 0,
+            asked: None,
         };
         looking.top = looking.last_top();
         looking.keep_cursor_in_view();
@@ -174,9 +224,27 @@ impl Looking {
         self.goal = head.column;
     }
 
-    /// The text of the selection.
-    pub(crate) fn selected_text(&self) -> Option<String> {
-        self.selection.map(|selection| selection.text(&self.transcript)).filter(|text| !text.is_empty())
+    /// Whether keys have to wait until it is known where something is.
+    pub(crate) fn is_hunting(&self) -> bool {
+        self.hunt.is_some() && self.prompt.is_none()
+    }
+
+    /// The search that is to be begun elsewhere now, if one is.
+    pub(crate) fn next_hunt(&mut self, ticket: Ticket, now: Mono) -> Option<String> {
+        let hunt = self.hunt.as_mut().filter(|hunt| hunt.sent.is_none() && self.asked.is_none())?;
+        (hunt.sent, self.asked) = (Some((ticket, now)), Some(ticket));
+        Some(hunt.wanted.clone())
+    }
+
+    /// What a search has found; one that nobody waits for any more only makes room for the next.
+    pub(crate) fn found(&mut self, ticket: Ticket, found: Vec<Found>) {
+        self.asked = self.asked.filter(|asked| *asked != ticket);
+        let is_it = |hunt: &mut Hunt| hunt.sent.is_some_and(|(sent, _)| sent == ticket);
+        let Some(hunt) = self.hunt.take_if(is_it) else { return };
+        self.cursor = hunt.from;
+        self.search = Some(Search { found, at: None, is_backward: hunt.is_backward });
+        self.go_to_next(false);
+        self.show_cursor();
     }
 
     /// Takes a paste: into the text that is looked for, where one is being typed.
@@ -225,15 +293,12 @@ impl Looking {
     fn search_as_typed(&mut self) {
         let Some(prompt) = &self.prompt else { return };
         let (wanted, from, is_backward) = (prompt.editor.text().to_owned(), prompt.from, prompt.is_backward);
-        self.cursor = from;
-        self.search_for(&wanted, is_backward);
-        self.show_cursor();
-    }
-
-    fn search_for(&mut self, wanted: &str, is_backward: bool) {
-        let found = search::find(&self.transcript, wanted);
-        self.search = (!wanted.is_empty()).then_some(Search { found, at: None, is_backward });
-        self.go_to_next(false);
+        if wanted.is_empty() {
+            (self.search, self.hunt, self.cursor) = (None, None, from);
+            self.show_cursor();
+        } else {
+            self.hunt = Some(Hunt { wanted, is_backward, from, sent: None });
+        }
     }
 
     /// Goes to the next of what was found, in the order of the search or in the other one. After the last comes the first.

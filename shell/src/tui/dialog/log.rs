@@ -1,7 +1,31 @@
 //! The log: what happened, the newest at the bottom, scrolled and thinned by how loud it was.
 
 use ccells_core::effect::Level;
-use crossterm::event::{KeyCode, KeyEvent};
+
+/// What a key can do in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogKey {
+    /// Back in time.
+    Back,
+    /// On in time.
+    On,
+    /// The same, by ten.
+    PageBack,
+    /// The same, by ten.
+    PageOn,
+    /// To the oldest.
+    Oldest,
+    /// To the newest.
+    Newest,
+    /// Show all.
+    All,
+    /// Show warnings and errors.
+    Warnings,
+    /// Show errors.
+    Errors,
+    /// Close it.
+    Close,
+}
 
 /// The log as it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,20 +43,19 @@ impl Default for LogDialog {
 }
 
 impl LogDialog {
-    /// Takes a key; false when it closes. How far back there is anything is for the view to say.
-    pub(crate) fn key(&mut self, key: &KeyEvent) -> bool {
-        match key.code {
-            KeyCode::Up | KeyCode::Char('k') => self.back = self.back.saturating_add(1),
-            KeyCode::Down | KeyCode::Char('j') => self.back = self.back.saturating_sub(1),
-            KeyCode::PageUp => self.back = self.back.saturating_add(10),
-            KeyCode::PageDown => self.back = self.back.saturating_sub(10),
-            KeyCode::End | KeyCode::Char('G') => self.back = 0,
-            KeyCode::Home | KeyCode::Char('g') => self.back = usize::MAX,
-            KeyCode::Char('i') => self.show(Level::Info),
-            KeyCode::Char('w') => self.show(Level::Warning),
-            KeyCode::Char('e') => self.show(Level::Error),
-            KeyCode::Esc | KeyCode::Char('q' | '!' | '`' | 'c') => return false,
-            _ => {}
+    /// Does something; false when it closes. How far back there is anything is for the view to say.
+    pub(crate) fn act(&mut self, act: LogKey) -> bool {
+        match act {
+            LogKey::Back => self.back = self.back.saturating_add(1),
+            LogKey::On => self.back = self.back.saturating_sub(1),
+            LogKey::PageBack => self.back = self.back.saturating_add(10),
+            LogKey::PageOn => self.back = self.back.saturating_sub(10),
+            LogKey::Newest => self.back = 0,
+            LogKey::Oldest => self.back = usize::MAX,
+            LogKey::All => self.show(Level::Info),
+            LogKey::Warnings => self.show(Level::Warning),
+            LogKey::Errors => self.show(Level::Error),
+            LogKey::Close => return false,
         }
         true
     }

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::tui::action::{self, Action, Described};
+use crate::tui::action::{self, Action, Context, Described};
 use crate::tui::editor::Editor;
 
 /// Longest text that is looked for, in bytes.
@@ -37,8 +37,9 @@ impl Palette {
     /// What is found, the best first. Of equals, the order of the list holds.
     pub(crate) fn found(&self) -> Vec<&'static Described> {
         let wanted = self.wanted.text().to_lowercase();
+        let over_panes = action::all().filter(|it| it.action.context() == Context::Panes);
         let mut found: Vec<(usize, &Described)> =
-            action::all().filter_map(|it| Some((likeness(&wanted, it)?, it))).collect();
+            over_panes.filter_map(|it| Some((likeness(&wanted, it)?, it))).collect();
         found.sort_by_key(|(likeness, _)| *likeness);
         found.into_iter().map(|(_, it)| it).collect()
     }

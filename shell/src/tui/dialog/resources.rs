@@ -1,8 +1,23 @@
 //! What the containers use: one row a workstream, in an order that can be chosen.
 
-use crossterm::event::{KeyCode, KeyEvent};
-
 use crate::tui::errands::Usage;
+
+/// What a key can do in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UsageKey {
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+    /// Sort by processor time.
+    ByCpu,
+    /// Sort by memory.
+    ByMemory,
+    /// Sort by disk.
+    ByDisk,
+    /// Close it.
+    Close,
+}
 
 /// What the rows are sorted by, the largest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,19 +49,18 @@ impl ResourcesDialog {
         self.sort();
     }
 
-    /// Takes a key; false when it closes.
-    pub(crate) fn key(&mut self, key: &KeyEvent) -> bool {
-        match key.code {
-            KeyCode::Up | KeyCode::Char('k') => self.scroll = self.scroll.saturating_sub(1),
-            KeyCode::Down | KeyCode::Char('j') => {
+    /// Does something; false when it closes.
+    pub(crate) fn act(&mut self, act: UsageKey) -> bool {
+        match act {
+            UsageKey::Up => self.scroll = self.scroll.saturating_sub(1),
+            UsageKey::Down => {
                 let count = self.usages.as_ref().map_or(0, Vec::len);
                 self.scroll = (self.scroll + 1).min(count.saturating_sub(1));
             }
-            KeyCode::Char('c') => self.by = By::Cpu,
-            KeyCode::Char('m') => self.by = By::Memory,
-            KeyCode::Char('d') => self.by = By::Disk,
-            KeyCode::Esc | KeyCode::Char('q' | 'u') => return false,
-            _ => {}
+            UsageKey::ByCpu => self.by = By::Cpu,
+            UsageKey::ByMemory => self.by = By::Memory,
+            UsageKey::ByDisk => self.by = By::Disk,
+            UsageKey::Close => return false,
         }
         self.sort();
         true

@@ -1,11 +1,34 @@
 //! What can be set: every key with its value, where that comes from and what it means; a value is changed in place.
 
 use ccells_core::limits::SETTING_BYTES;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::tui::clip;
 use crate::tui::editor::Editor;
 use crate::tui::errands::{Change, Origin, Setting};
+
+/// What a key can do in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SettingsKey {
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+    /// Ten up.
+    PageUp,
+    /// Ten down.
+    PageDown,
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+    /// Change the chosen one.
+    Change,
+    /// Back to its default.
+    Reset,
+    /// Close it.
+    Close,
+}
 
 /// The screen of settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,11 +80,6 @@ impl SettingsDialog {
         self.rows.get(self.at)
     }
 
-    /// Takes a key.
-    pub(crate) fn key(&mut self, key: &KeyEvent) -> Outcome {
-        if self.typed.is_some() { self.edit(key) } else { self.choose(key) }
-    }
-
     /// Takes a paste.
     pub(crate) fn paste(&mut self, text: &str) {
         if let Some(typed) = &mut self.typed {
@@ -69,25 +87,25 @@ impl SettingsDialog {
         }
     }
 
-    fn choose(&mut self, key: &KeyEvent) -> Outcome {
+    /// Does something while no value is typed.
+    pub(crate) fn act(&mut self, act: SettingsKey) -> Outcome {
         let last = self.rows.len().saturating_sub(1);
-        match key.code {
-            KeyCode::Down | KeyCode::Tab | KeyCode::Char('j') => self.at = (self.at + 1).min(last),
-            KeyCode::Up | KeyCode::BackTab | KeyCode::Char('k') => self.at = self.at.saturating_sub(1),
-            KeyCode::PageDown => self.at = (self.at + 10).min(last),
-            KeyCode::PageUp => self.at = self.at.saturating_sub(10),
-            KeyCode::Home | KeyCode::Char('g') => self.at = 0,
-            KeyCode::End | KeyCode::Char('G') => self.at = last,
-            KeyCode::Enter | KeyCode::Char('i') => self.begin(),
-            KeyCode::Delete | KeyCode::Backspace | KeyCode::Char('d') => return self.reset(),
-            KeyCode::Esc | KeyCode::Char('q' | 's') => return Outcome::Close,
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Outcome::Close,
-            _ => {}
+        match act {
+            SettingsKey::Down => self.at = (self.at + 1).min(last),
+            SettingsKey::Up => self.at = self.at.saturating_sub(1),
+            SettingsKey::PageDown => self.at = (self.at + 10).min(last),
+            SettingsKey::PageUp => self.at = self.at.saturating_sub(10),
+            SettingsKey::First => self.at = 0,
+            SettingsKey::Last => self.at = last,
+            SettingsKey::Change => self.begin(),
+            SettingsKey::Reset => return self.reset(),
+            SettingsKey::Close => return Outcome::Close,
         }
         Outcome::Stay
     }
 
-    fn edit(&mut self, key: &KeyEvent) -> Outcome {
+    /// Takes a key while a value is typed.
+    pub(crate) fn edit(&mut self, key: &KeyEvent) -> Outcome {
         match (key.code, &mut self.typed) {
             (KeyCode::Esc, _) => {
                 self.typed = None;

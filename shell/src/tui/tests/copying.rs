@@ -161,6 +161,97 @@ fn a_search_goes_round() {
     assert_eq!(cursor(&stage), (2, 0), "a search that was given up leaves the one before");
 }
 
+/// The one wish to make a transcript, answered.
+fn transcript_of(stage: &Stage, wishes: &[Wish]) -> Msg {
+    let [Wish::LookBack(ticket, workstream)] = wishes else { panic!("a transcript is wanted: {wishes:?}") };
+    let frozen = stage.panes.freeze(workstream).expect("it has shown something");
+    Msg::Transcript { ticket: *ticket, transcript: Some(Arc::new(Transcript::of(frozen))) }
+}
+
+fn wanted(wishes: &[Wish]) -> Vec<String> {
+    let text = |wish: &Wish| match wish {
+        Wish::Find(_, _, text) => Some(text.clone()),
+        _ => None,
+    };
+    wishes.iter().filter_map(text).collect()
+}
+
+fn found(wishes: &[Wish]) -> Msg {
+    let [Wish::Find(ticket, past, wanted)] = wishes else { panic!("a search is wanted: {wishes:?}") };
+    Msg::Found { ticket: *ticket, found: crate::terminal::search::find(&past.0, wanted) }
+}
+
+#[test]
+fn what_is_typed_for_a_transcript_waits_for_it() {
+    let mut stage = stage(60, 14);
+    stage.is_slow = true;
+    let wishes = stage.press("[");
+    assert_eq!(stage.press("10Gjd"), [], "d discards nothing");
+    assert!(stage.model.looking.is_none() && stage.model.dialog.is_none());
+    assert!(!stage.frame().contains("reading what it has shown"), "it may be over soon");
+    stage.wait(200);
+    assert!(stage.frame().contains("reading what it has shown"));
+    let answer = transcript_of(&stage, &wishes);
+    stage.send(answer.clone());
+    assert_eq!(cursor(&stage), (10, 0));
+    stage.press("q");
+    stage.send(answer);
+    assert!(stage.model.looking.is_none(), "nobody waits for it any more");
+}
+
+#[test]
+fn esc_ends_the_wait_for_a_transcript() {
+    let mut stage = stage(60, 14);
+    stage.is_slow = true;
+    let wishes = stage.press("[jj<esc>");
+    let answer = transcript_of(&stage, &wishes);
+    stage.send(answer);
+    assert!(stage.model.looking.is_none() && stage.model.held.is_empty());
+    stage.press("i");
+    let wishes = mouse(&mut stage, MouseEventKind::ScrollUp, 5, 5);
+    assert_eq!(stage.press("x"), [Wish::Type(id(1), parse_keys("x")[0])], "what is typed is the agent's");
+    let answer = transcript_of(&stage, &wishes);
+    stage.send(answer);
+    assert!(stage.model.looking.is_none());
+}
+
+#[test]
+fn what_the_mouse_does_waits_for_a_transcript() {
+    let mut stage = stage(60, 14);
+    stage.press("i");
+    stage.is_slow = true;
+    mouse(&mut stage, DOWN, 3, 7);
+    let wishes = mouse(&mut stage, DRAG, 5, 7);
+    assert_eq!(mouse(&mut stage, DRAG, 15, 7), []);
+    assert_eq!(mouse(&mut stage, UP, 15, 7), []);
+    let answer = transcript_of(&stage, &wishes);
+    let wishes = stage.send(answer);
+    let [Wish::TakeSelected(past, selection)] = &wishes[..] else { panic!("{wishes:?}") };
+    assert_eq!(selection.text(&past.0), "Compiling web");
+    assert!(stage.model.looking.is_none());
+}
+
+#[test]
+fn one_search_is_made_at_a_time_and_the_last_one_counts() {
+    let mut stage = stage(60, 14);
+    stage.press("[");
+    stage.is_slow = true;
+    let first = stage.press("?l");
+    assert_eq!(wanted(&first), ["l"]);
+    assert_eq!(stage.press("ine 12"), [], "one is under way");
+    let second = stage.send(found(&first));
+    assert_eq!(wanted(&second), ["line 12"]);
+    assert_eq!(cursor(&stage), (126, 0), "nothing is gone to before it is known where");
+    assert_eq!(stage.press("<enter>n"), []);
+    stage.wait(200);
+    assert!(stage.frame().contains("searching"));
+    stage.send(found(&second));
+    assert_eq!(cursor(&stage), (11, 0), "line 120 was first, and line 12 is next");
+    let third = stage.press("*<esc>");
+    stage.send(found(&third));
+    assert_eq!(cursor(&stage), (11, 0), "it was given up");
+}
+
 #[test]
 fn scrolling_back_takes_keys_only_from_who_steers() {
     let mut stage = stage(60, 14);

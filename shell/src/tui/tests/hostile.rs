@@ -7,7 +7,6 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
-use crate::tui::copy::Intent;
 use crate::tui::screen::Screen;
 
 #[path = "../../../holder/tests/hostile/corpus.rs"]
@@ -214,9 +213,9 @@ fn nothing_escapes_a_pane_that_is_looked_at_otherwise() {
     for (name, bytes, times) in corpus::CORPUS {
         let mut zoomed = stage();
         feed(&zoomed, 2, &bytes.repeat(*times));
-        let transcript = zoomed.panes.transcript(&id(2)).map(Arc::new).expect("it has shown something");
-        let intent = Intent::Scroll { lines: 5, has_keys: true };
-        zoomed.send(Msg::Transcript { workstream: id(2), transcript, intent });
+        zoomed.model.focused = Some(id(2));
+        zoomed.press("<C-]><pgup>");
+        assert!(zoomed.model.looking.is_some(), "it has shown something");
         let scrolled = written(&[&zoomed]);
         assert_eq!(stranger(&scrolled), None, "{name}: scrolled back");
         zoomed.send(Msg::Resized(50, 12));

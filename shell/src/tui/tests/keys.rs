@@ -472,3 +472,57 @@ fn with_shift_the_mouse_is_ours_in_an_agents_pane() {
     stage.send(Msg::Mouse(event));
     assert_eq!(stage.model.agent_press, None);
 }
+
+#[test]
+fn keys_of_every_place_can_be_bound_and_are_shown() {
+    let bind = |name: &str, key: &str| (name.to_owned(), vec![key.to_owned()]);
+    let bound = [
+        bind("look-up", "z"),
+        bind("look-leave", "x"),
+        bind("go-2", "f2"),
+        bind("log-errors", "z"),
+        bind("log-close", "x"),
+        bind("log", "f5"),
+        bind("usage-by-memory", "z"),
+        bind("settings-down", "z"),
+        bind("settings-close", "x"),
+    ];
+    let mut stage = Stage::with(
+        100,
+        30,
+        vec![card(1, "fix-login", CardState::Running), card(2, "map", CardState::Running)],
+    );
+    stage.model.keys = super::super::Keymap::with(&bound, Leader::default()).expect("no key does two things");
+    stage.feed(1, "one\r\ntwo\r\nthree");
+    stage.press("[");
+    let line = |stage: &Stage| stage.model.looking.as_ref().map(|looking| looking.cursor.line);
+    let before = line(&stage).expect("one looks back");
+    assert!(stage.frame().contains("x leaves"), "{}", stage.frame());
+    stage.press("z");
+    assert_eq!(line(&stage), Some(before - 1));
+    stage.press("k");
+    assert_eq!(line(&stage), Some(before - 1), "its usual key does it no more");
+    stage.press("x");
+    assert!(stage.model.looking.is_none());
+    stage.press("2");
+    assert_eq!(stage.model.focused, Some(id(1)), "the number is not bound any more");
+    stage.send(Msg::Key(KeyEvent::new(KeyCode::F(2), KeyModifiers::NONE)));
+    assert_eq!(stage.model.focused, Some(id(2)));
+    stage.send(Msg::Key(KeyEvent::new(KeyCode::F(5), KeyModifiers::NONE)));
+    stage.press("z");
+    let Some(Dialog::Log(log)) = &stage.model.dialog else { panic!("the log is open") };
+    assert_eq!(log.least, ccells_core::effect::Level::Error);
+    stage.model.toasts.clear();
+    assert!(stage.frame().contains("x close"), "{}", stage.frame());
+    stage.press("x");
+    assert!(stage.model.dialog.is_none());
+    stage.press("?");
+    let mut help = String::new();
+    for _ in 0..60 {
+        help += &stage.frame();
+        stage.press("j");
+    }
+    for shown in ["F2 ", "F5 "] {
+        assert!(help.contains(shown), "{shown}");
+    }
+}

@@ -268,6 +268,61 @@ async fn the_end_of_input_is_the_end_of_the_terminal() {
     assert_eq!(looping.await, Ended::TerminalGone);
 }
 
+/// The only thread for what takes long is taken: whatever comes of it all the same was worked out by the loop itself.
+#[test]
+fn the_loop_makes_no_transcript_and_searches_none() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    runtime.expect("a runtime starts").block_on(async {
+        let block = || {
+            let (free, taken) = std::sync::mpsc::channel::<()>();
+            // The end of the sender is the end of the wait.
+            tokio::task::spawn_blocking(move || taken.recv());
+            free
+        };
+        let (far, looping) = begin();
+        let test = async {
+            far.show(vec![card(1, "fix-login", CardState::Running)]);
+            far.output.until("fix-login").await;
+            far.panes.feed(1, (80, 22), &"a needle in a heap\r\n".repeat(100));
+            far.damage.notify_one();
+            far.output.until("needle").await;
+            // A transcript is wanted; meanwhile the loop goes on.
+            let free = block();
+            far.press("[");
+            let tell = |text: &str| {
+                let text = text.to_owned();
+                far.notices
+                    .send(Notice { level: ccells_core::effect::Level::Info, text })
+                    .expect("it listens");
+            };
+            tell("XXXX");
+            far.output.until("XXXX").await;
+            assert!(!far.output.text().contains("COPY"), "the transcript was made by the loop");
+            drop(free);
+            far.output.until("COPY").await;
+            far.output.forget();
+            // So does a search, as it is typed and afterwards.
+            let free = block();
+            far.press("/needle<enter>");
+            tell("YYYY");
+            far.output.until("YYYY").await;
+            assert!(!far.output.text().contains("100"), "the search was made by the loop");
+            drop(free);
+            far.output.until("100").await;
+            // And what is selected becomes text elsewhere.
+            let free = block();
+            far.press("gVGy");
+            tell("ZZZZ");
+            far.output.until("ZZZZ").await;
+            assert!(!far.output.text().contains("copied"), "the text was made by the loop");
+            drop(free);
+            far.output.until("copied").await;
+            drop(far.snapshots);
+        };
+        tokio::join!(looping, test);
+    });
+}
+
 #[tokio::test]
 async fn a_flood_of_output_is_drawn_at_most_sixty_times_a_second() {
     let (far, looping) = begin();

@@ -31,7 +31,7 @@ use super::update::update;
 use super::wish::Wish;
 use super::{Change, Leader, NoErrands, PaneScreen, Panes, Preferences, Rows, Settings, Theme, Usage, view};
 use crate::backlog::{Backlog, Progress};
-use crate::terminal::history::History;
+use crate::terminal::history::{Frozen, History};
 use crate::terminal::transcript::Transcript;
 
 /// The time of all pictures.
@@ -127,9 +127,9 @@ impl Panes for FakePanes {
         }
     }
 
-    fn transcript(&self, id: &WorkstreamId) -> Option<Transcript> {
+    fn freeze(&self, id: &WorkstreamId) -> Option<Frozen> {
         let screens = self.screens.lock().expect("no test panics while it holds it");
-        screens.get(id).map(|emulator| Transcript::of(History::new(0).freeze(emulator)))
+        screens.get(id).map(|emulator| History::new(0).freeze(emulator))
     }
 
     fn paste(&self, id: &WorkstreamId, text: String, is_bracketed: bool) -> bool {
@@ -159,13 +159,15 @@ impl Panes for FakePanes {
 struct Stage {
     model: Model,
     panes: FakePanes,
+    /// Whether what is worked out elsewhere is left to the test.
+    is_slow: bool,
 }
 
 impl Stage {
     fn new(columns: u16, rows: u16) -> Self {
         let mut model = Model::new((columns, rows), Preferences::default(), NOW);
         model.wall = Wall(7_500_000);
-        Self { model, panes: FakePanes::default() }
+        Self { model, panes: FakePanes::default(), is_slow: false }
     }
 
     fn with(columns: u16, rows: u16, cards: Vec<Card>) -> Self {
@@ -189,10 +191,18 @@ impl Stage {
         let mut all = Vec::new();
         for wish in wishes {
             match wish {
-                Wish::LookBack(workstream, intent) => {
-                    let transcript = self.panes.transcript(&workstream).map(Arc::new);
-                    let transcript = transcript.expect("a test looks back where there is something");
-                    all.extend(self.send(Msg::Transcript { workstream, transcript, intent }));
+                wish if self.is_slow => all.push(wish),
+                Wish::LookBack(ticket, workstream) => {
+                    let frozen = self.panes.freeze(&workstream);
+                    let transcript = frozen.map(|frozen| Arc::new(Transcript::of(frozen)));
+                    all.extend(self.send(Msg::Transcript { ticket, transcript }));
+                }
+                Wish::Find(ticket, past, wanted) => {
+                    let found = crate::terminal::search::find(&past.0, &wanted);
+                    all.extend(self.send(Msg::Found { ticket, found }));
+                }
+                Wish::TakeSelected(past, selection) => {
+                    all.extend(self.send(Msg::Selected(selection.text(&past.0))));
                 }
                 wish => all.push(wish),
             }

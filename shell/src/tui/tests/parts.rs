@@ -22,11 +22,15 @@ proptest! {
     fn a_pane_drawn_alone_is_as_in_the_whole_frame(
         texts in proptest::collection::vec((1_usize..4, TEXT), 1..8),
         types in any::<bool>(),
+        told in proptest::collection::vec("[a-z ]{1,150}", 0..3),
     ) {
         let cards = (1..4).map(|number| card(number, "name", CardState::Running)).collect();
         let mut stage = Stage::with(100, 24, cards);
         (1..4).for_each(|number| stage.feed(number, "$ "));
         stage.press(if types { "i" } else { "" });
+        for text in &told {
+            stage.model.toast(ccells_core::effect::Level::Error, text);
+        }
         let mut buffer = Buffer::empty(Rect::new(0, 0, 100, 24));
         let mut cursor = whole(&stage, &mut buffer);
         for (number, text) in texts {
@@ -57,6 +61,6 @@ fn what_lies_above_the_panes_has_them_drawn_whole() {
     assert!(!view::is_plain(&stage.model));
     stage.press("<esc>");
     assert!(view::is_plain(&stage.model));
-    stage.model.toast(ccells_core::effect::Level::Info, "something");
-    assert!(!view::is_plain(&stage.model));
+    stage.model.toast(ccells_core::effect::Level::Error, "something");
+    assert!(view::is_plain(&stage.model), "what is told is drawn over them again");
 }

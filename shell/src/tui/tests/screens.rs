@@ -41,6 +41,23 @@ fn list() {
 }
 
 #[test]
+fn a_title_that_an_agent_sets_is_shown_safe_and_cut() {
+    let mut cards = vec![card(1, "fix-login", CardState::Running), card(2, "map", CardState::Running)];
+    let title =
+        "✳ Fixing\x1b[31m the\u{202e} login\n of 日本 users, with tests and everything that belongs to it";
+    cards[0].agent = Some(AgentReport { title: title.to_owned(), ..report(AgentStatus::Working) });
+    cards[1].agent = Some(AgentReport { title: "map".to_owned(), ..report(AgentStatus::Idle) });
+    for (columns, rows) in [(160, 12), (100, 12), (40, 10)] {
+        let mut stage = Stage::with(columns, rows, cards.clone());
+        stage.press("z");
+        assert_snapshot!(format!("title_{columns}x{rows}"), stage.frame());
+        assert!(!stage.frame().contains(['\u{1b}', '\u{202e}']));
+        stage.press("v");
+        assert_snapshot!(format!("title_list_{columns}x{rows}"), stage.frame());
+    }
+}
+
+#[test]
 fn a_list_in_which_nothing_matches() {
     let mut stage = Stage::with(80, 24, all_kinds());
     stage.press("v/zebra<enter>");
@@ -283,7 +300,7 @@ fn what_a_variable_sets_is_not_typed_over_and_a_file_s_value_goes_back() {
 #[test]
 fn help_at_its_end() {
     let mut stage = Stage::with(100, 30, five());
-    stage.press("?<pgdn><pgdn><pgdn>");
+    stage.press("?<pgdn><pgdn><pgdn><pgdn><pgdn>");
     assert_snapshot!("help_end_100x30", stage.frame());
 }
 

@@ -42,6 +42,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
                 moving::focus_index(model, index);
             }
         }
+        Action::Pane(number) => go_to_pane(model, usize::from(number)),
         Action::Next => moving::step(model, 1),
         Action::Previous => moving::step(model, -1),
         Action::Waiting => moving::next_waiting(model),
@@ -78,6 +79,8 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Suspend => wishes.push(Wish::Suspend),
         Action::Quit => open_quit(model, wishes),
         Action::Dismiss => dismiss(model),
+        // They are looked up where they do something.
+        Action::Look(_) | Action::InLog(_) | Action::InUsage(_) | Action::InSettings(_) => {}
     }
 }
 
@@ -96,18 +99,20 @@ fn dismiss(model: &mut Model) {
     }
 }
 
-/// A key that the table does not have: a digit goes to a pane, anything else is explained.
+fn go_to_pane(model: &mut Model, number: usize) {
+    if number <= model.order.len() {
+        moving::focus_index(model, number - 1);
+    } else {
+        model.toast(Level::Info, &format!("there is no pane {number}"));
+    }
+}
+
+/// A key that the table does not have is explained.
 pub(super) fn on_unbound(model: &mut Model, key: &KeyEvent) {
     let KeyCode::Char(character) = key.code else { return };
-    match character.to_digit(10).and_then(|digit| usize::try_from(digit).ok()) {
-        Some(number @ 1..) if number <= model.order.len() => moving::focus_index(model, number - 1),
-        Some(number) => model.toast(Level::Info, &format!("there is no pane {number}")),
-        None => {
-            let (types, helps) = (model.keys.hint(Action::Input), model.keys.hint(Action::Help));
-            let text = format!("`{character}` does nothing here; {types} types into the pane, {helps} helps");
-            model.toast(Level::Info, &text);
-        }
-    }
+    let (types, helps) = (model.keys.hint(Action::Input), model.keys.hint(Action::Help));
+    let text = format!("`{character}` does nothing here; {types} types into the pane, {helps} helps");
+    model.toast(Level::Info, &text);
 }
 
 /// Lets keys go to the agent, where there is one that can take them.

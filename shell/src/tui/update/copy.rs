@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use ccells_core::effect::Level;
 use ccells_core::ids::WorkstreamId;
-use ccells_core::limits::{CLICK_MS, COPY_BYTES, DRAG_SCROLL_MS};
-use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ccells_core::limits::{CLICK_MS, COPY_BYTES, DRAG_SCROLL_MS, LOOK_HELD};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
 use super::{actions, mouse};
+use crate::terminal::search::Found;
 use crate::terminal::selection::Shape;
 use crate::terminal::transcript::Transcript;
 use crate::tui::Clipboard;
+use crate::tui::action::{Action, Context};
 use crate::tui::clip;
-use crate::tui::copy::{Intent, Looking, Outcome};
+use crate::tui::copy::{Fetch, Intent, Look, Looking, Outcome, Why};
 use crate::tui::model::{Mode, Model, Press};
-use crate::tui::wish::Wish;
+use crate::tui::msg::Msg;
+use crate::tui::wish::{Past, Ticket, Wish};
 
 /// Lines of one step of the wheel.
 const WHEEL_LINES: usize = 3;
@@ -25,7 +28,7 @@ const MOST_CLICKS: u8 = 3;
 /// Looks back in the focused pane.
 pub(super) fn look_back(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     match model.focused.clone() {
-        Some(id) => wishes.push(Wish::LookBack(id, intent)),
+        Some(id) => fetch(model, id, intent, wishes),
         None => model.toast(Level::Info, "there is no pane to look back in"),
     }
 }
@@ -43,9 +46,77 @@ pub(super) fn scroll(model: &mut Model, halves: i8, wishes: &mut Vec<Wish>) {
     }
 }
 
+/// Has a transcript made. Until it is there, what is done to it waits.
+fn fetch(model: &mut Model, workstream: WorkstreamId, intent: Intent, wishes: &mut Vec<Wish>) {
+    give_up(model);
+    model.next_ticket += 1;
+    let ticket = Ticket(model.next_ticket);
+    model.fetch = Some(Fetch { ticket, workstream: workstream.clone(), intent, since: model.now });
+    wishes.push(Wish::LookBack(ticket, workstream));
+}
+
+/// Nobody waits for a transcript any more, nor for what was to be done to it.
+fn give_up(model: &mut Model) {
+    if model.fetch.take().is_some() {
+        model.held.clear();
+        if let Some(press) = &mut model.press {
+            (press.is_down, press.edge) = (false, None);
+        }
+    }
+}
+
+/// Keeps what has to wait for a transcript, or for a place in one; `None` where it does, or ends the wait.
+pub(super) fn hold(model: &mut Model, msg: Msg) -> Option<Msg> {
+    let is_steering = model.dialog.is_none() && !model.is_shutting_down();
+    let has_keys = |fetch: &Fetch| fetch.has_keys() && Some(&fetch.workstream) == model.focused.as_ref();
+    let is_fetching = is_steering && model.fetch.as_ref().is_some_and(has_keys);
+    let is_hunting =
+        is_steering && model.is_looking() && model.looking.as_ref().is_some_and(Looking::is_hunting);
+    let waits = if matches!(msg, Msg::Key(_) | Msg::Paste(_)) {
+        is_fetching || is_hunting
+    } else {
+        matches!(msg, Msg::Mouse(_)) && is_steering && model.fetch.is_some()
+    };
+    if !waits {
+        return Some(msg);
+    }
+    if let Msg::Key(key) = &msg {
+        if key.kind == KeyEventKind::Release {
+            return None;
+        }
+        if key.code == KeyCode::Esc || model.leader.is(key) {
+            give_up(model);
+            model.held.clear();
+            if let Some(looking) = &mut model.looking {
+                looking.hunt = None;
+            }
+            return None;
+        }
+    }
+    if model.held.len() < LOOK_HELD {
+        model.held.push(msg);
+    }
+    None
+}
+
+/// Does what has waited, as far as it need not go on waiting.
+fn go_on(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let mut held = std::mem::take(&mut model.held);
+    if !model.is_looking() || model.dialog.is_some() {
+        // A key that was meant for what is looked at is for nothing that came between.
+        held.retain(|msg| matches!(msg, Msg::Mouse(_)));
+    }
+    for msg in held {
+        super::take(model, msg, wishes);
+    }
+}
+
 /// The focused pane shows what is now.
 pub(super) fn leave(model: &mut Model) {
     let focused = model.focused.clone();
+    if model.fetch.as_ref().is_some_and(|fetch| Some(&fetch.workstream) == focused.as_ref()) {
+        give_up(model);
+    }
     if model.looking.as_ref().is_some_and(|looking| Some(&looking.workstream) == focused.as_ref()) {
         model.looking = None;
     }
@@ -54,14 +125,30 @@ pub(super) fn leave(model: &mut Model) {
 /// A transcript came.
 pub(super) fn on_transcript(
     model: &mut Model,
-    workstream: WorkstreamId,
-    transcript: Arc<Transcript>,
-    intent: Intent,
+    ticket: Ticket,
+    transcript: Option<Arc<Transcript>>,
+    wishes: &mut Vec<Wish>,
 ) {
-    let rows = usize::from(content_of(model, &workstream).height);
-    let mut looking = Looking::at(workstream, transcript, rows);
-    looking.begin(intent);
+    let Some(fetch) = model.fetch.take_if(|fetch| fetch.ticket == ticket) else { return };
+    let Some(transcript) = transcript else {
+        model.held.clear();
+        return model.toast(Level::Info, "there is nothing to look back at yet");
+    };
+    let rows = usize::from(content_of(model, &fetch.workstream).height);
+    let mut looking = Looking::at(fetch.workstream, transcript, rows);
+    looking.begin(fetch.intent);
     model.looking = Some(looking);
+    go_on(model, wishes);
+}
+
+/// It is known where something is.
+pub(super) fn on_found(model: &mut Model, ticket: Ticket, found: Vec<Found>, wishes: &mut Vec<Wish>) {
+    if let Some(looking) = &mut model.looking {
+        looking.found(ticket, found);
+        if !looking.is_hunting() && model.fetch.is_none() {
+            go_on(model, wishes);
+        }
+    }
 }
 
 /// Takes a key while keys move about in what a pane has shown.
@@ -70,16 +157,45 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
         model.mode = Mode::Navigate;
         return leave(model);
     }
+    let act = match model.keys.look_up(Context::Looking, key) {
+        Some(Action::Look(act)) => Some(act),
+        Some(_) | None => None,
+    };
     let Some(looking) = model.looking_with_keys() else { return };
-    match looking.key(key) {
+    match looking.key(key, act) {
         Outcome::Stay => {}
         Outcome::Leave => leave(model),
-        Outcome::Tell(text) => model.toast(Level::Info, text),
-        Outcome::Copy(text) => {
-            copy(model, text, wishes);
+        Outcome::Tell(why) => tell(model, why),
+        Outcome::Copy(selection) => {
+            wishes.push(Wish::TakeSelected(Past(Arc::clone(&looking.transcript)), selection));
             leave(model);
         }
     }
+}
+
+fn tell(model: &mut Model, why: Why) {
+    let key = |act| model.keys.first_keys(&[Action::Look(act)]);
+    let text = match why {
+        Why::NothingSelected => {
+            format!(
+                "nothing is selected; {} begins, {} copies a line",
+                key(Look::Select),
+                key(Look::CopyLine)
+            )
+        }
+        Why::EmptyLine => "the line is empty".to_owned(),
+        Why::NoSearch => format!("nothing is looked for; {} begins", key(Look::Search)),
+        Why::Nowhere => "it is nowhere".to_owned(),
+    };
+    model.toast(Level::Info, &text);
+}
+
+/// What was selected is a text now.
+pub(super) fn on_selected(model: &mut Model, text: String, wishes: &mut Vec<Wish>) {
+    if text.is_empty() {
+        return model.toast(Level::Info, "nothing was copied: there is only blank space");
+    }
+    copy(model, text, wishes);
 }
 
 /// Puts a text on the clipboard, and says so.
@@ -126,7 +242,7 @@ fn turn(model: &mut Model, id: WorkstreamId, is_back: bool, wishes: &mut Vec<Wis
         None if is_back => {
             // Keys go on to the agent while they do: scrolling with the wheel takes nothing from it.
             let has_keys = model.mode == Mode::Navigate;
-            wishes.push(Wish::LookBack(id, Intent::Scroll { lines: WHEEL_LINES, has_keys }));
+            fetch(model, id, Intent::Scroll { lines: WHEEL_LINES, has_keys }, wishes);
         }
         None => {}
     }
@@ -181,7 +297,7 @@ fn select(
                 selection.shape = shape;
             }
         }
-        None => wishes.push(Wish::LookBack(id.clone(), Intent::Select { shape, anchor, head })),
+        None => fetch(model, id.clone(), Intent::Select { shape, anchor, head }, wishes),
     }
 }
 
@@ -252,9 +368,9 @@ pub(super) fn on_release(model: &mut Model, wishes: &mut Vec<Wish>) {
         looking.is_passing = false;
         return;
     }
-    let (text, is_passing) = (looking.selected_text(), looking.is_passing && looking.scrolled() == 0);
-    if let Some(text) = text {
-        copy(model, text, wishes);
+    let is_passing = looking.is_passing && looking.scrolled() == 0;
+    if let Some(selection) = looking.selection {
+        wishes.push(Wish::TakeSelected(Past(Arc::clone(&looking.transcript)), selection));
     }
     // A double click may become a triple one: what it has selected stays to be seen until something else is done.
     if is_passing && press.is_drag {
@@ -270,7 +386,13 @@ pub(super) fn content_of(model: &Model, id: &WorkstreamId) -> Rect {
 }
 
 /// Follows what changed elsewhere: the size of the pane, and whether its workstream is there.
-pub(super) fn follow(model: &mut Model) {
+pub(super) fn follow(model: &mut Model, wishes: &mut Vec<Wish>) {
+    if model.fetch.as_ref().is_some_and(|fetch| model.card(&fetch.workstream).is_none()) {
+        give_up(model);
+    }
+    if model.fetch.is_none() && !model.looking.as_ref().is_some_and(Looking::is_hunting) {
+        model.held.clear();
+    }
     let Some(id) = model.looking.as_ref().map(|looking| looking.workstream.clone()) else { return };
     if model.card(&id).is_none() {
         model.looking = None;
@@ -279,5 +401,10 @@ pub(super) fn follow(model: &mut Model) {
     let rows = usize::from(content_of(model, &id).height);
     if let Some(looking) = &mut model.looking {
         looking.fit(rows);
+        let ticket = Ticket(model.next_ticket + 1);
+        if let Some(wanted) = looking.next_hunt(ticket, model.now) {
+            model.next_ticket += 1;
+            wishes.push(Wish::Find(ticket, Past(Arc::clone(&looking.transcript)), wanted));
+        }
     }
 }

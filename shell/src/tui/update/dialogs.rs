@@ -10,9 +10,13 @@ use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{actions, ask, copy, expect_answer, moving, quit};
+use crate::tui::action::{Action, Context};
 use crate::tui::dialog::clipboard::ClipboardDialog;
 use crate::tui::dialog::discard::{self, Stage};
+use crate::tui::dialog::log::LogKey;
 use crate::tui::dialog::new::{self, Draft};
+use crate::tui::dialog::resources::UsageKey;
+use crate::tui::dialog::settings::SettingsKey;
 use crate::tui::dialog::{Dialog, clipboard, export, palette, quit as quit_dialog, recovery, settings};
 use crate::tui::model::{Model, Pending};
 use crate::tui::wish::{Ticket, Wish};
@@ -57,19 +61,13 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             let (filter, before) = (dialog.filter(), dialog.before.clone());
             moving::on_filter(model, outcome, filter, before);
         }
-        Some(Dialog::Log(dialog)) => {
-            let stays = dialog.key(key);
-            close_unless(model, stays);
+        Some(Dialog::Settings(dialog)) if dialog.typed.is_some() => {
+            let outcome = dialog.edit(key);
+            on_settings_outcome(model, outcome, wishes);
         }
-        Some(Dialog::Resources(dialog)) => {
-            let stays = dialog.key(key);
-            close_unless(model, stays);
+        Some(Dialog::Log(_) | Dialog::Resources(_) | Dialog::Settings(_)) => {
+            on_view_key(model, key, wishes);
         }
-        Some(Dialog::Settings(dialog)) => match dialog.key(key) {
-            settings::Outcome::Stay => {}
-            settings::Outcome::Close => model.dialog = None,
-            settings::Outcome::Change(change) => wishes.push(Wish::Settings(Some(change))),
-        },
         Some(Dialog::Clipboard(_)) => on_clipboard_key(model, key, wishes),
         Some(Dialog::Export(_)) => on_export_key(model, key, wishes),
         Some(Dialog::Help { scroll }) => match key.code {
@@ -82,10 +80,67 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
     }
 }
 
+/// A key in one of the views whose keys can be bound. The key that opened it closes it, too.
+fn on_view_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    let (context, opens) = match &model.dialog {
+        Some(Dialog::Log(_)) => (Context::Log, Action::Log),
+        Some(Dialog::Resources(_)) => (Context::Usage, Action::Resources),
+        _ => (Context::Settings, Action::Settings),
+    };
+    match model.keys.look_up(context, key) {
+        Some(action) => on_view_action(model, action, wishes),
+        None if model.keys.look_up(Context::Panes, key) == Some(opens) => model.dialog = None,
+        None => {}
+    }
+}
+
+fn on_view_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish>) {
+    match (&mut model.dialog, action) {
+        (Some(Dialog::Log(dialog)), Action::InLog(act)) => {
+            let stays = dialog.act(act);
+            close_unless(model, stays);
+        }
+        (Some(Dialog::Resources(dialog)), Action::InUsage(act)) => {
+            let stays = dialog.act(act);
+            close_unless(model, stays);
+        }
+        (Some(Dialog::Settings(dialog)), Action::InSettings(act)) => {
+            let outcome = dialog.act(act);
+            on_settings_outcome(model, outcome, wishes);
+        }
+        _ => {}
+    }
+}
+
 fn close_unless(model: &mut Model, stays: bool) {
     if !stays {
         model.dialog = None;
     }
+}
+
+fn on_settings_outcome(model: &mut Model, outcome: settings::Outcome, wishes: &mut Vec<Wish>) {
+    match outcome {
+        settings::Outcome::Stay => {}
+        settings::Outcome::Close => model.dialog = None,
+        settings::Outcome::Change(change) => wishes.push(Wish::Settings(Some(change))),
+    }
+}
+
+/// The wheel moves what can be scrolled, whatever the keys are.
+pub(super) fn on_wheel(model: &mut Model, is_up: bool, wishes: &mut Vec<Wish>) {
+    let action = match &mut model.dialog {
+        Some(Dialog::Log(_)) => Action::InLog(if is_up { LogKey::Back } else { LogKey::On }),
+        Some(Dialog::Resources(_)) => Action::InUsage(if is_up { UsageKey::Up } else { UsageKey::Down }),
+        Some(Dialog::Settings(dialog)) if dialog.typed.is_none() => {
+            Action::InSettings(if is_up { SettingsKey::Up } else { SettingsKey::Down })
+        }
+        Some(Dialog::Help { scroll }) => {
+            *scroll = if is_up { scroll.saturating_sub(1) } else { scroll.saturating_add(1) };
+            return;
+        }
+        _ => return,
+    };
+    on_view_action(model, action, wishes);
 }
 
 /// Whether an agent may copy what it wants to.

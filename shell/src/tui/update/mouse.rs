@@ -3,11 +3,10 @@
 //! selection then, and from the others it is ours.
 
 use ccells_core::ids::WorkstreamId;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
 use super::{arranging, copy, dialogs, moving};
-use crate::tui::dialog::Dialog;
 use crate::tui::layout::Placed;
 use crate::tui::model::{Mode, Model};
 use crate::tui::tabs;
@@ -21,13 +20,9 @@ pub(super) fn on_mouse(model: &mut Model, event: MouseEvent, wishes: &mut Vec<Wi
     if goes_on_in_agent(model, event, wishes) {
         return;
     }
-    if let Some(dialog) = &model.dialog {
-        let scrolls = matches!(
-            dialog,
-            Dialog::Help { .. } | Dialog::Log(_) | Dialog::Resources(_) | Dialog::Settings(_)
-        );
-        if let (true, Some(code)) = (scrolls, wheel_key(event.kind)) {
-            dialogs::on_key(model, &KeyEvent::new(code, KeyModifiers::NONE), wishes);
+    if model.dialog.is_some() {
+        if let Some(code) = wheel_key(event.kind) {
+            dialogs::on_wheel(model, code == KeyCode::Up, wishes);
         }
         return;
     }

@@ -17,7 +17,7 @@ use crate::tui::wish::Wish;
 pub(super) fn on_outward(model: &mut Model, id: &WorkstreamId, what: Outward, wishes: &mut Vec<Wish>) {
     let Some(name) = model.card(id).map(|card| card.name.clone()) else { return };
     match what {
-        // The header of its pane tells it.
+        // The holder reports it with the rest of how the agent fares; the header of its pane and the list show it.
         Outward::Title(_) => {}
         Outward::Bell if model.is_bell_off => {}
         Outward::Bell => wishes.push(Wish::Ring),

@@ -10,7 +10,7 @@ use ratatui::text::Span;
 
 use crate::terminal::paint::{self, Painted};
 use crate::tui::clip;
-use crate::tui::copy::Looking;
+use crate::tui::copy::{Hunt, Looking};
 use crate::tui::model::Model;
 
 /// Draws it, and tells where its cursor is.
@@ -74,7 +74,7 @@ fn draw_prompt(model: &Model, looking: &Looking, area: Rect, buffer: &mut Buffer
     super::fill(row, model.theme.bar(), buffer);
     let sign = if prompt.is_backward { "?" } else { "/" };
     super::draw_text(sign, model.theme.bar(), row, buffer);
-    let count = found_words(looking).unwrap_or_default();
+    let count = found_words(model, looking).unwrap_or_default();
     let count_columns = u16::try_from(clip::width(&count)).unwrap_or(0);
     let room = row.width.saturating_sub(count_columns + 3).max(1);
     let text = Rect { x: row.x + 1, width: room, ..row };
@@ -91,7 +91,11 @@ fn draw_prompt(model: &Model, looking: &Looking, area: Rect, buffer: &mut Buffer
 }
 
 /// Which of what was found one is at.
-fn found_words(looking: &Looking) -> Option<String> {
+fn found_words(model: &Model, looking: &Looking) -> Option<String> {
+    let hunt = looking.hunt.as_ref().and_then(Hunt::since);
+    if hunt.is_some_and(|since| model.is_slow(since)) {
+        return Some("searching …".to_owned());
+    }
     let search = looking.search.as_ref()?;
     Some(match (search.at, search.found.len()) {
         (_, 0) => "nowhere".to_owned(),
@@ -103,7 +107,7 @@ fn found_words(looking: &Looking) -> Option<String> {
 /// What the header of the pane says of it.
 pub(super) fn header(model: &Model, looking: &Looking) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
-    if let Some(words) = found_words(looking).filter(|_| looking.prompt.is_none()) {
+    if let Some(words) = found_words(model, looking).filter(|_| looking.prompt.is_none()) {
         spans.push(Span::styled(format!(" {words} "), model.theme.text()));
     }
     spans.push(Span::styled(

@@ -5,23 +5,24 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::keys;
-use crate::tui::action::{GROUPS, Group};
-use crate::tui::copy;
+use crate::tui::action::{Action, GROUPS};
+use crate::tui::clip;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
 /// Columns of one column of the page.
-const COLUMNS: u16 = 40;
+const COLUMNS: u16 = 42;
+/// The groups at the left and at the right.
+const LEFT: [usize; 5] = [0, 1, 5, 6, 7];
+const RIGHT: [usize; 3] = [2, 3, 4];
 /// Columns of the names of keys.
-const KEY_COLUMNS: usize = 12;
+const KEY_COLUMNS: usize = 14;
 
 /// Draws the page, with `scroll` lines above it.
 pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) {
     let theme = model.theme;
     let is_wide = area.width >= 2 * COLUMNS + 6;
-    let (left, mut right) = (column(&GROUPS[..2], model), column(&GROUPS[2..], model));
-    right.extend([Line::default(), Line::styled("While looking back", theme.strong())]);
-    right.extend(copy::KEYS.iter().map(|(keys, help)| line(keys, help, theme)));
+    let (left, right) = (column(&LEFT, model), column(&RIGHT, model));
     let columns = if is_wide { 2 * COLUMNS + 2 } else { COLUMNS };
     let rows = if is_wide { left.len().max(right.len()) } else { left.len() + 1 + right.len() };
     let height = u16::try_from(rows + 2).unwrap_or(u16::MAX);
@@ -47,33 +48,48 @@ pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) 
     super::draw_lines(&[keys::hints(hints, last.width, theme)], last, buffer);
 }
 
-fn column(groups: &[Group], model: &Model) -> Vec<Line<'static>> {
+fn column(groups: &[usize], model: &Model) -> Vec<Line<'static>> {
     let theme = model.theme;
     let mut lines = Vec::new();
-    for group in groups {
+    for group in groups.iter().filter_map(|place| GROUPS.get(*place)) {
         if !lines.is_empty() {
             lines.push(Line::default());
         }
         lines.push(Line::styled(group.title, theme.strong()));
+        let panes = panes(model);
         for described in group.actions {
+            if panes.is_some() && matches!(described.action, Action::Pane(_)) {
+                continue;
+            }
             let keys: Vec<String> =
                 model.keys.keys(described.action).map(|chord| chord.to_string()).collect();
-            lines.push(line(&keys.join("  "), described.help, theme));
+            let wide = keys.join("  ");
+            let keys = if clip::width(&wide) < KEY_COLUMNS { wide } else { keys.join(" ") };
+            lines.push(line(&keys, described.help, theme));
         }
         match group.title {
             "Workstreams" => {
                 lines.push(line(&model.leader.to_string(), "back from the pane", theme));
                 lines.push(line("", "twice: send it to the agent", theme));
             }
-            "Moving" => lines.push(line("1 … 9", "that pane", theme)),
+            "Moving" => lines.extend(panes.map(|keys| line(&keys, "that pane", theme))),
             _ => {}
         }
     }
     lines
 }
 
+/// The keys of all numbered panes in one, where they are their numbers.
+fn panes(model: &Model) -> Option<String> {
+    let is_usual = |number: u8| {
+        let mut keys = model.keys.keys(Action::Pane(number)).map(|chord| chord.to_string());
+        keys.next() == Some(number.to_string()) && keys.next().is_none()
+    };
+    (1..=9).all(is_usual).then(|| "1 … 9".to_owned())
+}
+
 fn line(keys: &str, help: &str, theme: Theme) -> Line<'static> {
-    let padding = " ".repeat(KEY_COLUMNS.saturating_sub(crate::tui::clip::width(keys)));
+    let padding = " ".repeat(KEY_COLUMNS.saturating_sub(clip::width(keys)).max(1));
     Line::from(vec![
         Span::styled(keys.to_owned(), theme.key()),
         Span::raw(padding),

@@ -6,8 +6,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::keys;
+use crate::tui::action::Action;
 use crate::tui::clip;
-use crate::tui::dialog::log::LogDialog;
+use crate::tui::dialog::log::{LogDialog, LogKey};
 use crate::tui::log::Entry;
 use crate::tui::model::Model;
 use crate::tui::theme;
@@ -46,7 +47,13 @@ pub(super) fn draw(model: &Model, dialog: &LogDialog, area: Rect, buffer: &mut B
         }
     }
     super::draw_lines(&lines, page, buffer);
-    let hints = [("↑ ↓", "scroll"), ("i w e", "from this level on"), ("Esc", "close")];
+    let of = |acts: &[LogKey]| {
+        model.keys.first_keys(&acts.iter().map(|act| Action::InLog(*act)).collect::<Vec<_>>())
+    };
+    let scroll = of(&[LogKey::Back, LogKey::On]);
+    let levels = of(&[LogKey::All, LogKey::Warnings, LogKey::Errors]);
+    let close = of(&[LogKey::Close]);
+    let hints = [(scroll.as_str(), "scroll"), (&levels, "from this level on"), (&close, "close")];
     let last = Rect { y: inner.bottom().saturating_sub(1), height: inner.height.min(1), ..inner };
     super::draw_lines(&[keys::hints(&hints, last.width, theme)], last, buffer);
 }

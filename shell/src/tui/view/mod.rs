@@ -73,14 +73,15 @@ pub(crate) fn redraw(
     areas: &mut Vec<Rect>,
 ) -> Option<Cursor> {
     let cursor = pane::redraw(model, panes, changed, buffer, areas);
+    // What is told for a while lies over the panes and is as it was: no more cells than those of the panes change.
+    toasts::draw(model, buffer);
     cursor.map(|cursor| cursor.filter(|_| types(model)))
 }
 
-/// Whether nothing lies above the panes, so that each of them can be drawn without the others.
+/// Whether nothing lies above the panes but what is told for a while, so that each of them can be drawn without the others.
 pub(crate) fn is_plain(model: &Model) -> bool {
     model.dialog.is_none()
         && !model.is_list
-        && model.toasts.is_empty()
         && !model.is_shutting_down()
         && model.size.0 >= SMALLEST.0
         && model.size.1 >= SMALLEST.1

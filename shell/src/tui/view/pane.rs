@@ -191,7 +191,7 @@ fn draw_header(model: &Model, card: &Card, pane: &Placed, painted: Option<Painte
     }
 }
 
-/// Number, state, name and branch: what does not fit is left out from the end, the name last of all.
+/// Number, state, name, branch and the agent's title: what does not fit is left out from the end, the name last of all.
 fn left_side(
     model: &Model,
     card: &Card,
@@ -226,9 +226,20 @@ fn left_side(
     // Half a branch name tells little: it is shown whole, or where much of it is.
     let is_news = card.branch != card.name;
     if is_news && (left > clip::width(&branch) || left > 2 * NAME_COLUMNS) {
-        spans.push(Span::styled(format!("{} ", clip::clip(&branch, left - 1)), theme.faint()));
+        let branch = clip::clip(&branch, left - 1);
+        left -= clip::width(&branch) + 1;
+        spans.push(Span::styled(format!("{branch} "), theme.faint()));
+    }
+    if let Some(title) = title(card).filter(|_| left > NAME_COLUMNS) {
+        spans.push(Span::styled(format!("{} ", clip::clip(&title, left - 1)), theme.text()));
     }
     spans
+}
+
+/// The title that the agent gave its terminal, safe to show, where it says more than the name.
+pub(super) fn title(card: &Card) -> Option<String> {
+    let title = clip::safe(card.agent.as_ref()?.title.trim());
+    (!title.is_empty() && title != clip::safe(&card.name)).then_some(title)
 }
 
 /// What is being done, how the agent fares, and how far the view is scrolled back.
@@ -237,6 +248,11 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
     let mut spans = Vec::new();
     let looking = model.looking.as_ref().filter(|looking| looking.workstream == card.id);
     let looking = looking.filter(|_| painted.is_some());
+    let fetch =
+        model.fetch.as_ref().filter(|fetch| fetch.workstream == card.id && model.is_slow(fetch.since));
+    if fetch.is_some() {
+        spans.push(Span::styled(" reading what it has shown … ", theme.warning_bar()));
+    }
     if let Some(looking) = looking {
         spans.extend(copy::header(model, looking));
     }

@@ -6,8 +6,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::keys;
+use crate::tui::action::Action;
 use crate::tui::clip;
-use crate::tui::dialog::resources::{By, ResourcesDialog};
+use crate::tui::dialog::resources::{By, ResourcesDialog, UsageKey};
 use crate::tui::errands::Usage;
 use crate::tui::model::Model;
 use crate::tui::theme;
@@ -45,7 +46,10 @@ pub(super) fn draw(model: &Model, dialog: &ResourcesDialog, area: Rect, buffer: 
     let foot =
         Rect { y: inner.bottom().saturating_sub(2).max(inner.y), height: inner.height.min(2), ..inner };
     super::draw_lines(&[trouble(model, dialog, columns)], foot, buffer);
-    let hints = [("c m d", "sort by cpu, memory, disk"), ("Esc", "close")];
+    let sorts = [UsageKey::ByCpu, UsageKey::ByMemory, UsageKey::ByDisk].map(Action::InUsage);
+    let (sorts, close) =
+        (model.keys.first_keys(&sorts), model.keys.first_keys(&[Action::InUsage(UsageKey::Close)]));
+    let hints = [(sorts.as_str(), "sort by cpu, memory, disk"), (&close, "close")];
     let last = Rect { y: inner.bottom().saturating_sub(1), height: inner.height.min(1), ..inner };
     super::draw_lines(&[keys::hints(&hints, last.width, theme)], last, buffer);
 }

@@ -5,8 +5,9 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::keys;
+use crate::tui::action::Action;
 use crate::tui::clip;
-use crate::tui::dialog::settings::SettingsDialog;
+use crate::tui::dialog::settings::{SettingsDialog, SettingsKey};
 use crate::tui::errands::{Origin, Setting};
 use crate::tui::model::Model;
 
@@ -118,7 +119,9 @@ fn draw_foot(model: &Model, dialog: &SettingsDialog, area: Rect, buffer: &mut Bu
     lines.extend(about.unwrap_or_default());
     lines.truncate(room);
     super::draw_lines(&lines, area, buffer);
-    let choosing = [("Enter", "change"), ("d", "back to the default"), ("Esc", "close")];
+    let key = |act| model.keys.first_keys(&[Action::InSettings(act)]);
+    let (change, reset, close) = (key(SettingsKey::Change), key(SettingsKey::Reset), key(SettingsKey::Close));
+    let choosing = [(change.as_str(), "change"), (&reset, "back to the default"), (&close, "close")];
     let typing = [("Enter", "write it"), ("Esc", "leave it as it was")];
     let hints: &[_] = if dialog.typed.is_some() { &typing } else { &choosing };
     let last = Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area };

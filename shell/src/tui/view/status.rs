@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 
 use crate::tui::action::Action;
 use crate::tui::clip;
+use crate::tui::copy::Look;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::filter::FilterDialog;
 use crate::tui::model::{Mode, Model};
@@ -20,8 +21,14 @@ const WIDE_COLUMNS: usize = 70;
 const FILTER_COLUMNS: usize = 20;
 
 /// What is said of the keys while one looks back.
-const COPY_KEYS: [(&str, &str); 6] =
-    [("q", "leaves"), ("v", "selects"), ("y", "copies"), ("/", "searches"), ("n", "next"), ("?", "back")];
+const COPY_KEYS: [(Look, &str); 6] = [
+    (Look::Leave, "leaves"),
+    (Look::Select, "selects"),
+    (Look::Copy, "copies"),
+    (Look::Search, "searches"),
+    (Look::Next, "next"),
+    (Look::SearchBack, "back"),
+];
 
 /// Draws the lines at the top.
 pub(super) fn draw_banners(model: &Model, buffer: &mut Buffer) {
@@ -118,7 +125,8 @@ fn left_parts(model: &Model) -> Vec<Vec<Vec<Span<'static>>>> {
     let theme = model.theme;
     let mut parts = Vec::new();
     if model.is_looking() && model.dialog.is_none() {
-        for (key, does) in COPY_KEYS {
+        for (act, does) in COPY_KEYS {
+            let key = model.keys.first_keys(&[Action::Look(act)]);
             let hint = vec![Span::raw("  "), Span::styled(key, theme.key()), Span::raw(format!(" {does}"))];
             parts.push(vec![hint]);
         }
