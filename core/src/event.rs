@@ -227,6 +227,8 @@ pub enum Event {
     EngineLost {
         /// What the system said.
         reason: String,
+        /// Whether it is there and does not answer in time, rather than gone.
+        is_late: bool,
     },
 
     /// A session is attached to an agent's terminal.

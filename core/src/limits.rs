@@ -48,6 +48,8 @@ pub const UPLOAD_MS: u64 = 15_000;
 pub const ATTACH_MS: u64 = 5_000;
 /// A holder that is only asked how its agent fares answers within this, or is left out.
 pub const REPORT_MS: u64 = 1_000;
+/// How long a holder may take to take a piece of a text that a verb sends: longer means that its agent does not read.
+pub const SEND_MS: u64 = 5_000;
 /// How long to wait before a holder that is not up yet is tried again.
 pub const HOLDER_POLL_MS: u64 = 20;
 /// Deadline of one git operation on the user's repository.

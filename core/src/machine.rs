@@ -67,6 +67,8 @@ struct EngineLink {
     wait_ms: u64,
     /// Whether it was heard at all, be it as a failure.
     was_heard: bool,
+    /// Whether its silence is a deadline that passed, rather than nobody there.
+    is_late: bool,
 }
 
 /// What we know of the state file.
@@ -106,6 +108,7 @@ impl Machine {
                 doubted_until: Mono(0),
                 wait_ms: RETRY_FIRST_MS,
                 was_heard: false,
+                is_late: false,
             },
             saving: Saving::default(),
             shutdown: Shutdown::default(),
@@ -216,7 +219,7 @@ impl Machine {
                 self.engine.doubted_until = now.mono.after(DOUBT_MS);
                 Effects::none()
             }
-            Event::EngineLost { reason } => self.engine_lost(now, reason),
+            Event::EngineLost { reason, is_late } => self.engine_lost(now, &reason, is_late),
 
             Event::SessionOpened { workstream, attempt } => self.session_opened(&workstream, attempt),
             Event::SessionEnded { workstream, attempt, reason: _ } => {
@@ -333,16 +336,17 @@ impl Machine {
     fn engine_pinged(&mut self, now: Now, outcome: Result<(), EngineError>) -> Effects {
         match outcome {
             Ok(()) => Effects::none(),
-            Err(error) => self.engine_silent(now, &error.to_string()),
+            Err(error) => self.engine_silent(now, &error.to_string(), is_late(&error)),
         }
     }
 
-    fn engine_lost(&mut self, now: Now, reason: String) -> Effects {
+    fn engine_lost(&mut self, now: Now, reason: &str, is_late: bool) -> Effects {
         self.engine.is_watched = false;
-        self.engine_silent(now, &reason)
+        self.engine_silent(now, reason, is_late)
     }
 
-    fn engine_silent(&mut self, now: Now, reason: &str) -> Effects {
+    fn engine_silent(&mut self, now: Now, reason: &str, is_late: bool) -> Effects {
+        self.engine.is_late = is_late;
         self.engine.was_heard = true;
         self.engine.list_at = Some(now.mono.after(self.engine.wait_ms));
         self.engine.wait_ms = (self.engine.wait_ms * 2).min(RETRY_LAST_MS);
@@ -368,7 +372,7 @@ impl Machine {
         let listed = match outcome {
             Ok(listed) => listed,
             Err(_) if self.planted.is(Canary::SilenceIsEmpty) => Vec::new(),
-            Err(error) => return self.engine_silent(now, &error.to_string()),
+            Err(error) => return self.engine_silent(now, &error.to_string(), is_late(&error)),
         };
         let requested_at = if self.planted.is(Canary::StaleListAsFresh) { now.mono } else { requested_at };
         let mut effects = Effects::none();
@@ -663,6 +667,10 @@ fn settle<T, E>(
         Ok(value) => ok(value),
         Err(error) => Answer::Trouble(trouble(error)),
     }
+}
+
+fn is_late(error: &EngineError) -> bool {
+    matches!(error, EngineError::Unknown { .. })
 }
 
 fn git_trouble(error: GitError) -> Trouble {

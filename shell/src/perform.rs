@@ -283,8 +283,8 @@ impl Watch for DockerEngine {
                 Some(EngineNotice::Connected | EngineNotice::Changed { .. }) => {
                     mailbox.put(Event::EngineChanged).await;
                 }
-                Some(EngineNotice::Lost { reason }) => {
-                    return mailbox.put(Event::EngineLost { reason }).await;
+                Some(EngineNotice::Lost { reason, is_late }) => {
+                    return mailbox.put(Event::EngineLost { reason, is_late }).await;
                 }
                 None => return,
             }

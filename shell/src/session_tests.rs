@@ -160,14 +160,14 @@ fn who_looks_freezes_or_resizes_is_let_go_first() {
             let fed = pane.lock();
             let looker = scope.spawn(|| look(&pane));
             let begun = std::time::Instant::now();
-            while pane.lookers.load(Ordering::Relaxed) == 0 {
+            while !pane.turns.is_wanted() {
                 assert!(begun.elapsed() < Duration::from_secs(10), "nobody said that they wait");
                 std::thread::yield_now();
             }
             assert!(!looker.is_finished());
             drop(fed);
             looker.join().expect("it looked");
-            assert_eq!(pane.lookers.load(Ordering::Relaxed), 0);
+            assert!(!pane.turns.is_wanted());
         });
     }
 }

@@ -261,7 +261,7 @@ impl World {
     pub fn watch(&mut self, process: usize) {
         if self.weather.engine_down_until > self.now {
             let reason = "connection refused".to_string();
-            self.later(1, Item::Tell(process, Event::EngineLost { reason }));
+            self.later(1, Item::Tell(process, Event::EngineLost { reason, is_late: false }));
         } else {
             self.processes[process].is_watching = true;
         }
@@ -286,7 +286,7 @@ impl World {
         for process in 0..self.processes.len() {
             if self.is_alive(process) && std::mem::take(&mut self.processes[process].is_watching) {
                 let reason = reason.to_string();
-                self.later(1, Item::Tell(process, Event::EngineLost { reason }));
+                self.later(1, Item::Tell(process, Event::EngineLost { reason, is_late: false }));
             }
             // Streams go with the engine, also where agents live on.
             for (workstream, attempt) in std::mem::take(&mut self.processes[process].sessions) {

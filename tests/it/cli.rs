@@ -242,3 +242,25 @@ fn find(directory: &std::path::Path, name: &str) -> Vec<String> {
     });
     found.collect()
 }
+
+#[test]
+fn a_text_for_an_agent_that_does_not_read_is_given_up_in_time_and_at_a_signal() {
+    let Some(stage) = Stage::set() else { return };
+    stage.json(&["new", "-n", "deaf", "--", "sh", "-c", "stty raw -echo; echo ready; sleep 1000"]);
+    logs_until(&stage, "deaf", "ready");
+    // What a terminal, a holder and a stream keep for it is less than this.
+    let word = "x".repeat(100_000);
+    let words: Vec<&str> = ["send", "--no-enter", "deaf"].into_iter().chain([word.as_str(); 15]).collect();
+    let said = stage.run(&words).expect(5);
+    assert!(said.err.contains("deaf") && said.err.contains("ccells logs deaf"), "{said:#?}");
+    assert!(said.took < std::time::Duration::from_secs(15), "{said:#?}");
+
+    let began = std::time::Instant::now();
+    let child = stage.command(&words).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    crate::harness::kill(child.id(), rustix::process::Signal::INT);
+    let said = crate::harness::collect(child, began, SOON).unwrap();
+    assert_eq!(said.code, 130, "{said:#?}");
+    assert!(said.took < std::time::Duration::from_secs(5), "{said:#?}");
+    stage.run(&["rm", "--force", "deaf"]).expect(0);
+}

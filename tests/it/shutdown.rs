@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{SOON, Stage, collect, count, eventually, kill, wait_for_ticks};
+use crate::tap::Tap;
 use crate::terminal::Terminal;
 
 /// However a run ends, it takes no longer.
@@ -197,4 +198,139 @@ fn an_interrupt_takes_a_creation_back() {
         assert_eq!(branches, "main");
     }
     assert!(taken_back >= 3, "only {taken_back} of 10 were interrupted in the middle");
+}
+
+/// The processes that `pid` has started and that live.
+fn children(pid: u32) -> Vec<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().map(|word| word.parse().unwrap()).collect()
+}
+
+/// A process that somebody else may have to bury is over when it is dead.
+fn is_over(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rfind(')').is_none_or(|end| stat[end + 2..].starts_with(['Z', 'X']))
+}
+
+#[test]
+fn a_shell_between_that_dies_with_its_window_is_as_good() {
+    let Some(mut stage) = Stage::set() else { return };
+    let engine = format!("unix://{}", stage.plain().socket().display());
+    let mut tap = Tap::open(stage.room().join("tap.sock"), stage.plain().socket());
+    stage.variable("DOCKER_HOST", &tap.endpoint());
+    let (first, second) = (stage.new_workstream("first"), stage.new_workstream("second"));
+    let mut shell = stage.command(["--norc", "--noprofile", "-i"]);
+    shell.env("HISTFILE", stage.room().join("history")).env("PS1", "ready> ");
+    let mut terminal = Terminal::open_program("bash".as_ref(), &shell, 100, 30);
+    terminal.wait_for("ready>");
+    // It takes its time to die, so that its two hangups are two.
+    terminal.keys("trap 'sleep 0.2' EXIT\r");
+    terminal.keys(&format!("{}\r", crate::harness::program().display()));
+    terminal.wait_until("both agents at work", SOON, |screen| screen.matches("tick ").count() >= 2);
+    let shell = terminal.pid();
+    let jobs = children(shell);
+    let [ours] = jobs[..] else { panic!("one job: {jobs:?}") };
+    // It hangs its job up, and its own death hangs it up once more, while the engine takes longer.
+    tap.jam();
+    terminal.hang_up();
+    terminal.end(END);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(!is_over(ours), "it left before anything was frozen");
+    tap.reopen();
+    eventually("ccells ends", END, || is_over(ours).then_some(()));
+    stage.variable("DOCKER_HOST", &engine);
+    assert_frozen(&stage, &[&first, &second]);
+    drop(tap);
+}
+
+#[test]
+fn an_interrupt_takes_back_a_creation_that_a_screen_is_busy_with() {
+    let Some(stage) = Stage::set() else { return };
+    let mut screen = Terminal::open(&stage, &[]);
+    screen.wait_for("n new workstream");
+    let took = stage.run(&["new", "-n", "measure", "--json"]).expect(0).took;
+    stage.run(&["rm", "--force", "measure"]).expect(0);
+    let mut taken_back = 0;
+    for fifth in 1..=5 {
+        let began = Instant::now();
+        let child = stage.command(["new", "-n", "never", "--json"]).spawn().unwrap();
+        std::thread::sleep(took * fifth / 6);
+        kill(child.id(), Signal::INT);
+        let said = collect(child, began, SOON).expect("an interrupt ends it");
+        if said.code == 0 {
+            stage.run(&["rm", "--force", "never"]).expect(0);
+            continue;
+        }
+        assert!(said.code == 130 || said.code == -2, "{said:#?}");
+        taken_back += usize::from(said.code == 130);
+        assert_eq!(stage.json(&["ls"]), json!([]), "after {fifth} fifths: {said:#?}");
+        assert!(stage.containers().is_empty(), "after {fifth} fifths: {said:#?}");
+    }
+    assert!(taken_back >= 2, "only {taken_back} of 5 were interrupted in the middle");
+    screen.signal(Signal::TERM);
+    screen.end(END);
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait_until_a_creation_is_taken_back() {
+    let Some(mut stage) = Stage::set() else { return };
+    let mut tap = Tap::open(stage.room().join("tap.sock"), stage.plain().socket());
+    stage.variable("DOCKER_HOST", &tap.endpoint());
+    let mut screen = Terminal::open(&stage, &[]);
+    screen.wait_for("n new workstream");
+    tap.jam();
+    let began = Instant::now();
+    let child = stage.command(["new", "-n", "never", "--json"]).spawn().unwrap();
+    let pid = child.id();
+    screen.wait_for("creating the container");
+    kill(pid, Signal::INT);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!is_over(pid), "the first waits until all is taken back");
+    kill(pid, Signal::INT);
+    let asked = Instant::now();
+    let said = collect(child, began, SOON).expect("an interrupt ends it");
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert_eq!(said.code, 130, "{said:#?}");
+    tap.reopen();
+    eventually("nothing is left", Duration::from_secs(60), || {
+        (stage.json(&["ls"]) == json!([]) && stage.containers().is_empty()).then_some(())
+    });
+    screen.signal(Signal::TERM);
+    screen.end(END);
+    drop(tap);
+    stage.variable("DOCKER_HOST", &format!("unix://{}", stage.plain().socket().display()));
+}
+
+#[test]
+fn a_second_hangup_changes_nothing_and_a_request_to_terminate_after_it_does() {
+    let Some(mut stage) = Stage::set() else { return };
+    let engine = format!("unix://{}", stage.plain().socket().display());
+    let mut tap = Tap::open(stage.room().join("tap.sock"), stage.plain().socket());
+    stage.variable("DOCKER_HOST", &tap.endpoint());
+    let (mut terminal, first, second) = open_with_two(&stage);
+    tap.jam();
+    for _ in 0..3 {
+        terminal.signal(Signal::HUP);
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!is_over(terminal.pid()), "it left before anything was frozen");
+    }
+    tap.reopen();
+    let said = terminal.end(END);
+    assert_eq!(said.code, 129, "{said:#?}");
+    stage.variable("DOCKER_HOST", &engine);
+    assert_frozen(&stage, &[&first, &second]);
+
+    stage.variable("DOCKER_HOST", &tap.endpoint());
+    let mut terminal = Terminal::open(&stage, &[]);
+    wait_for_ticks(&first, 2);
+    wait_for_ticks(&second, 2);
+    tap.jam();
+    terminal.signal(Signal::HUP);
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.signal(Signal::TERM);
+    let said = terminal.end(Duration::from_secs(1));
+    assert_eq!(said.code, 143, "{said:#?}");
+    drop(tap);
+    stage.variable("DOCKER_HOST", &engine);
+    stage.run(&["reconcile", "--apply"]).expect(0);
 }

@@ -1,6 +1,7 @@
 //! A terminal with a person before it: the program runs in a PTY, keys go in, and what a real terminal would show is
 //! looked at. It answers the program's questions as a terminal does.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -51,13 +52,19 @@ impl Terminal {
 
     /// Starts `command` in a terminal of that size.
     pub(crate) fn open_sized(command: Command, columns: u16, rows: u16) -> Self {
+        let program = command.get_program().to_owned();
+        Self::open_program(&program, &command, columns, rows)
+    }
+
+    /// Starts another `program` in its place.
+    pub(crate) fn open_program(program: &OsStr, command: &Command, columns: u16, rows: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         unlockpt(&master).unwrap();
         let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let began = Instant::now();
-        let child = in_terminal(&command, &name).spawn().unwrap();
+        let child = in_terminal(program, command, &name).spawn().unwrap();
         let master = Arc::new(File::from(master));
         let seen =
             Seen { emulator: Emulator::resident(columns, rows, 1_000), bytes: Vec::new(), is_over: false };
@@ -226,11 +233,11 @@ pub(crate) fn last_tick(screen: &str) -> Option<u64> {
     said.last()
 }
 
-/// The same command as the first of a session of its own, whose terminal is `name`.
-fn in_terminal(command: &Command, name: &str) -> Command {
+/// The same command, of `program`, as the first of a session of its own, whose terminal is `name`.
+fn in_terminal(program: &OsStr, command: &Command, name: &str) -> Command {
     let open = || File::options().read(true).write(true).open(name).unwrap();
     let mut session = Command::new("setsid");
-    session.arg("--ctty").arg(command.get_program()).args(command.get_args());
+    session.arg("--ctty").arg(program).args(command.get_args());
     session.current_dir(command.get_current_dir().expect("a stage's commands have a directory"));
     for (name, value) in command.get_envs() {
         match value {

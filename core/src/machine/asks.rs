@@ -60,7 +60,7 @@ impl Machine {
             Ask::Cancel(id) => self.cancel(now, request, &id),
             Ask::Reconcile if !self.is_recovered => refuse(
                 request,
-                RefusalKind::Failed,
+                self.silence_kind(),
                 "the engine does not answer, so nothing is finished or undone; try again when it does",
             ),
             Ask::Reconcile => {
@@ -168,8 +168,8 @@ impl Machine {
             Err(refusal) => return refusal,
         };
         let (Phase::Live, Some((state, _))) = (&it.phase, it.observed) else {
-            if let (Phase::Live, Some(reason)) = (&it.phase, silence) {
-                return refuse(request, RefusalKind::Failed, &reason);
+            if let (Phase::Live, Some((kind, reason))) = (&it.phase, silence) {
+                return refuse(request, kind, &reason);
             }
             let text = format!("`{}` has no container that we see; resume it first", it.facts.name);
             return refuse(request, RefusalKind::Conflict, &text);
@@ -228,16 +228,16 @@ impl Machine {
         is_forced: bool,
         keep_branch: bool,
     ) -> Effects {
-        let is_down = matches!(self.engine.state, EngineState::Down { .. });
+        let silence = matches!(self.engine.state, EngineState::Down { .. }).then(|| self.silence_kind());
         let is_forced = is_forced || self.planted.is(Canary::ForceIgnored);
         let it = match self.ready(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
-        if is_down {
+        if let Some(kind) = silence {
             return refuse(
                 request,
-                RefusalKind::Failed,
+                kind,
                 "the engine does not answer, so nothing is removed; try again when it does",
             );
         }
@@ -273,11 +273,18 @@ impl Machine {
     }
 
     /// Why nothing can be done with the engine just now.
-    fn silence(&self) -> Option<String> {
+    fn silence(&self) -> Option<(RefusalKind, String)> {
         match &self.engine.state {
-            EngineState::Down { reason, .. } => Some(format!("{reason}; try again when the engine answers")),
+            EngineState::Down { reason, .. } => {
+                Some((self.silence_kind(), format!("{reason}; try again when the engine answers")))
+            }
             EngineState::Unknown | EngineState::Up => None,
         }
+    }
+
+    /// A deadline that passed is told apart from an engine that is not there.
+    fn silence_kind(&self) -> RefusalKind {
+        if self.engine.is_late { RefusalKind::Timeout } else { RefusalKind::Failed }
     }
 
     pub(super) fn forget_finding(&mut self, id: &WorkstreamId) {
@@ -365,8 +372,8 @@ impl Machine {
                 format!("nothing new is begun while the state cannot be saved: {reason}"),
             ));
         }
-        if let Some(reason) = self.silence() {
-            return Err((RefusalKind::Failed, reason));
+        if let Some(silence) = self.silence() {
+            return Err(silence);
         }
         let is_same = |it: &&Workstream| has_name(it, wanted.name.as_deref()) || it.facts.id == wanted.id;
         if let Some(same) = self.workstreams.values().find(is_same) {

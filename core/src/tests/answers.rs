@@ -104,7 +104,9 @@ pub(super) fn event(effect: Effect, how: How, known: Known) -> Event {
             Event::ContainerUntracked { workstream, attempt, outcome: how.text() }
         }
         Effect::SaveState { generation, .. } => Event::StateSaved { generation, outcome: how.text() },
-        Effect::WatchEngine { .. } => Event::EngineLost { reason: "the stream ended".to_string() },
+        Effect::WatchEngine { .. } => {
+            Event::EngineLost { reason: "the stream ended".to_string(), is_late: false }
+        }
         Effect::OpenSession { workstream, attempt, .. } if how == How::Well => {
             Event::SessionOpened { workstream, attempt }
         }

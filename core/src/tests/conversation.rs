@@ -130,7 +130,7 @@ fn happen(world: &mut World, words: &[&str]) -> Vec<Effect> {
         ["changed"] => world.send(Event::EngineChanged),
         ["lost"] => {
             world.pending.retain(|asked| !matches!(asked.effect, Effect::WatchEngine { .. }));
-            world.send(Event::EngineLost { reason: "the stream ended".to_string() })
+            world.send(Event::EngineLost { reason: "the stream ended".to_string(), is_late: false })
         }
         ["ended", name] => {
             let ended = world.session_ended(name);

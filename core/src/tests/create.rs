@@ -271,7 +271,7 @@ fn an_outcome_that_stays_unknown_is_the_users_to_decide() {
         fail CreateContainer unknown
             -> CreateContainer fix-login ccells-web-00000000000000000000000001
         fail CreateContainer unknown
-            -> Reply 1 failed: `fix-login`: the engine did not answer in time: a deadline passed
+            -> Reply 1 timeout: `fix-login`: the engine did not answer in time: a deadline passed
             -> WriteIntent fix-login create
         show
             = fix-login: failed (creating the container: the engine did not answer in time: a deadline passed)

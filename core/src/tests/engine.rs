@@ -341,7 +341,7 @@ fn an_engine_that_names_the_container_of_another_is_not_believed() {
         assert!(told[0].starts_with("-> CreateContainer another"), "it is asked again: {told:#?}");
     }
     let told = lie(&mut world);
-    let text = "-> Reply 1 failed: `another`: the engine did not answer in time: it named the container of `fix-login`";
+    let text = "-> Reply 1 timeout: `another`: the engine did not answer in time: it named the container of `fix-login`";
     assert!(told.contains(&text.to_string()), "{told:#?}");
     let shown = play(&mut world, "show");
     assert_eq!(shown[0], "= fix-login: running, attached", "the other is as it was: {shown:#?}");
@@ -445,6 +445,20 @@ fn after_a_change_the_engine_is_doubted_for_a_while() {
     play(&mut world, "ok ListContainers");
     let asked = listings(&mut world, 50_000, "ok");
     assert_eq!(asked, [150, 300, 450, 600, 750, 900, 45_900]);
+}
+
+#[test]
+fn a_deadline_that_passed_is_told_apart_from_an_engine_that_is_not_there() {
+    for (how, kind) in [("unknown", "timeout"), ("unreachable", "failed")] {
+        let mut world = made();
+        for line in ["lost", "wait 500ms", &std::format!("fail ListContainers {how}")] {
+            play(&mut world, line);
+        }
+        for wish in ["1 remove fix-login", "2 new another"] {
+            let told = play(&mut world, &std::format!("ask {wish}"));
+            assert!(told[0].contains(&std::format!(" {kind}: the engine")), "{wish}: {told:#?}");
+        }
+    }
 }
 
 #[test]

@@ -219,7 +219,7 @@ impl Workstream {
             return self.reply_all(&Ok("running".to_string()));
         };
         if around.is_ending && next < CreateStep::SavingState {
-            return self.break_off(next, "ccells ended before it was finished", around);
+            return self.break_off(next, RefusalKind::Failed, "ccells ended before it was finished", around);
         }
         let next = self.skip_as_planted(next, around.planted);
         self.begin_create_step(next, around)
@@ -301,9 +301,8 @@ impl Workstream {
             self.phase = Phase::Creating { step, retries: retries + 1, is_cancelled };
             return self.issue_create(step, around);
         }
-        let mut effects = self.break_off(step, trouble.reason(), around);
-        effects.extend(self.reply_all(&Err(trouble.refusal())));
-        effects
+        let kind = if is_unknown { RefusalKind::Timeout } else { RefusalKind::Failed };
+        self.break_off(step, kind, trouble.reason(), around)
     }
 
     /// Nothing exists yet. A branch that we named and that is taken gets another name; all else is the user's.
@@ -330,11 +329,17 @@ impl Workstream {
     }
 
     /// Stops here. The reason is written into the intent, for whoever takes it up later; nothing hangs on that.
-    fn break_off(&mut self, step: CreateStep, reason: &str, around: &mut Surroundings<'_>) -> Effects {
+    fn break_off(
+        &mut self,
+        step: CreateStep,
+        kind: RefusalKind,
+        reason: &str,
+        around: &mut Surroundings<'_>,
+    ) -> Effects {
         self.phase = Phase::Broken { step, reason: reason.to_string() };
         self.settled_at = around.settled_at();
         let text = alloc::format!("`{}`: {reason}", self.facts.name);
-        let mut effects = self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }));
+        let mut effects = self.reply_all(&Err(Refusal { kind, text, work: None }));
         if self.has_intent {
             let workstream = self.facts.id.clone();
             let intent = self.intent(Operation::Create, around);

@@ -14,7 +14,7 @@ use super::{Failure, ground, print};
 use crate::adapters::dial::Io;
 use crate::adapters::docker::DockerEngine;
 use crate::adapters::holder;
-use crate::adapters::signals::{Asked, Signals};
+use crate::adapters::signals::{Asked, Endings};
 use crate::boot::{self, BootError, Wanted};
 use crate::control::{self, Answer, Request};
 use crate::driver::Desk;
@@ -23,17 +23,21 @@ use crate::runs::{Ground, Run};
 /// The way.
 pub(super) enum Link {
     /// A run of our own.
-    Own(Box<Run>, Signals),
+    Own(Box<Run>, Endings),
     /// The run that holds the repository.
-    Other(PathBuf, Signals),
+    Other(PathBuf, Endings),
 }
 
 impl Link {
     /// For a verb that changes something.
     pub(super) async fn to_change(ground: &Ground, purpose: Purpose) -> Result<Self, Failure> {
-        let signals = Signals::listen()?;
-        match begin(ground, purpose, Duration::from_millis(limits::REPO_WAIT_MS)).await? {
-            Begun::Own(run) => Self::own(*run, signals).await,
+        let mut signals = Endings::listen()?;
+        let begun = tokio::select! {
+            begun = begin(ground, purpose, Duration::from_millis(limits::REPO_WAIT_MS)) => begun?,
+            asked = signals.next() => return Err(ended_by(asked)),
+        };
+        match begun {
+            Begun::Own(run) => Self::own(run, signals).await,
             Begun::Served(socket) => Ok(Self::Other(socket, signals)),
             Begun::Busy(holder) => Err(BootError::Start(StartError::Busy { holder }).into()),
         }
@@ -44,38 +48,31 @@ impl Link {
         let ground = ground(directory).await?;
         let socket = socket(&ground)?;
         match control::call(&socket, &Request::Show).await {
-            Ok(Some(_)) => return Ok((Self::Other(socket, Signals::listen()?), ground)),
+            Ok(Some(_)) => return Ok((Self::Other(socket, Endings::listen()?), ground)),
             Ok(None) => {}
             // What it would show is on the disk and at the engine too.
             Err(error) if error.kind() == std::io::ErrorKind::TimedOut => print::complain(&error.to_string()),
             Err(error) => return Err(error.into()),
         }
         let run = Run::begin(&ground, Wanted::Look, Purpose::Verb)?;
-        Ok((Self::own(run, Signals::listen()?).await?, ground))
+        Ok((Self::own(Box::new(run), Endings::listen()?).await?, ground))
     }
 
-    async fn own(mut run: Run, signals: Signals) -> Result<Self, Failure> {
-        run.hear_engine().await;
-        Ok(Self::Own(Box::new(run), signals))
+    async fn own(mut run: Box<Run>, mut signals: Endings) -> Result<Self, Failure> {
+        tokio::select! {
+            () = run.hear_engine() => Ok(Self::Own(run, signals)),
+            asked = signals.next() => {
+                Self::Own(run, signals).end().await;
+                Err(ended_by(asked))
+            }
+        }
     }
 
     /// Asks. A signal ends the wait: a creation is taken back, everything else is left to be taken up again.
     pub(super) async fn call(&mut self, request: Request) -> Result<Answer, Failure> {
         let cancel = if let Request::New { id, .. } = &request { Some(id.clone()) } else { None };
         match self {
-            Self::Other(socket, signals) => {
-                let call = control::call(socket, &request);
-                tokio::pin!(call);
-                let answer = tokio::select! {
-                    answer = &mut call => answer?,
-                    asked = signals.next() => {
-                        let Some(id) = cancel else { return Err(ended_by(asked)) };
-                        let _refused = control::call(socket, &Request::Cancel { id }).await?;
-                        call.await?
-                    }
-                };
-                answer.ok_or_else(|| Failure::new(1, "the other ccells has ended; try again"))
-            }
+            Self::Other(socket, signals) => other_call(socket, signals, request, cancel).await,
             Self::Own(run, signals) => own_call(run, signals, request, cancel).await,
         }
     }
@@ -91,8 +88,11 @@ impl Link {
 
     /// Ends a run of our own.
     pub(super) async fn end(self) {
-        if let Self::Own(run, _) = self {
-            let _ended = run.end().await;
+        if let Self::Own(run, mut signals) = self {
+            tokio::select! {
+                _ended = run.end() => {}
+                asked = signals.again() => std::process::exit(i32::from(exit_code(asked))),
+            }
         }
     }
 }
@@ -127,9 +127,45 @@ pub(super) async fn begin(ground: &Ground, purpose: Purpose, patience: Duration)
     }
 }
 
+async fn other_call(
+    socket: &Path,
+    signals: &mut Endings,
+    request: Request,
+    cancel: Option<WorkstreamId>,
+) -> Result<Answer, Failure> {
+    let call = control::call(socket, &request);
+    tokio::pin!(call);
+    let asked = tokio::select! {
+        answer = &mut call => return answer?.ok_or_else(gone),
+        asked = signals.next() => asked,
+    };
+    let Some(id) = cancel else { return Err(ended_by(asked)) };
+    watchdog(exit_code(asked));
+    print::tell(TAKING_BACK);
+    let taken_back = async {
+        // It was finished before: then nothing is taken back, and its own answer says so.
+        let _refused = control::call(socket, &Request::Cancel { id }).await?;
+        call.await?.ok_or_else(gone)
+    };
+    let answer = tokio::select! {
+        answer = taken_back => answer?,
+        again = signals.again() => std::process::exit(i32::from(exit_code(again))),
+    };
+    match answer.refusal {
+        Some(refusal) => Err(Failure::new(exit_code(asked), refusal.text)),
+        None => Ok(answer),
+    }
+}
+
+fn gone() -> Failure {
+    Failure::new(1, "the other ccells has ended; try again")
+}
+
+const TAKING_BACK: &str = "taking it back …";
+
 async fn own_call(
     run: &mut Run,
-    signals: &mut Signals,
+    signals: &mut Endings,
     request: Request,
     cancel: Option<WorkstreamId>,
 ) -> Result<Answer, Failure> {
@@ -154,7 +190,7 @@ async fn own_call(
         asked = signals.next() => {
             watchdog(exit_code(asked));
             if let Some(id) = cancel {
-                print::tell("taking it back …");
+                print::tell(TAKING_BACK);
                 let other = run.desk.clone();
                 // Its answer comes with the wish's own.
                 tokio::spawn(async move { other.ask(Ask::Cancel(id)).await });
@@ -162,11 +198,9 @@ async fn own_call(
                 return Err(ended_by(asked));
             }
             tokio::select! {
-                outcome = &mut wish => {
-                    let text = outcome.map_or_else(|refusal| refusal.text, |done| done.note);
-                    return Err(Failure::new(exit_code(asked), text));
-                }
-                again = signals.next() => std::process::exit(i32::from(exit_code(again))),
+                // One that was finished before is not taken back.
+                outcome = &mut wish => Ok(outcome.map_err(|refusal| Failure::new(exit_code(asked), refusal.text))?),
+                again = signals.again() => std::process::exit(i32::from(exit_code(again))),
             }
         }
     };
@@ -203,6 +237,15 @@ pub(super) fn exit_code(asked: Asked) -> u8 {
         Asked::Terminate(signal) => u8::try_from(128 + signal).unwrap_or(1),
         Asked::Hangup => 129,
         Asked::Suspend | Asked::Continue => 1,
+    }
+}
+
+/// Does what takes nothing back when it is dropped, unless a signal ends us first.
+pub(super) async fn unless_ended<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut signals = Endings::listen()?;
+    tokio::select! {
+        outcome = work => outcome,
+        asked = signals.next() => Err(Failure::new(exit_code(asked), "ended by a signal")),
     }
 }
 

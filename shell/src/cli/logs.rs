@@ -10,9 +10,9 @@ use ccells_core::wire::ToHolder;
 use ccells_holder::emulator::Emulator;
 use clap::Args;
 
-use super::link::{Link, exit_code, resolve};
+use super::link::{Link, exit_code, resolve, unless_ended};
 use super::{Failure, print};
-use crate::adapters::signals::Signals;
+use crate::adapters::signals::Endings;
 use crate::cli::send::Line as HolderLine;
 
 /// Whose, and for how long.
@@ -28,19 +28,14 @@ pub(super) struct Logs {
 
 /// Does it.
 pub(super) async fn run(directory: &Path, verb: &Logs) -> Result<u8, Failure> {
-    let (mut link, ground) = Link::to_look(directory).await?;
-    let picture = link.show().await;
-    link.end().await;
-    let picture = picture?;
-    let (_, card) = resolve(&picture, &verb.id)?;
-    let mut line = HolderLine::open(&ground.engine, card, true).await?;
+    let mut line = unless_ended(Box::pin(open(directory, verb))).await?;
     let mut printer = Printer::default();
     printer.print(line.emulator());
     if !verb.follow {
         printer.finish(line.emulator());
         return Ok(0);
     }
-    let mut signals = Signals::listen()?;
+    let mut signals = Endings::listen()?;
     loop {
         tokio::select! {
             more = line.receive() => match more {
@@ -57,6 +52,15 @@ pub(super) async fn run(directory: &Path, verb: &Logs) -> Result<u8, Failure> {
             }
         }
     }
+}
+
+async fn open(directory: &Path, verb: &Logs) -> Result<HolderLine, Failure> {
+    let (mut link, ground) = Link::to_look(directory).await?;
+    let picture = link.show().await;
+    link.end().await;
+    let picture = picture?;
+    let (_, card) = resolve(&picture, &verb.id)?;
+    HolderLine::open(&ground.engine, card, true).await
 }
 
 /// Prints each line once, when it has left the screen for the scrollback; at the end, the screen too.

@@ -148,10 +148,10 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     match cli.verb {
         None => tui::run(&directory).await,
         Some(Verb::New(verb)) => new::run(&directory, verb).await,
-        Some(Verb::Ls(verb)) => ls::run(&directory, &verb).await,
+        Some(Verb::Ls(verb)) => link::unless_ended(Box::pin(ls::run(&directory, &verb))).await,
         Some(Verb::Attach(verb)) => attach::run(&directory, &verb).await,
         Some(Verb::Logs(verb)) => logs::run(&directory, &verb).await,
-        Some(Verb::Send(verb)) => send::run(&directory, &verb).await,
+        Some(Verb::Send(verb)) => link::unless_ended(Box::pin(send::run(&directory, &verb))).await,
         Some(Verb::Pause(which)) => life::run(&directory, &which, life::Change::Pause).await,
         Some(Verb::Resume(which)) => life::run(&directory, &which, life::Change::Resume).await,
         Some(Verb::Stop(which)) => life::run(&directory, &which, life::Change::Stop).await,

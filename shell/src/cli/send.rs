@@ -48,13 +48,11 @@ pub(super) async fn run(directory: &Path, verb: &Send) -> Result<u8, Failure> {
     }
     let text = verb.text.join(" ");
     let is_bracketed = line.emulator().term().mode().contains(TermMode::BRACKETED_PASTE);
-    line.send(&ToHolder::Input(pasted(&text, is_bracketed))).await?;
-    line.settle().await?;
+    line.type_in(&pasted(&text, is_bracketed)).await?;
     if !verb.no_enter {
         // An Enter in one read with the text would be taken for a line of the paste.
         tokio::time::sleep(ENTER_AFTER).await;
-        line.send(&ToHolder::Input(b"\r".to_vec())).await?;
-        line.settle().await?;
+        line.type_in(b"\r").await?;
     }
     print::tell(&format!(
         "sent {} bytes to {}",
@@ -78,6 +76,7 @@ fn pasted(text: &str, is_bracketed: bool) -> Vec<u8> {
 
 /// A verb's own line to a holder.
 pub(super) struct Line {
+    name: String,
     stream: Box<dyn Io>,
     decoder: Decoder<FromHolder>,
     emulator: Emulator,
@@ -92,10 +91,11 @@ impl Line {
         let (name, stream) = link::to_holder(engine, card).await?;
         let emulator = Emulator::pane(80, 24, limits::SCROLLBACK_LINES);
         let decoder = Decoder::new();
-        let mut line = Self { stream, decoder, emulator, pings: 0, ponged: 0, is_agent_running: false };
+        let (pings, ponged, is_agent_running) = (0, 0, false);
+        let mut line = Self { name, stream, decoder, emulator, pings, ponged, is_agent_running };
         line.send(&ToHolder::Hello { size: None, observe, from_sequence: None }).await?;
         let deadline = Duration::from_millis(limits::ATTACH_MS);
-        timeout(deadline, line.settle()).await.map_err(|_| link::late(&name))??;
+        timeout(deadline, line.settle()).await.map_err(|_| link::late(&line.name))??;
         Ok(line)
     }
 
@@ -109,6 +109,29 @@ impl Line {
         let mut out = Vec::new();
         wire::encode(frame, &mut out);
         Ok(self.stream.write_all(&out).await?)
+    }
+
+    /// Types `bytes` piece by piece: each is waited for, and what the holder says meanwhile is read, or the two would
+    /// wait for each other.
+    async fn type_in(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let deadline = Duration::from_millis(limits::SEND_MS);
+        for piece in bytes.chunks(limits::CHUNK_BYTES) {
+            let taken = timeout(deadline, async {
+                self.send(&ToHolder::Input(piece.to_vec())).await?;
+                self.settle().await
+            });
+            if let Ok(outcome) = taken.await {
+                outcome?;
+                continue;
+            }
+            let text = format!(
+                "the agent of `{0}` did not take the text in time, at most a part of it arrived; look with \
+                 `ccells logs {0}`",
+                self.name
+            );
+            return Err(Failure::new(5, text));
+        }
+        Ok(())
     }
 
     /// Waits until the holder has taken everything that was sent.

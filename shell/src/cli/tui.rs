@@ -37,7 +37,7 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     knock(&ground.engine).await?;
     // A theme that cannot be used is told before anything begins.
     let preferences = preferences()?;
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     let run = begin(&ground).await?;
     if run.is_writer {
         run.serve()?;
@@ -56,34 +56,11 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
         }
     });
     let (signalled, code) = watch::channel(0);
-    let forward = tokio::spawn(async move {
-        let mut code = 0;
-        loop {
-            let asked = signals.next().await;
-            let interrupt = match asked {
-                Asked::Terminate(_) => Interrupt::Terminate,
-                Asked::Hangup => Interrupt::Hangup,
-                Asked::Suspend => Interrupt::Suspend,
-                Asked::Continue => Interrupt::Continue,
-            };
-            if matches!(interrupt, Interrupt::Terminate | Interrupt::Hangup) {
-                if code != 0 {
-                    // The second signal: everything that counts is durable already.
-                    tui::screen::restore_now();
-                    std::process::exit(i32::from(link::exit_code(asked)));
-                }
-                code = link::exit_code(asked);
-                signalled.send_replace(code);
-                let desk = desk.clone();
-                tokio::spawn(
-                    async move { desk.ask(ccells_core::event::Ask::Quit { policy: on_quit }).await },
-                );
-            }
-            if interrupts.send(interrupt).await.is_err() {
-                return;
-            }
-        }
-    });
+    let end = move || {
+        let desk = desk.clone();
+        tokio::spawn(async move { desk.ask(ccells_core::event::Ask::Quit { policy: on_quit }).await });
+    };
+    let forward = tokio::spawn(pass_on(signals, interrupts, signalled, end));
     let shown = tui::run(ports, screen, inputs()).await;
     if shown == tui::Ended::TerminalGone {
         let desk = run.desk.clone();
@@ -110,6 +87,36 @@ async fn begin(ground: &Ground) -> Result<Run, Failure> {
         Ok(Ok(link::Begun::Served(_) | link::Begun::Busy(_))) | Err(_) => {
             Ok(Run::begin(ground, Wanted::WriteOrLook, Purpose::Interactive)?)
         }
+    }
+}
+
+/// Tells the screen of each signal, and calls `end` at the first that ends us. One that is sent again by somebody who
+/// cannot wait ends the process on the spot: everything that counts is durable already.
+async fn pass_on(
+    mut signals: Signals,
+    interrupts: mpsc::Sender<Interrupt>,
+    signalled: watch::Sender<u8>,
+    end: impl Fn(),
+) {
+    let mut has_begun = false;
+    loop {
+        let asked = signals.next().await;
+        let interrupt = match asked {
+            Asked::Terminate(_) if has_begun => {
+                tui::screen::restore_now();
+                std::process::exit(i32::from(link::exit_code(asked)));
+            }
+            Asked::Terminate(_) => Interrupt::Terminate,
+            Asked::Hangup => Interrupt::Hangup,
+            Asked::Suspend => Interrupt::Suspend,
+            Asked::Continue => Interrupt::Continue,
+        };
+        if matches!(asked, Asked::Terminate(_) | Asked::Hangup) && !std::mem::replace(&mut has_begun, true) {
+            signalled.send_replace(link::exit_code(asked));
+            end();
+        }
+        // A screen that is over needs to know no more; the end of the run goes on, and so does impatience.
+        let _over = interrupts.send(interrupt).await;
     }
 }
 

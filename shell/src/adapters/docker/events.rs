@@ -37,7 +37,26 @@ pub enum EngineNotice {
     Lost {
         /// Why.
         reason: String,
+        /// Whether the engine is there and does not answer in time.
+        is_late: bool,
     },
+}
+
+/// How a watch ends.
+struct End {
+    reason: String,
+    is_late: bool,
+}
+
+impl End {
+    fn of(error: &EngineError) -> Self {
+        Self { reason: error.to_string(), is_late: matches!(error, EngineError::Unknown { .. }) }
+    }
+
+    /// The stream is over.
+    fn gone(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), is_late: false }
+    }
 }
 
 /// How a container changed.
@@ -100,36 +119,36 @@ impl DockerEngine {
         let (sender, notices) = mpsc::channel(limits::NOTICES);
         let (engine, home) = (self.clone(), home.clone());
         self.shared.transport.own(async move {
-            let reason = tokio::select! {
+            let End { reason, is_late } = tokio::select! {
                 () = sender.closed() => return,
-                error = engine.tell(&home, &sender) => error,
-                error = engine.until_silent() => error,
+                end = engine.tell(&home, &sender) => end,
+                end = engine.until_silent() => end,
             };
             // Nobody to tell means nobody who waits to be told.
-            let _: Result<(), _> = sender.send(EngineNotice::Lost { reason }).await;
+            let _: Result<(), _> = sender.send(EngineNotice::Lost { reason, is_late }).await;
         });
         EngineWatch { notices }
     }
 
     /// Asks again and again; ends when there is no answer.
-    async fn until_silent(&self) -> String {
+    async fn until_silent(&self) -> End {
         loop {
             tokio::time::sleep(self.shared.deadlines.watch_ping).await;
             if let Err(error) = self.ping_engine().await {
-                return error.to_string();
+                return End::of(&error);
             }
         }
     }
 
     /// Tells what the engine tells; ends with the reason why it cannot any more.
-    async fn tell(&self, home: &HomeId, sender: &mpsc::Sender<EngineNotice>) -> String {
+    async fn tell(&self, home: &HomeId, sender: &mpsc::Sender<EngineNotice>) -> End {
         let mut body = match tokio::time::timeout(self.shared.deadlines.list, self.open_events(home)).await {
             Ok(Ok(body)) => body,
-            Ok(Err(error)) => return error.to_string(),
-            Err(_) => return errors::overdue("events", self.shared.deadlines.list).to_string(),
+            Ok(Err(error)) => return End::of(&error),
+            Err(_) => return End::of(&errors::overdue("events", self.shared.deadlines.list)),
         };
         if sender.send(EngineNotice::Connected).await.is_err() {
-            return String::new();
+            return End::gone("");
         }
         let mut lines = Lines::default();
         while let Some(frame) = body.frame().await {
@@ -138,20 +157,20 @@ impl DockerEngine {
                 Ok(Err(_)) => Bytes::new(),
                 Err(error) => {
                     let why = errors::clean(&errors::chain(&error));
-                    return format!("the engine at {} went away: {why}", self.endpoint());
+                    return End::gone(format!("the engine at {} went away: {why}", self.endpoint()));
                 }
             };
             let notices = match lines.push(&bytes) {
                 Ok(lines) => lines.iter().filter_map(|line| notice(line)).collect::<Vec<_>>(),
-                Err(TooLong) => return "the engine sent an event without an end".to_string(),
+                Err(TooLong) => return End::gone("the engine sent an event without an end"),
             };
             for notice in notices {
                 if sender.send(notice).await.is_err() {
-                    return String::new();
+                    return End::gone("");
                 }
             }
         }
-        format!("the engine at {} went away", self.endpoint())
+        End::gone(format!("the engine at {} went away", self.endpoint()))
     }
 
     async fn open_events(&self, home: &HomeId) -> Result<Incoming, EngineError> {

@@ -3,7 +3,7 @@
 //! selection then, and from the others it is ours.
 
 use ccells_core::ids::WorkstreamId;
-use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
 use super::{arranging, copy, dialogs, moving};
