@@ -272,20 +272,18 @@ fn underline(style: Underline, out: &mut Vec<u8>) {
 /// The parameter for the colour of underlines, with its semicolon. Its parts are bound by colons: whoever does not know
 /// it skips it whole.
 fn underline_colour(colour: Color, out: &mut Vec<u8>) {
-    match colour {
-        Color::Rgb(red, green, blue) => {
-            out.extend_from_slice(b"58:2:");
-            for part in [red, green, blue] {
-                out.push(b':');
-                number(u16::from(part), out);
-            }
+    if let Color::Rgb(red, green, blue) = colour {
+        out.extend_from_slice(b"58:2:");
+        for part in [red, green, blue] {
+            out.push(b':');
+            number(u16::from(part), out);
         }
-        Color::Indexed(index) => {
-            out.extend_from_slice(b"58:5:");
-            number(u16::from(index), out);
-        }
+    } else if let Color::Indexed(index) = colour {
+        out.extend_from_slice(b"58:5:");
+        number(u16::from(index), out);
+    } else {
         // Panes have no others.
-        _ => out.extend_from_slice(b"59"),
+        out.extend_from_slice(b"59");
     }
     out.push(b';');
 }

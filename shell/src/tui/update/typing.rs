@@ -48,9 +48,8 @@ pub(super) fn on_lone(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>)
 
 /// The key itself, whatever it types with Shift.
 fn plain(code: KeyCode) -> KeyCode {
-    match code {
-        KeyCode::Char(c) => KeyCode::Char(c.to_lowercase().next().unwrap_or(c)),
-        KeyCode::BackTab => KeyCode::Tab,
-        _ => code,
+    if let KeyCode::Char(c) = code {
+        return KeyCode::Char(c.to_lowercase().next().unwrap_or(c));
     }
+    if code == KeyCode::BackTab { KeyCode::Tab } else { code }
 }
