@@ -87,6 +87,8 @@ pub const GIT_LOCK_POLL_MS: u64 = 50;
 pub const GIT_OUTPUT_BYTES: usize = 64 * 1_024 * 1_024;
 /// Most that is kept of what a git process complains.
 pub const GIT_COMPLAINT_BYTES: usize = 16 * 1_024;
+/// Most characters that are shown between two tabs of a line that changed.
+pub const DIFF_LINE_CHARS: usize = 4_000;
 /// Most files a report names for each kind of change.
 pub const WORK_FILES: usize = 10_000;
 /// Most references that are read of a private git directory.

@@ -2,7 +2,7 @@
 
 use ccells_core::limits;
 use ccells_shell::adapters::git::{
-    Changes, loose_differs, packed_differ, parse_index, parse_references, parse_remembered,
+    Changes, WorkDiff, loose_differs, packed_differ, parse_index, parse_references, parse_remembered,
 };
 
 use crate::assert_harmless;
@@ -19,6 +19,10 @@ pub fn git_output(bytes: &[u8]) {
     assert!(parse_remembered(bytes).len() <= bytes.split(|byte| *byte == 0).count(), "a file for every name");
     packed(bytes);
     loose(bytes);
+    if let Ok(diff) = WorkDiff::parse(bytes) {
+        let parts = bytes.split(|byte| *byte == 0).count();
+        assert!(diff.files.len() <= parts && diff.patch.len() <= bytes.len(), "more than was printed");
+    }
 }
 
 fn references(text: &str) {

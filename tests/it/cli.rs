@@ -44,6 +44,30 @@ fn a_workstream_lives_its_whole_life_by_verbs() {
 }
 
 #[test]
+fn what_a_workstream_changed_is_shown_safely() {
+    let Some(stage) = Stage::set() else { return };
+    let card = stage.new_workstream("changed");
+    assert_eq!(stage.json(&["diff", "changed"])["files"], json!([]));
+    let worktree = std::path::Path::new(card["worktree"].as_str().unwrap());
+    std::fs::write(worktree.join("code"), "2\n\x1b]0;mine\x07\n").unwrap();
+    std::fs::write(worktree.join("Makefile"), "all:\n\ttrue\n").unwrap();
+    let said = stage.run(&["diff", "changed"]).expect(0);
+    assert!(said.out.contains("+2\n") && said.out.contains("+\ttrue\n"), "{said:#?}");
+    assert!(said.err.contains("Makefile: runs at a build"), "{said:#?}");
+    assert!(!said.out.contains('\x1b'), "{said:#?}");
+    let stat = stage.run(&["diff", "--stat", "changed"]).expect(0);
+    assert!(stat.out.contains("2 files changed"), "{stat:#?}");
+    let files = stage.json(&["diff", "changed"])["files"].clone();
+    assert_eq!((&files[0]["path"], &files[0]["executes"]), (&json!("Makefile"), &json!("runs at a build")));
+    assert_eq!(
+        (&files[1]["path"], &files[1]["status"], &files[1]["added"]),
+        (&json!("code"), &json!("M"), &json!(2))
+    );
+    stage.run(&["diff", "nobody"]).expect(3);
+    wait_for_ticks(&card, 1);
+}
+
+#[test]
 fn what_would_be_lost_is_named_kept_and_gone_only_by_force() {
     let Some(stage) = Stage::set() else { return };
     let card = stage.new_workstream("precious");

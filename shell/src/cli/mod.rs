@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Every verb works with and without a running `ccells` on the same repository.
 
 mod attach;
+mod diff;
 mod doctor;
 mod life;
 mod link;
@@ -53,6 +54,8 @@ enum Verb {
     Attach(attach::Attach),
     /// Print what a workstream's terminal shows and showed.
     Logs(logs::Logs),
+    /// Print what a workstream changed, against the commit it began with.
+    Diff(diff::Diff),
     /// Type a text into a workstream's terminal, and Enter.
     Send(send::Send),
     /// Freeze workstreams.
@@ -151,6 +154,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Verb::Ls(verb)) => link::unless_ended(Box::pin(ls::run(&directory, &verb))).await,
         Some(Verb::Attach(verb)) => attach::run(&directory, &verb).await,
         Some(Verb::Logs(verb)) => logs::run(&directory, &verb).await,
+        Some(Verb::Diff(verb)) => link::unless_ended(Box::pin(diff::run(&directory, &verb))).await,
         Some(Verb::Send(verb)) => link::unless_ended(Box::pin(send::run(&directory, &verb))).await,
         Some(Verb::Pause(which)) => life::run(&directory, &which, life::Change::Pause).await,
         Some(Verb::Resume(which)) => life::run(&directory, &which, life::Change::Resume).await,

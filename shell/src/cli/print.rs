@@ -9,6 +9,17 @@ pub(super) fn say(text: &str) {
     let _reader_gone = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// Many lines for the user.
+pub(super) fn all(lines: impl Iterator<Item = String>) {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for line in lines {
+        if writeln!(out, "{line}").is_err() {
+            return;
+        }
+    }
+    let _reader_gone = out.flush();
+}
+
 /// One JSON document.
 pub(super) fn json(value: &Value) {
     say(&serde_json::to_string_pretty(value).unwrap_or_default());

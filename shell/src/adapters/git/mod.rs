@@ -2,7 +2,9 @@
 //! and never a path we follow: git is told by us where everything is, and looks at the agent's files only.
 
 mod command;
+mod diff;
 mod disk;
+mod executes;
 mod home;
 mod lens;
 mod locks;
@@ -24,6 +26,7 @@ use ccells_core::ports::{Git, GitError, WorkReport, WorktreePlan};
 use tokio_util::task::TaskTracker;
 
 use command::{GitProgram, failed};
+pub use diff::{Detail, FileDiff, Status, WorkDiff};
 pub use home::object_mounts;
 pub use private_dir::{loose_differs, packed_differ};
 pub use repo::{Reference, RepoFacts, object_dirs, parse_references};

@@ -12,7 +12,8 @@ use ccells_core::limits;
 use ccells_core::naming;
 use ccells_core::ports::{GitError, WorkReport};
 
-use super::command::{Answer, failed, path_of, records};
+use super::command::{Answer, Call, failed, path_of, records};
+use super::diff::all_but_nested;
 use super::lens::{Lens, Room};
 use super::repo::list_refs;
 use super::{Workplace, blocking, disk, private_dir};
@@ -30,22 +31,24 @@ pub struct Changes {
     pub nested: BTreeSet<PathBuf>,
     /// What could not be looked at, in words.
     pub unknown: Option<String>,
+    /// Files of the base that git takes for others only because of the user's filters or line ends.
+    untouched: BTreeSet<PathBuf>,
 }
 
 impl Changes {
     /// Reads what git prints as `status --porcelain=v1 -z` without renames.
     pub fn parse(status: &[u8]) -> Self {
-        Self::parse_but(status, &BTreeSet::new())
+        Self::parse_but(status, BTreeSet::new())
     }
 
     /// The same, without the files that are `untouched` for all that git says.
-    fn parse_but(status: &[u8], untouched: &BTreeSet<PathBuf>) -> Self {
-        let mut changes = Self::default();
-        let is_touched = |record: &[u8]| {
-            !record.strip_prefix(b" M ").is_some_and(|path| untouched.contains(path_of(path)))
-        };
-        for record in records(status).filter(|record| is_touched(record)) {
-            changes.take(record);
+    fn parse_but(status: &[u8], untouched: BTreeSet<PathBuf>) -> Self {
+        let mut changes = Self { untouched, ..Self::default() };
+        for record in records(status) {
+            let path = record.strip_prefix(b" M ").map(path_of);
+            if !path.is_some_and(|path| changes.untouched.contains(path)) {
+                changes.take(record);
+            }
         }
         changes
     }
@@ -106,7 +109,7 @@ pub fn parse_index(listing: &[u8]) -> impl Iterator<Item = IndexEntry<'_>> {
 }
 
 /// A path for people.
-fn shown(path: &[u8]) -> String {
+pub(super) fn shown(path: &[u8]) -> String {
     naming::sanitise(&String::from_utf8_lossy(path))
 }
 
@@ -153,7 +156,7 @@ impl Workplace {
         self.look_through(&lens).await
     }
 
-    async fn look_through(&self, lens: &Lens) -> Result<Changes, GitError> {
+    pub(super) async fn look_through(&self, lens: &Lens) -> Result<Changes, GitError> {
         if !disk::is_directory(self.worktree()) {
             return Err(failed("the worktree is no directory any more"));
         }
@@ -166,7 +169,7 @@ impl Workplace {
         let modified = status.records().filter_map(|record| record.strip_prefix(b" M "));
         let modified = modified.map(|path| path_of(path).to_owned()).collect();
         let untouched = self.untouched(lens, modified).await?;
-        let mut changes = Changes::parse_but(&status.output, &untouched);
+        let mut changes = Changes::parse_but(&status.output, untouched);
         // A directory that cannot be read is a warning to git, and may hide anything.
         if !status.complaint.is_empty() {
             changes.doubt(status.complaint.clone());
@@ -261,15 +264,8 @@ impl Workplace {
         let room = self.snapshot_room(lens).await?;
         let index = room.path().join("index");
         let write = || self.through(lens).env("GIT_INDEX_FILE", &index).config("core.fsyncMethod=batch");
-        let mut paths = OsString::from(":(top)\0");
-        for nested in &changes.nested {
-            if nested.as_os_str() != "." {
-                paths.push(":(top,exclude,literal)");
-                paths.push(nested);
-                paths.push("\0");
-            }
-        }
-        let list = self.file_in(&room, "paths", paths).await?;
+        self.pass_over(&room, write, changes).await?;
+        let list = self.file_in(&room, "paths", all_but_nested(changes)).await?;
         let mut from_file = OsString::from("--pathspec-from-file=");
         from_file.push(&list);
         let aim = "keep the worktree's files";
@@ -287,8 +283,29 @@ impl Workplace {
         Ok((tree.text(), missed))
     }
 
+    /// Has git pass over the files that nobody touched, in the index that `call` works on.
+    pub(super) async fn pass_over(
+        &self,
+        room: &Room,
+        call: impl Fn() -> Call,
+        changes: &Changes,
+    ) -> Result<(), GitError> {
+        if changes.untouched.is_empty() {
+            return Ok(());
+        }
+        let mut list = OsString::new();
+        for path in &changes.untouched {
+            list.push(path);
+            list.push("\0");
+        }
+        let list = self.file_in(room, "untouched", list).await?;
+        let file = fs::File::open(&list).map_err(|error| Self::disk_error("read a list", &list, &error))?;
+        let marked = call().args(["update-index", "--assume-unchanged", "-z", "--stdin"]).input(file);
+        marked.succeed("pass over what nobody touched").await.map(|_| ())
+    }
+
     /// A directory with a copy of the lens's index.
-    async fn snapshot_room(&self, lens: &Lens) -> Result<Room, GitError> {
+    pub(super) async fn snapshot_room(&self, lens: &Lens) -> Result<Room, GitError> {
         let room = self.room().await?;
         let (from, to) = (lens.index(), room.path().join("index"));
         blocking(move || {
@@ -299,7 +316,7 @@ impl Workplace {
     }
 
     /// Writes `text` into a new file of `room`.
-    async fn file_in(&self, room: &Room, name: &str, text: OsString) -> Result<PathBuf, GitError> {
+    pub(super) async fn file_in(&self, room: &Room, name: &str, text: OsString) -> Result<PathBuf, GitError> {
         let file = room.path().join(name);
         let target = file.clone();
         blocking(move || {
