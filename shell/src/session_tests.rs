@@ -224,7 +224,7 @@ async fn attend(pane: &Pane, desk: &mut Desk, observe: bool) {
 #[tokio::test]
 async fn more_lines_than_usual_are_there_after_a_session_began_anew() {
     let (lines, width) = (limits::SCROLLBACK_LINES + 5_000, 200);
-    let output: String = (0..lines).map(|line| format!("{line:0width$}\r\n")).collect();
+    let output = (0..lines).map(|line| format!("{line:0width$}\r\n")).collect::<Vec<_>>().concat();
     assert!(output.len() > limits::RING_BYTES, "else it would go on where it was");
     let kept = |pane: &Pane| Transcript::of(pane.freeze()).len();
     let mut desk = Desk::new((240, 24), 1);
@@ -243,4 +243,59 @@ async fn more_lines_than_usual_are_there_after_a_session_began_anew() {
     attend(&Pane::new(), &mut desk, false).await;
     attend(&Pane::keeping(20_000), &mut desk, true).await;
     assert_eq!(desk.scrollback(), limits::SCROLLBACK_LINES);
+}
+
+/// How long it takes, by the clock on the wall, until a pane shows `text` whose program says `words` one after another,
+/// so long apart, and nothing after them.
+async fn shown_after(words: &[&str], apart: Duration, text: &str) -> Duration {
+    let (near, mut far) = tokio::io::duplex(4_096);
+    let (session, queue) = Session::new(&CancellationToken::new());
+    let pane = Pane::new();
+    let begun = std::time::Instant::now();
+    let holder = async {
+        let mut bytes = Vec::new();
+        let welcome = FromHolder::Welcome { sequence: 0, resync: Resync::Snapshot, columns: 20, rows: 4 };
+        let picture = b"\x1bc".to_vec();
+        wire::encode(&welcome, &mut bytes);
+        let frame = FromHolder::Snapshot { sequence: 0, columns: 20, rows: 4, bytes: picture, is_last: true };
+        wire::encode(&frame, &mut bytes);
+        let mut sequence = 0;
+        for word in words {
+            let output = word.as_bytes().to_vec();
+            wire::encode(&FromHolder::Output { sequence, bytes: output }, &mut bytes);
+            sequence += word.len() as u64;
+            far.write_all(&bytes).await.expect("the session reads");
+            bytes.clear();
+            tokio::time::sleep(apart).await;
+        }
+        // It says no more, and stays.
+        std::future::pending::<()>().await;
+    };
+    let looked = async {
+        while !Transcript::of(pane.freeze()).all_text().contains(text) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it is never shown");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        begun.elapsed()
+    };
+    let tell = |_| {};
+    tokio::select! {
+        why = session.run(Box::new(near), &pane, false, queue, &tell) => panic!("the session ended: {why}"),
+        () = holder => unreachable!("it stays"),
+        after = looked => after,
+    }
+}
+
+/// The timer itself: an update that a program begins and never ends is held back for so long and no longer, also when
+/// the program goes on writing, and begins it again and again.
+#[tokio::test]
+async fn an_update_that_never_ends_is_shown_when_its_time_is_up() {
+    let late = SYNC * 5;
+    let whole = shown_after(&["\x1b[?2026hheld\x1b[?2026l"], Duration::ZERO, "held").await;
+    assert!(whole < SYNC, "what is whole is shown at once, not after {whole:?}");
+    let silent = shown_after(&["\x1b[?2026hheld"], Duration::ZERO, "held").await;
+    assert!((SYNC..late).contains(&silent), "shown after {silent:?}");
+    let writes = ["\x1b[?2026hheld", ".", ".", "."].repeat(16);
+    let restless = shown_after(&writes, SYNC / 8, "held").await;
+    assert!((SYNC..late).contains(&restless), "shown after {restless:?}");
 }

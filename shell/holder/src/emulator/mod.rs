@@ -215,8 +215,9 @@ impl Emulator {
     fn take(&mut self, unit: Unit<'_>) {
         match (unit, &mut self.held) {
             (Unit::Csi(b"\x1b[?2026h"), held) => {
-                if self.role == Role::Pane {
-                    held.get_or_insert_default();
+                // One that begins within another is part of it: what is held back is held back no longer for that.
+                if self.role == Role::Pane && held.is_none() {
+                    *held = Some(Vec::new());
                     self.updates += 1;
                 }
             }
