@@ -171,6 +171,8 @@ pub const RING_BYTES: usize = 2 * 1_024 * 1_024;
 pub const SCROLLBACK_LINES: usize = 10_000;
 /// Most lines of scrollback a user can ask for.
 pub const SCROLLBACK_MOST: usize = 200_000;
+/// Memory for the scrollback that a holder keeps beyond [`SCROLLBACK_LINES`], where a session asks for more.
+pub const HOLDER_HISTORY_BYTES: usize = 256 * 1_024 * 1_024;
 /// Memory for the packed scrollback of a pane; the oldest lines go first.
 pub const HISTORY_BYTES: usize = 64 * 1_024 * 1_024;
 /// Findings of a search that are told; the oldest of more are left out.

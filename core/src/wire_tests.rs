@@ -25,7 +25,13 @@ fn to_holder() -> impl Strategy<Value = ToHolder> {
         Just(ToHolder::RestartAgent),
         prop::sample::select(&SIGNALS).prop_map(|signal| ToHolder::SignalAgent { signal }),
         Just(ToHolder::Detach),
-        any::<u64>().prop_map(ToHolder::Ping),
+        (0..=PING_MOST).prop_map(ToHolder::Ping),
+        (any::<bool>(), any::<Option<[u8; 3]>>(), any::<Option<[u8; 3]>>()).prop_map(
+            |(has_key_events, foreground, background)| {
+                ToHolder::Surroundings(Surroundings { has_key_events, foreground, background })
+            }
+        ),
+        any::<u32>().prop_map(|lines| ToHolder::Keep { lines }),
     ]
 }
 
@@ -298,4 +304,32 @@ fn frames_read_well_in_a_trace() {
     assert_eq!(just.to_string(), format!("output at 3 (32 bytes) \"{}\"", "x".repeat(32)));
     let long = FromHolder::Output { sequence: 3, bytes: vec![b'x'; 33] };
     assert_eq!(long.to_string(), format!("output at 3 (33 bytes) \"{}…\"", "x".repeat(32)));
+}
+
+/// A holder of before knows pings alone: it must take the newer words for one, and not for a broken stream.
+#[test]
+fn newer_words_are_pings_to_older_holders() {
+    let surroundings =
+        Surroundings { has_key_events: true, foreground: Some([1, 2, 3]), background: Some([255, 254, 253]) };
+    for (frame, number) in [
+        (ToHolder::Surroundings(surroundings), 0xc507_0102_03ff_fefd_u64),
+        (ToHolder::Keep { lines: 50_000 }, 0xc600_0000_0000_c350),
+    ] {
+        let mut out = Vec::new();
+        encode(&frame, &mut out);
+        let mut expected = vec![8, 0, 0, 0, 7];
+        expected.extend(number.to_le_bytes());
+        assert_eq!(out, expected, "{frame}");
+    }
+    // A word of a version to come is a ping to us.
+    let mut decoder = Decoder::<ToHolder>::new();
+    decoder.push(&[8, 0, 0, 0, 7, 1, 0, 0, 0, 0, 0, 0, 0xc7]);
+    assert_eq!(decoder.next(), Ok(Some(ToHolder::Ping(0xc700_0000_0000_0001))));
+}
+
+#[test]
+fn what_is_light_is_told_from_what_is_dark() {
+    let is_light = |background| Surroundings { background, ..Surroundings::default() }.is_light();
+    assert!(is_light(Some([255, 255, 255])) && is_light(Some([253, 246, 227])));
+    assert!(!is_light(Some([0, 43, 54])) && !is_light(Some([0, 0, 255])) && !is_light(None));
 }

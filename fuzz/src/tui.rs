@@ -255,7 +255,7 @@ impl Panes for Held {
         let screens = self.lock();
         let Some((_, emulator)) = screens.iter().find(|(known, _)| known == id) else { return false };
         let term = emulator.term();
-        look(PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape });
+        look(PaneScreen::of(term));
         true
     }
 

@@ -94,6 +94,14 @@ impl Pane {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has the holder keep as many lines as this pane does, where that is more than it keeps unasked: what it does not
+    /// keep is lost when its picture replaces what is shown.
+    fn keep(&self) -> Option<ToHolder> {
+        let scrollback = self.lock().scrollback;
+        let lines = u32::try_from(scrollback).unwrap_or(u32::MAX);
+        (scrollback > limits::SCROLLBACK_LINES).then_some(ToHolder::Keep { lines })
+    }
+
     fn hello(&self, observe: bool) -> ToHolder {
         let screen = self.lock();
         ToHolder::Hello {
@@ -192,6 +200,9 @@ impl Session {
         let carried = async {
             let mut out = Vec::new();
             wire::encode(&pane.hello(observe), &mut out);
+            if let Some(keep) = pane.keep().filter(|_| !observe) {
+                wire::encode(&keep, &mut out);
+            }
             stream.write_all(&out).await?;
             let (mut reader, mut writer) = tokio::io::split(stream);
             let (pings, mut due) = mpsc::channel(1);

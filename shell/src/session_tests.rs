@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ccells_holder::Desk;
 use tokio::io::DuplexStream;
 
 use super::*;
+use crate::terminal::transcript::Transcript;
 
 /// The holder's end.
 struct Far {
@@ -170,4 +172,130 @@ fn who_looks_freezes_or_resizes_is_let_go_first() {
             assert!(!pane.turns.is_wanted());
         });
     }
+}
+
+/// Serves one session at `desk` until it hangs up, as a holder does.
+async fn serve(desk: &mut Desk, stream: DuplexStream) {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let id = desk.arrive().expect("there is room");
+    let mut bytes = vec![0; 4_096];
+    loop {
+        desk.prepare();
+        let ready = desk.ready(id).to_vec();
+        tokio::select! {
+            written = writer.write(&ready), if !ready.is_empty() => match written {
+                Ok(count) => desk.sent(id, count),
+                Err(_) => break,
+            },
+            count = reader.read(&mut bytes) => match count {
+                Ok(count) if count > 0 => {
+                    desk.hear(id, &bytes[..count]);
+                    while desk.next_wish(id).is_some() {}
+                }
+                Ok(_) | Err(_) => break,
+            },
+        }
+    }
+    desk.hang_up(id);
+    desk.sweep();
+}
+
+/// Attaches `pane` to `desk` until all that the desk has is shown.
+async fn attend(pane: &Pane, desk: &mut Desk, observe: bool) {
+    let head = desk.head();
+    let (near, far) = tokio::io::duplex(64 * 1_024);
+    let (session, queue) = Session::new(&CancellationToken::new());
+    let told = tokio::sync::Notify::new();
+    let tell = |_| told.notify_one();
+    let shown = async {
+        while pane.lock().next_sequence != Some(head) {
+            told.notified().await;
+        }
+        session.close();
+    };
+    let attended = async {
+        tokio::join!(session.run(Box::new(near), pane, observe, queue, &tell), serve(desk, far), shown)
+    };
+    tokio::time::timeout(Duration::from_secs(60), attended).await.expect("it is shown in time");
+}
+
+/// A pane that keeps more lines than holders do by themselves has them still when it was away for longer than the
+/// holder's memory of raw output goes back, and so has a pane of a later run.
+#[tokio::test]
+async fn more_lines_than_usual_are_there_after_a_session_began_anew() {
+    let (lines, width) = (limits::SCROLLBACK_LINES + 5_000, 200);
+    let output = (0..lines).map(|line| format!("{line:0width$}\r\n")).collect::<Vec<_>>().concat();
+    assert!(output.len() > limits::RING_BYTES, "else it would go on where it was");
+    let kept = |pane: &Pane| Transcript::of(pane.freeze()).len();
+    let mut desk = Desk::new((240, 24), 1);
+    let pane = Pane::keeping(20_000);
+    pane.want_size(240, 24);
+    attend(&pane, &mut desk, false).await;
+    desk.show(output.as_bytes());
+    attend(&pane, &mut desk, false).await;
+    assert!(kept(&pane) > lines, "{} of {lines} lines", kept(&pane));
+    let later = Pane::keeping(20_000);
+    later.want_size(240, 24);
+    attend(&later, &mut desk, false).await;
+    assert_eq!(kept(&later), kept(&pane));
+    // Whoever wants no more, and whoever only looks, asks for nothing.
+    let mut desk = Desk::new((240, 24), 1);
+    attend(&Pane::new(), &mut desk, false).await;
+    attend(&Pane::keeping(20_000), &mut desk, true).await;
+    assert_eq!(desk.scrollback(), limits::SCROLLBACK_LINES);
+}
+
+/// How long it takes, by the clock on the wall, until a pane shows `text` whose program says `words` one after another,
+/// so long apart, and nothing after them.
+async fn shown_after(words: &[&str], apart: Duration, text: &str) -> Duration {
+    let (near, mut far) = tokio::io::duplex(4_096);
+    let (session, queue) = Session::new(&CancellationToken::new());
+    let pane = Pane::new();
+    let begun = std::time::Instant::now();
+    let holder = async {
+        let mut bytes = Vec::new();
+        let welcome = FromHolder::Welcome { sequence: 0, resync: Resync::Snapshot, columns: 20, rows: 4 };
+        let picture = b"\x1bc".to_vec();
+        wire::encode(&welcome, &mut bytes);
+        let frame = FromHolder::Snapshot { sequence: 0, columns: 20, rows: 4, bytes: picture, is_last: true };
+        wire::encode(&frame, &mut bytes);
+        let mut sequence = 0;
+        for word in words {
+            let output = word.as_bytes().to_vec();
+            wire::encode(&FromHolder::Output { sequence, bytes: output }, &mut bytes);
+            sequence += word.len() as u64;
+            far.write_all(&bytes).await.expect("the session reads");
+            bytes.clear();
+            tokio::time::sleep(apart).await;
+        }
+        // It says no more, and stays.
+        std::future::pending::<()>().await;
+    };
+    let looked = async {
+        while !Transcript::of(pane.freeze()).all_text().contains(text) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it is never shown");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        begun.elapsed()
+    };
+    let tell = |_| {};
+    tokio::select! {
+        why = session.run(Box::new(near), &pane, false, queue, &tell) => panic!("the session ended: {why}"),
+        () = holder => unreachable!("it stays"),
+        after = looked => after,
+    }
+}
+
+/// The timer itself: an update that a program begins and never ends is held back for so long and no longer, also when
+/// the program goes on writing, and begins it again and again.
+#[tokio::test]
+async fn an_update_that_never_ends_is_shown_when_its_time_is_up() {
+    let late = SYNC * 5;
+    let whole = shown_after(&["\x1b[?2026hheld\x1b[?2026l"], Duration::ZERO, "held").await;
+    assert!(whole < SYNC, "what is whole is shown at once, not after {whole:?}");
+    let silent = shown_after(&["\x1b[?2026hheld"], Duration::ZERO, "held").await;
+    assert!((SYNC..late).contains(&silent), "shown after {silent:?}");
+    let writes = ["\x1b[?2026hheld", ".", ".", "."].repeat(16);
+    let restless = shown_after(&writes, SYNC / 8, "held").await;
+    assert!((SYNC..late).contains(&restless), "shown after {restless:?}");
 }

@@ -11,7 +11,7 @@ use ccells_core::event::Event;
 use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::time::Mono;
-use ccells_core::wire::{self, Decoder, FromHolder, ToHolder};
+use ccells_core::wire::{self, Decoder, FromHolder, Surroundings, ToHolder};
 use ccells_holder::emulator::Outward;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
@@ -46,6 +46,8 @@ struct Desks {
     sessions: BTreeMap<WorkstreamId, Arc<Session>>,
     damaged: BTreeSet<WorkstreamId>,
     outward: OutwardQueue,
+    /// What the terminal around is like, once somebody looks.
+    surroundings: Option<Surroundings>,
 }
 
 /// What a session has told so far.
@@ -82,6 +84,10 @@ impl Sessions {
         let (pane, before) = {
             let mut desks = self.lock();
             let pane = self.pane_of(&mut desks, &workstream);
+            if let Some(surroundings) = desks.surroundings.filter(|_| !self.observe) {
+                // A queue that is new has room.
+                let _sent = session.send(ToHolder::Surroundings(surroundings));
+            }
             (pane, desks.sessions.insert(workstream.clone(), Arc::clone(&session)))
         };
         if let Some(before) = before {
@@ -235,13 +241,22 @@ impl Panes for Sessions {
         let Some(pane) = self.pane(id).filter(|pane| pane.was_seen()) else { return false };
         pane.with_emulator(|emulator| {
             let term = emulator.term();
-            look(PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape });
+            look(PaneScreen::of(term));
         });
         true
     }
 
     fn write(&self, id: &WorkstreamId, bytes: Vec<u8>) -> bool {
         !self.observe && self.session(id).is_some_and(|session| session.write(&bytes))
+    }
+
+    fn surround(&self, surroundings: Surroundings) {
+        let mut desks = self.lock();
+        desks.surroundings = Some(surroundings);
+        for session in desks.sessions.values().filter(|_| !self.observe) {
+            // A full queue means an agent that does not read; it is told with the next session.
+            let _full = session.send(ToHolder::Surroundings(surroundings));
+        }
     }
 
     fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16) {

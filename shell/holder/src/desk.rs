@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ccells_core::agent::{AgentExit, AgentLife, AgentReport, AgentStatus};
 use ccells_core::limits;
 use ccells_core::ring::Ring;
-use ccells_core::wire::{Resync, ToHolder};
+use ccells_core::wire::{Resync, Surroundings, ToHolder};
 
 use crate::emulator::Emulator;
 use crate::session::{Scene, Session};
@@ -16,8 +16,11 @@ use crate::session::{Scene, Session};
 /// the alternate screen, all modes and the status as at the start. The text stays.
 const CLEAN_SLATE: &[u8] = b"\x18\x1b[?2026l\x1b[?1049h\x1b[<99u\x1b[=0u\x1b[?1049l\x1b[<99u\x1b[=0u\
     \x1b[?6l\x1b7\x1b[r\x1b8\x1b[?1l\x1b>\x1b[?7h\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\
-    \x1b[?1006l\x1b[?1007l\x1b[?2004l\x1b[4l\x1b[20l\x1b[0 q\x1b(B\x1b)B\x0f\x1b[0m\x1b]8;;\x1b\\\x1b]2;\x1b\\\
+    \x1b[?1006l\x1b[?1007l\x1b[?2004l\x1b[?2031l\x1b[4l\x1b[20l\x1b[0 q\x1b(B\x1b)B\x0f\x1b[0m\x1b]8;;\x1b\\\x1b]2;\x1b\\\
     \x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b]7501;state=clear\x1b\\";
+
+/// Bytes of a cell in the scrollback.
+const CELL_BYTES: usize = size_of::<alacritty_terminal::term::cell::Cell>();
 
 /// A session at a desk. Numbers are not given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +38,8 @@ pub enum Wish {
     },
     /// It is to be started again. It has ended.
     Restart,
+    /// What the terminal around is like is to be remembered for a holder that begins after this one.
+    Remember(Surroundings),
     /// It is to get this signal, one of [`SIGNALS`](ccells_core::wire::SIGNALS).
     Signal(u8),
 }
@@ -53,6 +58,8 @@ pub struct Desk {
     is_ending: bool,
     /// The byte of output at which the terminal got its size.
     sized_at: u64,
+    /// Lines that a session asked to have kept.
+    asked_lines: usize,
 }
 
 impl Desk {
@@ -65,8 +72,11 @@ impl Desk {
             title: String::new(),
             bells: 0,
         };
+        let mut emulator = Emulator::resident(columns, rows, limits::SCROLLBACK_LINES);
+        // Nobody has told what can be told.
+        emulator.set_surroundings(Surroundings::default());
         Self {
-            emulator: Emulator::resident(columns, rows, limits::SCROLLBACK_LINES),
+            emulator,
             ring: Ring::new(limits::RING_BYTES, first),
             input: VecDeque::new(),
             sessions: BTreeMap::new(),
@@ -76,7 +86,32 @@ impl Desk {
             starts: 0,
             is_ending: false,
             sized_at: first,
+            asked_lines: 0,
         }
+    }
+
+    /// The terminal around is like this, or was when it was seen last.
+    pub fn surround(&mut self, surroundings: Surroundings) {
+        self.emulator.set_surroundings(surroundings);
+        let replies = self.emulator.take_replies();
+        if self.exit.is_none()
+            && self.input.len() + replies.len() <= limits::INPUT_BYTES + limits::REPLY_BYTES
+        {
+            self.input.extend(replies);
+        }
+    }
+
+    /// How many lines that have scrolled off are kept.
+    pub fn scrollback(&self) -> usize {
+        self.emulator.scrollback()
+    }
+
+    /// Keeps as many lines as were asked for, and as many as the memory for them goes at this width; never fewer than
+    /// are kept unasked.
+    fn keep(&mut self) {
+        let row = usize::from(self.emulator.size().0) * CELL_BYTES;
+        let asked = self.asked_lines.min(limits::SCROLLBACK_MOST).min(limits::HOLDER_HISTORY_BYTES / row);
+        self.emulator.keep(asked.max(limits::SCROLLBACK_LINES));
     }
 
     /// The terminal's width and height.
@@ -257,6 +292,18 @@ impl Desk {
             (ToHolder::Detach, _, _) => session.detach(),
             (_, false, _) => session.dismiss("a session says hello first".to_owned()),
             (ToHolder::Ping(number), true, _) => session.pong(number),
+            // Whoever only looks is not whom the agent works for.
+            (ToHolder::Surroundings(_) | ToHolder::Keep { .. }, true, true) => {}
+            (ToHolder::Surroundings(surroundings), true, false) => {
+                let before = self.emulator.surroundings();
+                self.surround(surroundings);
+                let now = self.emulator.surroundings();
+                return (now != before).then_some(Wish::Remember(now));
+            }
+            (ToHolder::Keep { lines }, true, false) => {
+                self.asked_lines = self.asked_lines.max(usize::try_from(lines).unwrap_or(usize::MAX));
+                self.keep();
+            }
             (
                 ToHolder::Input(_)
                 | ToHolder::Resize { .. }
@@ -311,6 +358,7 @@ impl Desk {
             return None;
         }
         self.sized_at = self.ring.head();
+        self.keep();
         for session in self.sessions.values_mut() {
             session.note_size(self.sized_at, columns, rows);
         }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ccells_core::agent::AgentExit;
 use ccells_core::limits;
 use ccells_core::time::Wall;
-use ccells_core::wire::SIGNALS;
+use ccells_core::wire::{SIGNALS, Surroundings};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::Mode;
 use rustix::process::{Signal, WaitOptions};
@@ -30,6 +30,8 @@ const READS: usize = 4;
 const LOOK_MS: u64 = 50;
 /// While ending: how long a killed process may take to go.
 const KILL_MS: u64 = 500;
+/// The file beside the socket that remembers what the terminal around is like.
+const SURROUNDINGS: &str = "surroundings";
 /// What to hold, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Serve {
@@ -48,6 +50,7 @@ pub fn serve(config: Serve) -> io::Result<()> {
     let listener = listen(&config.socket)?;
     let mut signals = Signals::watch()?;
     let mut holder = Holder::new(config);
+    holder.recall();
     holder.start();
     let result = holder.run(&listener, &mut signals);
     let _ = fs::remove_file(&holder.config.socket);
@@ -83,6 +86,16 @@ impl Holder {
         let desk = Desk::new(config.size, first_sequence());
         let (leaving, buffer) = (None, vec![0; READ_BYTES]);
         Self { config, agent: None, desk, lines: Vec::new(), leaving, was_killed: false, buffer }
+    }
+
+    /// Takes the terminal around for what it was when a holder before this one saw it. Keys are let go unseen until
+    /// somebody says otherwise.
+    fn recall(&mut self) {
+        let number = fs::read_to_string(self.beside(SURROUNDINGS)).ok().and_then(|text| text.parse().ok());
+        if let Some(number) = number {
+            let known = Surroundings::from_number(number);
+            self.desk.surround(Surroundings { has_key_events: false, ..known });
+        }
     }
 
     fn run(&mut self, listener: &UnixListener, signals: &mut Signals) -> io::Result<()> {
@@ -283,6 +296,10 @@ impl Holder {
                 }
                 Wish::Restart => self.restart(),
                 Wish::Signal(number) => self.signal(number),
+                // Without it a holder that begins after this one answers as if it were dark until somebody attaches.
+                Wish::Remember(surroundings) => {
+                    let _ = replace(&self.beside(SURROUNDINGS), &surroundings.to_number().to_string());
+                }
             }
         }
     }

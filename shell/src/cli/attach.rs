@@ -8,7 +8,7 @@ use std::time::Duration;
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::limits;
-use ccells_core::wire::ToHolder;
+use ccells_core::wire::{Surroundings, ToHolder};
 use clap::Args;
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
@@ -70,6 +70,8 @@ struct View {
     carried: tokio::task::JoinHandle<String>,
     damage: Arc<Notify>,
     screen: Screen,
+    /// What is known of the terminal that the agent asks about.
+    surroundings: Surroundings,
     /// What it has shown, and the line at the top, while one looks back.
     back: Option<(Transcript, usize)>,
     /// A change came while the frame before was still on its way out.
@@ -93,7 +95,10 @@ impl View {
             };
             own.run(stream, &shown, false, queue, &tell).await
         });
-        Ok(Self { name, leader, pane, session, carried, damage, screen, back: None, is_late: false })
+        let (surroundings, back, is_late) = (Surroundings::default(), None, false);
+        let view = Self { name, leader, pane, session, carried, damage, screen, surroundings, back, is_late };
+        view.surround();
+        Ok(view)
     }
 
     async fn show(&mut self) -> Result<u8, Failure> {
@@ -136,7 +141,16 @@ impl View {
     fn take(&mut self, input: Input) -> bool {
         match input {
             Input::Gone => return true,
-            Input::KnowsKittyKeys(true) => self.screen.use_kitty_keys(),
+            Input::KnowsKittyKeys(true) => {
+                self.screen.use_kitty_keys();
+                self.surroundings.has_key_events = true;
+                self.surround();
+            }
+            Input::Colour(ground, colour) => {
+                ground.put(colour, &mut self.surroundings);
+                self.surround();
+            }
+            Input::ColoursChanged => self.screen.ask_colours(),
             Input::KnowsKittyKeys(false) => {}
             Input::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
             Input::Event(Event::Key(key)) => return self.take_key(&key, None),
@@ -171,6 +185,12 @@ impl View {
             }
         }
         false
+    }
+
+    /// Tells the holder what the terminal is like.
+    fn surround(&self) {
+        // An agent that does not read is told with the next session.
+        let _full = self.session.send(ToHolder::Surroundings(self.surroundings));
     }
 
     /// Takes a key; true when it is the one that detaches.
@@ -227,11 +247,7 @@ impl View {
                 paint_transcript(transcript, *top, inside, buffer);
                 Painted { shape: CursorShape::Hidden, ..Painted::default() }
             } else {
-                pane.with_emulator(|emulator| {
-                    let (term, mode) = (emulator.term(), *emulator.term().mode());
-                    let screen = PaneScreen { grid: term.grid(), mode, cursor: term.cursor_style().shape };
-                    paint(screen, inside, false, buffer)
-                })
+                pane.with_emulator(|emulator| paint(PaneScreen::of(emulator.term()), inside, false, buffer))
             };
             let line = format!(" attached to {name}   {leader} detaches, the agent works on ");
             let line = format!("{line:<width$}", width = usize::from(area.width));

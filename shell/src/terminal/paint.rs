@@ -4,6 +4,7 @@ use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::{Cell as GridCell, Flags};
+use alacritty_terminal::term::color::{COUNT, Colors};
 use alacritty_terminal::vte::ansi::{Color as GridColor, CursorShape, NamedColor};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
@@ -45,6 +46,7 @@ pub fn paint_rows(
     let grid = screen.grid;
     let scrolled = grid.display_offset();
     let offset = i32::try_from(scrolled).unwrap_or(i32::MAX);
+    let palette = Palette::of(screen.colors);
     let columns = grid.columns().min(usize::from(area.width));
     for row in 0..area.height.min(u16::try_from(grid.screen_lines()).unwrap_or(u16::MAX)) {
         if !rows.has(row) {
@@ -53,7 +55,7 @@ pub fn paint_rows(
         let from = &grid[Line(i32::from(row) - offset)][Column(0)..Column(columns)];
         let start = buffer.index_of(area.x, area.y + row);
         let to = &mut buffer.content[start..start + columns];
-        paint_row(from, to, is_faint);
+        paint_row(from, to, is_faint, palette);
     }
     let point = grid.cursor.point;
     let is_shown = screen.mode.contains(TermMode::SHOW_CURSOR) && screen.cursor != CursorShape::Hidden;
@@ -72,11 +74,46 @@ pub fn paint_transcript(transcript: &Transcript, top: usize, area: Rect, buffer:
         let cells = transcript.cells(line);
         let columns = cells.len().min(usize::from(area.width));
         let start = buffer.index_of(area.x, row);
-        paint_row(&cells[..columns], &mut buffer.content[start..start + columns], false);
+        paint_row(&cells[..columns], &mut buffer.content[start..start + columns], false, Palette(None));
     }
 }
 
-fn paint_row(from: &[GridCell], to: &mut [Cell], is_faint: bool) {
+/// The colours that a program has set to others; none where it has set none, which is found out once for all cells.
+#[derive(Clone, Copy)]
+struct Palette<'a>(Option<&'a Colors>);
+
+impl<'a> Palette<'a> {
+    fn of(colors: &'a Colors) -> Self {
+        let has_any = (0..COUNT).any(|index| colors[index].is_some());
+        Self(has_any.then_some(colors))
+    }
+
+    #[inline]
+    fn colour(self, wanted: GridColor) -> Color {
+        match self.0 {
+            None => colour(wanted),
+            Some(colors) => set(colors, wanted).unwrap_or_else(|| colour(wanted)),
+        }
+    }
+}
+
+/// The colour that the program set in the place of this one.
+fn set(colors: &Colors, wanted: GridColor) -> Option<Color> {
+    const DIM: usize = NamedColor::DimBlack as usize;
+    let index = match wanted {
+        GridColor::Spec(_) => return None,
+        GridColor::Indexed(index) => usize::from(index),
+        GridColor::Named(NamedColor::DimForeground | NamedColor::BrightForeground) => {
+            NamedColor::Foreground as usize
+        }
+        // The faint forms are drawn faintly, in the colours themselves.
+        GridColor::Named(name) if name as usize >= DIM => name as usize - DIM,
+        GridColor::Named(name) => name as usize,
+    };
+    colors[index].map(|rgb| Color::Rgb(rgb.r, rgb.g, rgb.b))
+}
+
+fn paint_row(from: &[GridCell], to: &mut [Cell], is_faint: bool, palette: Palette<'_>) {
     let last = from.len().saturating_sub(1);
     for (column, (from, to)) in from.iter().zip(to.iter_mut()).enumerate() {
         if from.c != ' ' {
@@ -87,10 +124,10 @@ fn paint_row(from: &[GridCell], to: &mut [Cell], is_faint: bool) {
                 put(from, to);
             }
         }
-        to.fg = colour(from.fg);
-        to.bg = colour(from.bg);
+        to.fg = palette.colour(from.fg);
+        to.bg = palette.colour(from.bg);
         to.modifier = modifier(from);
-        to.underline_color = from.underline_color().map_or(Color::Reset, colour);
+        to.underline_color = from.underline_color().map_or(Color::Reset, |wanted| palette.colour(wanted));
         if is_faint {
             to.modifier = (to.modifier - Modifier::BOLD) | Modifier::DIM;
             to.fg = if to.fg == Color::Reset { Color::DarkGray } else { to.fg };
@@ -207,7 +244,7 @@ mod tests {
         let area = Rect::new(0, 0, columns, 3);
         let mut buffer = Buffer::empty(area);
         let term = emulator.term();
-        let screen = PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape };
+        let screen = PaneScreen::of(term);
         let painted = paint(screen, area, is_faint, &mut buffer);
         (buffer, painted)
     }
@@ -225,6 +262,25 @@ mod tests {
             (cell(4).fg, cell(4).bg, cell(4).modifier),
             (Color::Reset, Color::Reset, Modifier::empty())
         );
+    }
+
+    #[test]
+    fn colours_that_the_program_set_are_drawn() {
+        let set = "\x1b]4;1;#010203\x07\x1b]4;200;#040506\x07\x1b]10;#0a0b0c\x07\x1b]11;#fdf6e3\x07";
+        let text = "\x1b[31ma\x1b[38;5;200mb\x1b[32;4;58:5:1mc\x1b[0;2;31md\x1b[0me";
+        let (buffer, _) = painted(&format!("{set}{text}"), 20, false);
+        let ground = Color::Rgb(0xfd, 0xf6, 0xe3);
+        let looks = |column| (buffer[(column, 0)].fg, buffer[(column, 0)].bg);
+        assert_eq!(looks(0), (Color::Rgb(1, 2, 3), ground));
+        assert_eq!(looks(1), (Color::Rgb(4, 5, 6), ground));
+        assert_eq!(looks(2), (Color::Indexed(2), ground));
+        assert_eq!(buffer[(2, 0)].underline_color, Color::Rgb(1, 2, 3));
+        assert_eq!(looks(3), (Color::Rgb(1, 2, 3), ground));
+        assert_eq!(looks(4), (Color::Rgb(10, 11, 12), ground));
+        assert_eq!(looks(19), (Color::Rgb(10, 11, 12), ground), "all of the pane");
+        let back = "\x1b]104\x07\x1b]110\x07\x1b]111\x07";
+        let (buffer, _) = painted(&format!("{set}{text}{back}"), 20, false);
+        assert_eq!((buffer[(0, 0)].fg, buffer[(0, 0)].bg), (Color::Indexed(1), Color::Reset));
     }
 
     #[test]

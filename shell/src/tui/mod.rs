@@ -30,14 +30,17 @@ mod wish;
 
 use std::sync::Arc;
 
+use alacritty_terminal::event::EventListener;
 use alacritty_terminal::grid::Grid;
-use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::Cell;
+use alacritty_terminal::term::color::Colors;
+use alacritty_terminal::term::{Term, TermMode};
 use alacritty_terminal::vte::ansi::CursorShape;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::ports::Clock;
 use ccells_core::snapshot::Snapshot;
 use ccells_core::time::Mono;
+use ccells_core::wire::Surroundings;
 use ccells_holder::emulator::Outward;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -65,6 +68,16 @@ pub struct PaneScreen<'a> {
     pub mode: TermMode,
     /// How the cursor is to look.
     pub cursor: CursorShape,
+    /// The colours that the program set to others.
+    pub colors: &'a Colors,
+}
+
+impl<'a> PaneScreen<'a> {
+    /// What this terminal shows.
+    pub fn of<T: EventListener>(term: &'a Term<T>) -> Self {
+        let cursor = term.cursor_style().shape;
+        Self { grid: term.grid(), mode: *term.mode(), cursor, colors: term.colors() }
+    }
 }
 
 /// The live terminals, one for each workstream that has, or had, a session in this run. Every method returns at once:
@@ -78,6 +91,11 @@ pub trait Panes: Send + Sync {
 
     /// Wants this size for the terminal. It is remembered for a session that is opened later.
     fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16);
+
+    /// The terminal around is like this: what agents ask about it is answered so.
+    fn surround(&self, surroundings: Surroundings) {
+        let _ = surroundings;
+    }
 
     /// All that is kept of what a workstream has shown, as it is now; `None` when there is nothing. What takes time, a
     /// transcript of it, is made elsewhere.

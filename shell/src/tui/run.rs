@@ -10,6 +10,7 @@ use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
 use ccells_core::time::Mono;
+use ccells_core::wire::Surroundings;
 use crossterm::event::{Event, KeyEvent, MouseEvent, MouseEventKind};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -21,7 +22,7 @@ use super::favour::{self, Favour};
 use super::layout::Page;
 use super::model::Model;
 use super::msg::Msg;
-use super::screen::{self, Input, Inputs};
+use super::screen::{self, Ground, Input, Inputs};
 use super::update::update;
 use super::wish::{Ticket, Wanted, Wish};
 use super::{Clipboard, Ended, Screen, TuiAsk, TuiPorts, view};
@@ -70,6 +71,8 @@ struct Running {
     /// It has come: the next frame is drawn as soon as the one before is out.
     is_urgent: bool,
     last_frame: Mono,
+    /// What is known of the terminal that agents ask about.
+    surroundings: Surroundings,
     /// The key that is being taken, when the terminal told more of it.
     alternates: Option<(KeyEvent, Alternates)>,
     alarm: Alarm,
@@ -87,6 +90,8 @@ enum Woken {
     Msg(Msg),
     Key(KeyEvent, Alternates),
     KnowsKittyKeys,
+    Colour(Ground, [u8; 3]),
+    ColoursChanged,
     Favour(Favour),
     KnowsSync(bool),
     Damage,
@@ -111,6 +116,7 @@ impl Running {
             is_echo_due: false,
             is_urgent: false,
             last_frame: Mono(0),
+            surroundings: Surroundings::default(),
             alternates: None,
             alarm: Alarm { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), at: None },
             ended: None,
@@ -120,6 +126,7 @@ impl Running {
     async fn go(&mut self, mut inputs: Inputs) -> Ended {
         let drained = self.screen.drained();
         let damage = self.ports.damage.clone();
+        self.ports.panes.surround(self.surroundings);
         let first = self.ports.snapshots.borrow_and_update().clone();
         self.draw();
         if let Some(snapshot) = first {
@@ -201,7 +208,16 @@ impl Running {
             Woken::Favour(Favour::Told(msg)) => self.take(msg),
             Woken::Favour(Favour::Typed(id, text)) => self.messages(Wish::Paste(id, text)),
             Woken::Favour(Favour::Done) => {}
-            Woken::KnowsKittyKeys => self.screen.use_kitty_keys(),
+            Woken::KnowsKittyKeys => {
+                self.screen.use_kitty_keys();
+                self.surroundings.has_key_events = true;
+                self.ports.panes.surround(self.surroundings);
+            }
+            Woken::Colour(ground, colour) => {
+                ground.put(colour, &mut self.surroundings);
+                self.ports.panes.surround(self.surroundings);
+            }
+            Woken::ColoursChanged => self.screen.ask_colours(),
             Woken::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
             Woken::Damage => self.look_at_damage(),
             Woken::Time => {
@@ -475,6 +491,8 @@ fn from_input(input: Input) -> Woken {
         Input::Gone => Woken::Gone,
         Input::KnowsKittyKeys(true) => Woken::KnowsKittyKeys,
         Input::KnowsKittyKeys(false) => Woken::Nothing,
+        Input::Colour(ground, colour) => Woken::Colour(ground, colour),
+        Input::ColoursChanged => Woken::ColoursChanged,
         Input::KnowsSync(knows_sync) => Woken::KnowsSync(knows_sync),
         Input::Event(Event::Key(key)) => Woken::Msg(Msg::Key(key)),
         Input::Key(key, alternates) => Woken::Key(key, alternates),

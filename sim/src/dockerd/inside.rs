@@ -190,7 +190,7 @@ impl Held {
                 }
                 (Wish::Signal(SIGTERM), Some(agent)) if agent.ignores_term() => {}
                 (Wish::Signal(number), Some(_)) => self.lose_agent(AgentExit::Signal(number.into())),
-                (Wish::Signal(_), None) | (Wish::Resize { .. }, _) => {}
+                (Wish::Signal(_), None) | (Wish::Resize { .. } | Wish::Remember(_), _) => {}
             }
         }
     }

@@ -53,7 +53,7 @@ impl Panes for Screens {
         let screens = self.0.lock().expect("nobody panics");
         let Some(emulator) = screens.get(id) else { return false };
         let term = emulator.term();
-        look(PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape });
+        look(PaneScreen::of(term));
         true
     }
 

@@ -25,6 +25,7 @@ use alacritty_terminal::term::{Config, Term, TermMode};
 use alacritty_terminal::vte::ansi::{Handler as _, NamedPrivateMode, PrivateMode, Processor, Timeout};
 use ccells_core::agent::AgentStatus;
 use ccells_core::limits;
+use ccells_core::wire::Surroundings;
 
 use self::outward::Spokesman;
 pub use self::outward::{Outward, OutwardList};
@@ -139,6 +140,37 @@ impl Emulator {
         (small(self.term.columns()), small(self.term.screen_lines()))
     }
 
+    /// Answers from what the terminal around is like now. Colours that it does not tell are those told last. The program
+    /// hears of it when light became dark and it wanted to know.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        let old = self.shadow.surroundings;
+        self.shadow.surroundings = Surroundings {
+            foreground: surroundings.foreground.or(old.foreground),
+            background: surroundings.background.or(old.background),
+            ..surroundings
+        };
+        if self.shadow.wants_scheme && old.is_light() != self.shadow.surroundings.is_light() {
+            self.replies.push(self.shadow.scheme_report().as_bytes());
+        }
+    }
+
+    /// What the terminal around was like when it was told last.
+    pub fn surroundings(&self) -> Surroundings {
+        self.shadow.surroundings
+    }
+
+    /// Keeps so many lines that have scrolled off.
+    pub fn keep(&mut self, scrollback: usize) {
+        if std::mem::replace(&mut self.scrollback, scrollback) != scrollback {
+            self.term.set_options(config(scrollback));
+        }
+    }
+
+    /// How many lines that have scrolled off are kept.
+    pub fn scrollback(&self) -> usize {
+        self.scrollback
+    }
+
     /// Where the agent stands, by its own reports.
     pub fn status(&self) -> &AgentStatus {
         &self.status
@@ -183,8 +215,9 @@ impl Emulator {
     fn take(&mut self, unit: Unit<'_>) {
         match (unit, &mut self.held) {
             (Unit::Csi(b"\x1b[?2026h"), held) => {
-                if self.role == Role::Pane {
-                    held.get_or_insert_default();
+                // One that begins within another is part of it: what is held back is held back no longer for that.
+                if self.role == Role::Pane && held.is_none() {
+                    *held = Some(Vec::new());
                     self.updates += 1;
                 }
             }
@@ -232,8 +265,7 @@ impl Emulator {
             b"\x1b[!p" => self.wrap().reset_softly(),
             INDEX => self.wrap().index(),
             [.., b'b'] => self.repeat(sequence),
-            // Which colours suit: dark ones.
-            b"\x1b[?996n" => self.replies.push(b"\x1b[?997;1n"),
+            b"\x1b[?996n" => self.replies.push(self.shadow.scheme_report().as_bytes()),
             _ => self.advance(sequence),
         }
     }
@@ -329,10 +361,13 @@ fn size(columns: u16, rows: u16) -> Size {
 }
 
 fn new_term(size: Size, scrollback: usize, replies: &Replies) -> Term<Replies> {
-    let config = Config { scrolling_history: scrollback, kitty_keyboard: true, ..Config::default() };
-    let mut term = Term::new(config, &size, replies.clone());
+    let mut term = Term::new(config(scrollback), &size, replies.clone());
     set_usual_modes(&mut term);
     term
+}
+
+fn config(scrollback: usize) -> Config {
+    Config { scrolling_history: scrollback, kitty_keyboard: true, ..Config::default() }
 }
 
 /// The modes of a new terminal. That the wheel is the arrow keys on the alternate screen has to be asked for, as in the

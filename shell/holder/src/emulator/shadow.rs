@@ -3,7 +3,7 @@
 
 use alacritty_terminal::vte::ansi::{CharsetIndex, KeyboardModes};
 use ccells_core::limits::{TERMINAL_STACK, TITLE_BYTES};
-use ccells_core::wire::cut;
+use ccells_core::wire::{Surroundings, cut};
 
 use super::outward::Spokesman;
 
@@ -80,6 +80,10 @@ pub(super) struct Shadow {
     pub(super) forgotten: u64,
     /// What belongs to the cursor saved.
     pub(super) saved: SavedWithCursor,
+    /// What the terminal around is like.
+    pub(super) surroundings: Surroundings,
+    /// Whether the program wants to know when light becomes dark.
+    pub(super) wants_scheme: bool,
     /// Takes what is said to the world outside; `None` where nobody would ever ask for it.
     pub(super) outward: Option<Spokesman>,
 }
@@ -101,6 +105,9 @@ impl Shadow {
             bells: 0,
             forgotten: 0,
             saved: SavedWithCursor::default(),
+            // All that can be told is told, until somebody knows better.
+            surroundings: Surroundings { has_key_events: true, ..Surroundings::default() },
+            wants_scheme: false,
             outward: None,
         }
     }
@@ -110,6 +117,7 @@ impl Shadow {
         let old = std::mem::replace(self, Self::new(self.tabs.len()));
         self.is_alternate_stale = old.is_alternate_stale;
         self.last = old.last;
+        self.surroundings = old.surroundings;
         self.links = old.links;
         self.bells = old.bells;
         self.forgotten = old.forgotten + 1;
@@ -142,6 +150,11 @@ impl Shadow {
             self.tabs[column] = column % TAB_STOPS == 0;
         }
         self.region = None;
+    }
+
+    /// The report of which colours suit: dark ones or light ones.
+    pub(super) fn scheme_report(&self) -> String {
+        format!("\x1b[?997;{}n", if self.surroundings.is_light() { 2 } else { 1 })
     }
 
     /// Whether the tab stops are where a new terminal has them.

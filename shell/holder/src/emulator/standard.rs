@@ -21,6 +21,8 @@ pub(super) const OLD_ALTERNATE: [u16; 2] = [47, 1_047];
 pub(super) const OLD_CURSOR: u16 = 1_048;
 /// Asks for one cell for what people see as one character; it is always so.
 pub(super) const CLUSTERS: u16 = 2_027;
+/// The mode in which a program is told when light becomes dark, or dark light.
+pub(super) const SCHEME: u16 = 2031;
 
 impl Wrap<'_> {
     /// First and last row of the region that scrolls.

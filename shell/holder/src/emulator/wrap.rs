@@ -15,7 +15,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::replies::{CELL_HEIGHT, CELL_WIDTH, Replies, default_color};
 use super::shadow::{Keyboard, SavedWithCursor, Shadow};
-use super::standard::{CLUSTERS, OLD_ALTERNATE, OLD_CURSOR};
+use super::standard::{CLUSTERS, OLD_ALTERNATE, OLD_CURSOR, SCHEME};
 
 /// Joins two pictures into one.
 const JOINER: char = '\u{200d}';
@@ -335,6 +335,10 @@ impl Handler for Wrap<'_> {
 
     fn report_private_mode(&mut self, mode: PrivateMode) {
         match mode {
+            PrivateMode::Unknown(SCHEME) => {
+                let state = if self.shadow.wants_scheme { 1 } else { 2 };
+                self.replies.push(format!("\x1b[?{SCHEME};{state}$y").as_bytes());
+            }
             PrivateMode::Unknown(CLUSTERS) => self.replies.push(b"\x1b[?2027;3$y"),
             PrivateMode::Unknown(number) if OLD_ALTERNATE.contains(&number) => {
                 let state = if self.term.mode().contains(TermMode::ALT_SCREEN) { 1 } else { 2 };
@@ -361,6 +365,7 @@ impl Handler for Wrap<'_> {
                 }
             }
             PrivateMode::Unknown(OLD_CURSOR) => self.save_cursor(),
+            PrivateMode::Unknown(SCHEME) => self.shadow.wants_scheme = true,
             PrivateMode::Named(_) | PrivateMode::Unknown(_) => self.term.set_private_mode(mode),
         }
     }
@@ -383,12 +388,18 @@ impl Handler for Wrap<'_> {
                 }
             }
             PrivateMode::Unknown(OLD_CURSOR) => self.restore_cursor(),
+            PrivateMode::Unknown(SCHEME) => self.shadow.wants_scheme = false,
             PrivateMode::Named(_) | PrivateMode::Unknown(_) => self.term.unset_private_mode(mode),
         }
     }
 
     fn report_keyboard_mode(&mut self) {
-        let answer = format!("\x1b[?{}u", self.keyboard().current.bits());
+        let mut granted = self.keyboard().current;
+        if !self.shadow.surroundings.has_key_events {
+            // Nobody could tell when a key is let go: a program that waits for that would wait for ever.
+            granted.remove(KeyboardModes::REPORT_EVENT_TYPES);
+        }
+        let answer = format!("\x1b[?{}u", granted.bits());
         self.replies.push(answer.as_bytes());
     }
 
@@ -427,7 +438,8 @@ impl Handler for Wrap<'_> {
     }
 
     fn dynamic_color_sequence(&mut self, prefix: String, index: usize, terminator: &str) {
-        let Rgb { r, g, b } = self.term.colors()[index].unwrap_or_else(|| default_color(index));
+        let Rgb { r, g, b } =
+            self.term.colors()[index].unwrap_or_else(|| default_color(index, self.shadow.surroundings));
         let answer = format!("\x1b]{prefix};rgb:{r:02x}{r:02x}/{g:02x}{g:02x}/{b:02x}{b:02x}{terminator}");
         self.replies.push(answer.as_bytes());
     }

@@ -2,7 +2,8 @@
 //! what the terminal is then (`expected`), both written by hand from the standards.
 //!
 //! In both, lines that begin with `#` are remarks. In `input`, lines that begin with `%` give the size (`% size 20x5`,
-//! first), the scrollback (`% scrollback 10`) or another size at this point (`% resize 10x5`); of all other lines the
+//! first), the scrollback (`% scrollback 10`), another size at this point (`% resize 10x5`), or why the second terminal
+//! of `oracle.rs` is no witness here (`% alone it has no reflow`); of all other lines the
 //! bytes are sent, line breaks left out, with `\e`, `\r`, `\n`, `\t`, `\b`, `\\`, `\xHH` and `\u{H…}` for what
 //! cannot be seen. `expected` is in the form of `picture.rs`, with `replies` for what was answered.
 
@@ -18,17 +19,27 @@ const CASES: usize = 100;
 
 /// One step of a case.
 #[derive(Debug)]
-enum Step {
+pub(crate) enum Step {
     Send(Vec<u8>),
     Resize(u16, u16),
 }
 
 /// What a program sends, and to what terminal.
 #[derive(Debug)]
-struct Input {
-    size: (u16, u16),
-    scrollback: usize,
-    steps: Vec<Step>,
+pub(crate) struct Input {
+    pub(crate) size: (u16, u16),
+    pub(crate) scrollback: usize,
+    pub(crate) steps: Vec<Step>,
+    /// Why no other terminal is asked.
+    pub(crate) alone: Option<String>,
+}
+
+/// Every case: its name, and what a program sends.
+pub(crate) fn inputs() -> Vec<(String, Input)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let name = |case: &Path| case.strip_prefix(&root).unwrap().display().to_string();
+    let input = |case: &Path| read_input(&std::fs::read_to_string(case.join("input")).unwrap());
+    cases(&root).iter().map(|case| (name(case), input(case))).collect()
 }
 
 #[test]
@@ -165,11 +176,12 @@ fn read_input(text: &str) -> Input {
         let (columns, rows) = text.split_once('x').unwrap();
         (columns.parse().unwrap(), rows.parse().unwrap())
     };
-    let mut input = Input { size: (20, 5), scrollback: 20, steps: Vec::new() };
+    let mut input = Input { size: (20, 5), scrollback: 20, steps: Vec::new(), alone: None };
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         match line.strip_prefix("% ").map(|words| words.split_once(' ').unwrap()) {
             None => input.steps.push(Step::Send(read_bytes(line))),
             Some(("size", size)) => input.size = pair(size),
+            Some(("alone", reason)) => input.alone = Some(reason.to_owned()),
             Some(("scrollback", lines)) => input.scrollback = lines.parse().unwrap(),
             Some(("resize", size)) => {
                 let (columns, rows) = pair(size);

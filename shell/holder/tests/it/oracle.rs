@@ -1,6 +1,7 @@
 //! A second terminal as witness: where every terminal agrees by standard (printing, moving the cursor, erasing,
 //! inserting, deleting, scrolling within margins, tabs, looks) ours shows what `vt100` shows.
 
+use std::fmt::Write as _;
 use std::num::NonZero;
 
 use alacritty_terminal::index::{Column, Line};
@@ -8,6 +9,8 @@ use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::vte::ansi::Color;
 use ccells_holder::emulator::Emulator;
 use proptest::prelude::*;
+
+use crate::conformance::{Input, Step, inputs};
 
 const COLUMNS: u16 = 24;
 const ROWS: u16 = 8;
@@ -27,6 +30,56 @@ proptest! {
             prop_assert_eq!(our_cursor(&ours), theirs.screen().cursor_position(), "after {}", so_far());
         }
         prop_assert_eq!(ours.faults(), 0);
+    }
+}
+
+/// What both terminals show after each case that has both as witnesses is the same. A case stands alone only for a reason
+/// that it gives, and only while the other terminal does differ.
+#[test]
+fn both_show_the_same_of_every_case_but_those_that_say_why_not() {
+    let cases = inputs();
+    let (mut complaints, mut witnessed) = (String::new(), 0);
+    for (name, input) in &cases {
+        let told = match (compare(input), &input.alone) {
+            (None, None) => {
+                witnessed += 1;
+                continue;
+            }
+            (Some(_), Some(reason)) if !reason.is_empty() => continue,
+            (Some(difference), _) => difference,
+            (None, Some(reason)) => format!("both agree; `% alone {reason}` is not true (any more)"),
+        };
+        write!(complaints, "\n== {name}\n{told}\n").unwrap();
+    }
+    assert!(complaints.is_empty(), "{complaints}");
+    assert!(witnessed * 2 > cases.len(), "{witnessed} of {} cases have a witness", cases.len());
+}
+
+/// How the two terminals differ after a case; `None` when they do not. One that breaks differs.
+fn compare(input: &Input) -> Option<String> {
+    let (columns, rows) = input.size;
+    let mut ours = Emulator::resident(columns, rows, input.scrollback);
+    let theirs = std::panic::catch_unwind(|| {
+        let mut theirs = vt100::Parser::new(size(rows), size(columns), input.scrollback);
+        for step in &input.steps {
+            match step {
+                Step::Send(bytes) => theirs.process(bytes),
+                Step::Resize(columns, rows) => theirs.screen_mut().set_size(size(*rows), size(*columns)),
+            }
+        }
+        (their_rows(theirs.screen()), theirs.screen().cursor_position())
+    });
+    for step in &input.steps {
+        match step {
+            Step::Send(bytes) => ours.feed(bytes),
+            Step::Resize(columns, rows) => ours.resize(*columns, *rows),
+        }
+    }
+    let found = (our_rows(&ours), our_cursor(&ours));
+    match theirs {
+        Err(_) => Some("the other terminal breaks".to_owned()),
+        Ok(theirs) if theirs == found => None,
+        Ok(theirs) => Some(format!("ours   {found:?}\ntheirs {theirs:?}")),
     }
 }
 
@@ -59,11 +112,13 @@ fn our_rows(emulator: &Emulator) -> Vec<String> {
         let is_spacer = cell.flags.contains(Flags::WIDE_CHAR_SPACER);
         let looks = [Flags::BOLD, Flags::ITALIC, Flags::UNDERLINE, Flags::INVERSE];
         let looks = looks.map(|flag| cell.flags.contains(flag));
-        let text = if is_spacer { String::new() } else { cell.c.to_string() };
+        let marks = cell.zerowidth().unwrap_or_default().iter();
+        let text = if is_spacer { String::new() } else { [cell.c].iter().chain(marks).collect() };
         told(&text, looks, &our_color(cell.fg), &our_color(cell.bg))
     };
-    let row = |line| (0..usize::from(COLUMNS)).map(|column| cell(line, column)).collect();
-    (0..i32::from(ROWS)).map(row).collect()
+    let (columns, rows) = emulator.size();
+    let row = |line| (0..usize::from(columns)).map(|column| cell(line, column)).collect();
+    (0..i32::from(rows)).map(row).collect()
 }
 
 fn told(text: &str, looks: [bool; 4], front: &str, back: &str) -> String {
@@ -101,8 +156,9 @@ fn their_rows(screen: &vt100::Screen) -> Vec<String> {
         let looks = [cell.bold(), cell.italic(), cell.underline(), cell.inverse()];
         told(cell.contents(), looks, &their_color(cell.fgcolor()), &their_color(cell.bgcolor()))
     };
-    let row = |row| (0..COLUMNS).map(|column| cell(row, column)).collect();
-    (0..ROWS).map(row).collect()
+    let (rows, columns) = screen.size();
+    let row = |row| (0..columns.get()).map(|column| cell(row, column)).collect();
+    (0..rows.get()).map(row).collect()
 }
 
 fn their_color(color: vt100::Color) -> String {

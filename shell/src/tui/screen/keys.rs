@@ -8,7 +8,7 @@ use crossterm::event::{
     MouseEventKind,
 };
 
-use super::Input;
+use super::{Ground, Input};
 use crate::terminal::input::{Alternates, MEDIA, MODIFIERS};
 
 const ESCAPE: u8 = 0x1b;
@@ -100,7 +100,8 @@ fn first(bytes: &[u8]) -> First {
     match bytes {
         [ESCAPE] => whole(1, KeyCode::Esc, KeyModifiers::NONE),
         [ESCAPE, ESCAPE, ..] => whole(1, KeyCode::Esc, KeyModifiers::NONE),
-        [ESCAPE, b'[' | b'O'] => First::Part,
+        [ESCAPE, b'[' | b'O' | b']'] => First::Part,
+        [ESCAPE, b']', b'1', ..] => command(bytes),
         [ESCAPE, b'O', letter, ..] => First::Whole(3, ss3(*letter)),
         [ESCAPE, b'[', rest @ ..] => csi(rest),
         [ESCAPE, rest @ ..] => match plain(rest) {
@@ -109,6 +110,40 @@ fn first(bytes: &[u8]) -> First {
         },
         _ => plain(bytes),
     }
+}
+
+/// An operating system command: the answer to what we ask about colours. With Alt the same key comes as its first two
+/// bytes, so that no more is taken for it than looks like an answer.
+fn command(bytes: &[u8]) -> First {
+    let body = &bytes[2..];
+    let is_ours = |start: &[u8]| start.starts_with(body) || body.starts_with(start);
+    if !is_ours(b"10;") && !is_ours(b"11;") {
+        return whole(2, KeyCode::Char(']'), KeyModifiers::ALT);
+    }
+    let Some(end) = body.iter().position(|byte| matches!(*byte, 0x07 | ESCAPE)) else { return First::Part };
+    let length = match &body[end..] {
+        [ESCAPE] => return First::Part,
+        [ESCAPE, b'\\', ..] => end + 4,
+        // The bell is part of it, and an escape that begins something else is not.
+        [0x07, ..] => end + 3,
+        _ => end + 2,
+    };
+    let ground = if body.starts_with(b"10;") { Ground::Fore } else { Ground::Back };
+    let text = std::str::from_utf8(body.get(3..end).unwrap_or_default()).ok();
+    First::Whole(length, text.and_then(colour).map(|colour| Input::Colour(ground, colour)))
+}
+
+/// Reads `rgb:ffff/8000/0`, and the same with a fourth part that tells how opaque it is. Each part has one to four
+/// digits.
+fn colour(text: &str) -> Option<[u8; 3]> {
+    let parts = text.strip_prefix("rgb:").or_else(|| text.strip_prefix("rgba:"))?;
+    let mut parts = parts.split('/').map(|part| {
+        let is_plain = part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let value = u32::from_str_radix(part, 16).ok().filter(|_| is_plain)?;
+        let most = (1_u32 << (4 * part.len())) - 1;
+        u8::try_from((value * 255 + most / 2) / most).ok()
+    });
+    Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
 fn whole(length: usize, code: KeyCode, modifiers: KeyModifiers) -> First {
@@ -124,9 +159,13 @@ fn with_alt(input: Input) -> Input {
         Input::Event(Event::Key(key)) => {
             Input::Event(Event::Key(KeyEvent { modifiers: key.modifiers | KeyModifiers::ALT, ..key }))
         }
-        Input::Event(_) | Input::Key(..) | Input::KnowsKittyKeys(_) | Input::KnowsSync(_) | Input::Gone => {
-            input
-        }
+        Input::Event(_)
+        | Input::Key(..)
+        | Input::KnowsKittyKeys(_)
+        | Input::Colour(..)
+        | Input::ColoursChanged
+        | Input::KnowsSync(_)
+        | Input::Gone => input,
     }
 }
 
@@ -217,6 +256,7 @@ fn sequence(parameters: &[u8], last: u8) -> Option<Input> {
             let state = text.strip_prefix("?2026;")?.strip_suffix('$')?;
             return Some(Input::KnowsSync(matches!(state, "1" | "2" | "3")));
         }
+        (Some(b'?'), b'n') if text.starts_with("?997;") => return Some(Input::ColoursChanged),
         (Some(b'<'), b'M' | b'm') => return mouse(&text[1..], last == b'm'),
         (Some(b'?' | b'<' | b'>' | b'='), _) => return None,
         (None, b'I') => return Some(Input::Event(Event::FocusGained)),
@@ -502,6 +542,29 @@ mod tests {
     }
 
     #[test]
+    fn colours_are_told_in_every_form() {
+        let told = |text: &str| taken(&[text.as_bytes()]);
+        let fore = |colour| [Input::Colour(Ground::Fore, colour)];
+        assert_eq!(told("\x1b]10;rgb:ffff/8080/0000\x1b\\"), fore([255, 128, 0]));
+        assert_eq!(told("\x1b]10;rgb:ff/80/0\x07"), fore([255, 128, 0]));
+        assert_eq!(told("\x1b]10;rgba:ffff/8080/0000/cccc\x1b\\"), fore([255, 128, 0]));
+        let white = Input::Colour(Ground::Back, [255; 3]);
+        assert_eq!(taken(&[b"\x1b]11;rgb:f", b"fff/ffff/ffff\x1b", b"\\"]), [white]);
+        for none in ["11;", "11;rgb:", "11;rgb:1/2", "11;rgb:12345/1/1", "10;red", "10;rgb:+1/1/1"] {
+            assert_eq!(told(&format!("\x1b]{none}\x07")), [], "{none:?}");
+        }
+        assert_eq!(told("\x1b[?997;2n"), [Input::ColoursChanged]);
+        let alt = key(KeyCode::Char(']'), KeyModifiers::ALT);
+        let one = |c| key(KeyCode::Char(c), KeyModifiers::NONE);
+        assert_eq!(told("\x1b]x"), [alt.clone(), one('x')]);
+        assert_eq!(told("\x1b]12"), [alt.clone(), one('1'), one('2')]);
+        let (mut keys, mut found) = (Keys::default(), VecDeque::new());
+        keys.take(b"\x1b]", &mut found);
+        keys.flush(&mut found);
+        assert_eq!(found, [alt]);
+    }
+
+    #[test]
     fn the_mouse_is_read() {
         let kind = |bytes: &str| match taken(&[bytes.as_bytes()]).as_slice() {
             [Input::Event(Event::Mouse(event))] => (event.kind, event.column, event.row, event.modifiers),
@@ -540,7 +603,7 @@ mod tests {
         #[test]
         fn splits_do_not_matter(
             words in proptest::collection::vec(
-                proptest::sample::select(vec!["a", "ü", "\x1b[A", "\x1b[1;5C", "\x1b[<0;3;4M", "\x1b[200~p\x1b[201~", "\x1b[?1u"]),
+                proptest::sample::select(vec!["a", "ü", "\x1b[A", "\x1b[1;5C", "\x1b[<0;3;4M", "\x1b[200~p\x1b[201~", "\x1b[?1u", "\x1b]11;rgb:0/0/0\x1b\\"]),
                 1..8
             ),
             cut in 0_usize..64

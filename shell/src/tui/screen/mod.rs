@@ -16,6 +16,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ccells_core::limits;
+use ccells_core::wire::Surroundings;
 use crossterm::event::{Event, KeyEvent};
 use futures_util::Stream;
 use ratatui::buffer::Buffer;
@@ -41,17 +42,41 @@ pub enum Input {
     Key(KeyEvent, Alternates),
     /// Whether it knows the keyboard protocol of kitty.
     KnowsKittyKeys(bool),
+    /// The colour of its text, or the one behind it.
+    Colour(Ground, [u8; 3]),
+    /// Its colours are others now.
+    ColoursChanged,
     /// Whether it shows what is between two marks at once.
     KnowsSync(bool),
     /// It is gone.
     Gone,
 }
 
+/// What a colour is the colour of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// Text.
+    Fore,
+    /// What is behind it.
+    Back,
+}
+
+impl Ground {
+    /// Notes that this colour is what the terminal has there.
+    pub fn put(self, colour: [u8; 3], surroundings: &mut Surroundings) {
+        match self {
+            Self::Fore => surroundings.foreground = Some(colour),
+            Self::Back => surroundings.background = Some(colour),
+        }
+    }
+}
+
 /// The stream of what the terminal tells us.
 pub type Inputs = Pin<Box<dyn Stream<Item = Input> + Send>>;
 
-/// Taking the terminal: alternate screen, cursor hidden, bracketed paste, focus and mouse reports, in this order.
-const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h";
+/// Taking the terminal: alternate screen, cursor hidden, bracketed paste, reports of the focus, of other colours and of
+/// the mouse, in this order.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h\x1b[?2031h";
 /// Mouse reports: clicks, drags and the wheel, in the form without a limit on columns.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l";
@@ -65,9 +90,12 @@ const KITTY_ON: &str = "\x1b[>1u";
 const KITTY_LEAST: u8 = 1;
 const KITTY_OFF: &str = "\x1b[<u";
 /// Giving it back: whatever was on is off, in reverse; what was never on does not mind.
-const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
-/// What it can do: show a frame at once, the keyboard protocol of kitty; every terminal answers the last question.
-const PROBE: &str = "\x1b[?2026$p\x1b[?u\x1b[c";
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l\x1b[?2031l\x1b[?1004l\x1b[?2004l\x1b[0 q\x1b[?25h\x1b[?1049l";
+/// What it can do: show a frame at once, the keyboard protocol of kitty.
+const PROBE: &str = "\x1b[?2026$p\x1b[?u";
+/// Which colours it has. Nobody waits for the answer, which some terminals never give: every terminal answers the
+/// question after it.
+const ASK_COLOURS: &str = "\x1b]10;?\x1b\\\x1b]11;?\x1b\\\x1b[c";
 /// Nothing is on the screen any more.
 const CLEAR: &str = "\x1b[0m\x1b[2J";
 const FRAME_BEGINS: &str = "\x1b[?2026h";
@@ -110,7 +138,7 @@ impl Screen {
         screen.is_raw = true;
         install_panic_hook();
         screen.take()?;
-        screen.writer.write(PROBE.as_bytes());
+        screen.writer.write(format!("{PROBE}{ASK_COLOURS}").as_bytes());
         Ok(screen)
     }
 
@@ -223,6 +251,13 @@ impl Screen {
     pub fn use_kitty_keys(&mut self) {
         if !std::mem::replace(&mut self.is_kitty_on, true) && self.is_taken {
             self.writer.write(self.kitty_on().as_bytes());
+        }
+    }
+
+    /// Asks the terminal for its colours; they come as inputs, if they come.
+    pub fn ask_colours(&mut self) {
+        if self.is_taken {
+            self.writer.write(ASK_COLOURS.as_bytes());
         }
     }
 

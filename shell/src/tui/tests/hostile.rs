@@ -89,7 +89,7 @@ fn stranger(bytes: &[u8]) -> Option<String> {
 
 /// How long the sequence is that `text` begins with, if it is one we send.
 fn sequence(text: &str) -> Option<usize> {
-    const FIXED: [&str; 21] = [
+    const FIXED: [&str; 23] = [
         "\x1b[?1049h",
         "\x1b[?1049l",
         "\x1b[?25h",
@@ -103,6 +103,8 @@ fn sequence(text: &str) -> Option<usize> {
         "\x1b[?1002h",
         "\x1b[?1002l",
         "\x1b[?1003l",
+        "\x1b[?2031h",
+        "\x1b[?2031l",
         "\x1b[?1006h",
         "\x1b[?1006l",
         "\x1b[?2026h",

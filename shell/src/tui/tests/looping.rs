@@ -12,7 +12,7 @@ use futures_util::stream::StreamExt;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::*;
-use crate::tui::screen::Input;
+use crate::tui::screen::{Ground, Input};
 use crate::tui::{Ended, Interrupt, NoDesktop, Notice, Screen, TuiAsk, TuiPorts, run};
 
 /// The machine's clock, counted from the start of the test.
@@ -478,4 +478,39 @@ fn looping_ends_without_motion() -> bool {
     screen.follow_motion(true);
     screen.leave();
     output.text().rfind("\x1b[?1003l") > output.text().rfind("\x1b[?1003h")
+}
+
+/// What agents ask about is answered from the terminal around: they hear of every part of it as it comes, and of what
+/// changed later.
+#[tokio::test]
+async fn agents_are_told_what_the_terminal_is_like() {
+    let (far, looping) = begin();
+    let panes = far.panes.clone();
+    let test = async move {
+        far.output.until("\x1b[?2031h").await;
+        for input in [
+            Input::Colour(Ground::Fore, [1, 2, 3]),
+            Input::Colour(Ground::Back, [253, 246, 227]),
+            Input::KnowsKittyKeys(true),
+            Input::ColoursChanged,
+        ] {
+            far.inputs.send(input).expect("the loop listens");
+        }
+        // The terminal has others now: it is asked once more.
+        far.output.until("\x1b]10;?\x1b\\\x1b]11;?\x1b\\").await;
+        drop(far.snapshots);
+        far.inputs
+    };
+    let (ended, _inputs) = tokio::join!(looping, test);
+    assert_eq!(ended, Ended::Left);
+    let told = panes.surroundings.lock().expect("nobody panicked").clone();
+    let foreground = Some([1, 2, 3]);
+    let background = Some([253, 246, 227]);
+    let wanted = [
+        Surroundings::default(),
+        Surroundings { foreground, ..Surroundings::default() },
+        Surroundings { foreground, background, has_key_events: false },
+        Surroundings { foreground, background, has_key_events: true },
+    ];
+    assert_eq!(told, wanted);
 }

@@ -19,6 +19,7 @@ use ccells_core::ids::{PathText, RepoId, WorkstreamId};
 use ccells_core::record::ViewRecord;
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
+use ccells_core::wire::Surroundings;
 use ccells_holder::emulator::Emulator;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
@@ -90,6 +91,7 @@ struct FakePanes {
     screens: Mutex<BTreeMap<WorkstreamId, Emulator>>,
     written: Mutex<Vec<(WorkstreamId, Vec<u8>)>>,
     damaged: Mutex<Vec<WorkstreamId>>,
+    surroundings: Mutex<Vec<Surroundings>>,
 }
 
 impl FakePanes {
@@ -111,13 +113,17 @@ impl Panes for FakePanes {
         let screens = self.screens.lock().expect("no test panics while it holds it");
         let Some(emulator) = screens.get(id) else { return false };
         let term = emulator.term();
-        look(PaneScreen { grid: term.grid(), mode: *term.mode(), cursor: term.cursor_style().shape });
+        look(PaneScreen::of(term));
         true
     }
 
     fn write(&self, id: &WorkstreamId, bytes: Vec<u8>) -> bool {
         self.written.lock().expect("no test panics while it holds it").push((id.clone(), bytes));
         true
+    }
+
+    fn surround(&self, surroundings: Surroundings) {
+        self.surroundings.lock().expect("no test panics while it holds it").push(surroundings);
     }
 
     fn resize(&self, id: &WorkstreamId, columns: u16, rows: u16) {
