@@ -1,6 +1,5 @@
 //! Looking back: the keys, the mouse, what is drawn meanwhile, and what becomes of pastes and exports.
 
-use ccells_holder::emulator::Outward;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use proptest::prelude::*;

@@ -56,7 +56,7 @@ pub(super) fn five() -> Vec<Card> {
     ]
 }
 
-fn crashed() -> Previous {
+pub(super) fn crashed() -> Previous {
     Previous::Crashed(BeatRecord {
         version: 1,
         pid: 4711,
@@ -258,7 +258,7 @@ fn discard() {
     }
 }
 
-fn last_ticket(stage: &Stage) -> Ticket {
+pub(super) fn last_ticket(stage: &Stage) -> Ticket {
     *stage.model.pending.keys().last().expect("something was asked for")
 }
 
