@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use ratatui::layout::Rect;
+use strangers::{bell, copy, notification, probe};
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
@@ -233,7 +234,6 @@ fn strangers_are_known() {
         assert!(stranger(strange.as_bytes()).is_some(), "{strange:?}");
     }
     assert!(stranger(b"\xff").is_some());
-    use strangers::{bell, copy, notification, probe};
     let more = [bell, copy, notification, probe];
     for ours in ["\x07", "\x1b]52;c;aGk=\x1b\\", "\x1b]9;a: b\x1b\\", "\x1b[?2026$p\x1b[?u\x1b[c"] {
         assert_eq!(strangers::stranger(ours.as_bytes(), &more), None, "{ours:?}");
