@@ -28,13 +28,20 @@ pub(crate) fn clip(text: &str, columns: usize) -> String {
 /// The longest start of `text` that fits into `columns`.
 pub(crate) fn head(text: &str, columns: usize) -> &str {
     let mut taken = 0;
-    for (at, character) in text.char_indices() {
+    let is_beyond = |(_, character): &(usize, char)| {
         taken += character.width().unwrap_or(0);
-        if taken > columns {
-            return &text[..at];
-        }
+        taken > columns
+    };
+    let mut head = text.char_indices().find(is_beyond).map_or(text, |(at, _)| &text[..at]);
+    // Together characters may take more columns than each of them alone, and a mark stays with what it is on.
+    while width(head) > columns || (!head.is_empty() && text[head.len()..].starts_with(is_mark)) {
+        head = &head[..head.char_indices().next_back().map_or(0, |(at, _)| at)];
     }
-    text
+    head
+}
+
+fn is_mark(character: char) -> bool {
+    character.width() == Some(0)
 }
 
 /// `text` in lines of at most `columns`, broken between words where that is possible.
@@ -51,7 +58,11 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
             line.push(' ');
         }
         while width(word) > columns {
-            let start = head(word, columns);
+            let start = match head(word, columns) {
+                // A character that is wider than a line has one for itself.
+                "" => &word[..word.chars().next().map_or(0, char::len_utf8)],
+                start => start,
+            };
             lines.push(start.to_owned());
             word = &word[start.len()..];
         }
@@ -102,6 +113,19 @@ mod tests {
         assert_eq!(clip("a long name", 6), "a lon…");
         assert_eq!(clip("日本語の名前", 6), "日本…");
         assert_eq!(clip("anything", 0), "");
+    }
+
+    proptest::proptest! {
+        /// Characters together may take more columns than each of them alone.
+        #[test]
+        fn what_is_cut_fits(text in "(❤\u{fe0f}|#\u{fe0f}\u{20e3}|🇩🇪|🇩|👩\u{200d}💻|👍🏽|⸻|日|e\u{301}|a| |\\PC){0,30}", columns in 0_usize..40) {
+            proptest::prop_assert!(width(&clip(&text, columns)) <= columns);
+            proptest::prop_assert!(width(head(&text, columns)) <= columns);
+            let lines = wrap(&text, columns);
+            proptest::prop_assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+            // A character may be wider than the narrowest of lines, and spaces hang over its end.
+            proptest::prop_assert!(lines.iter().all(|line| width(line.trim_end()) <= columns.max(3)), "{:?}", lines);
+        }
     }
 
     #[test]

@@ -6,19 +6,29 @@ use std::time::{Duration, Instant};
 use ccells_holder::emulator::Emulator;
 
 use crate::peers::{PANE, Peer, Running};
-use crate::{Options, streams, table};
+use crate::table::{self, Goal};
+use crate::{Options, streams};
 use ccells_tests::agents::{END_SIGN, echo_sign};
 
-/// Keys typed in one round.
-const KEYS: usize = 150;
 /// Shortest time between two keys; more is added, so that keys do not keep step with frames.
 const BETWEEN_KEYS: Duration = Duration::from_millis(12);
 /// Panes where there are many.
 const PANES: usize = 9;
 /// Lines of scrollback whose memory is measured.
 const LINES: usize = 10_000;
-/// How long agents are watched at work.
-const AT_WORK: Duration = Duration::from_secs(8);
+
+/// As quick, or as calm, as tmux.
+const AT_MOST_TMUX: Goal =
+    Goal { words: "<= tmux", is_met: |medians| Some(medians.ours()? <= medians.of("tmux")?) };
+/// Twice the better of the peers that are here.
+const TWICE_THE_BETTER: Goal = Goal {
+    words: ">= 2 x the better peer",
+    is_met: |medians| {
+        let peers = [medians.of("tmux"), medians.of("zellij")];
+        let better = peers.into_iter().flatten().max_by(f64::total_cmp)?;
+        Some(medians.ours()? >= 2.0 * better)
+    },
+};
 
 fn program(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
@@ -43,29 +53,42 @@ pub(crate) fn echo(options: &Options, room: &Path, is_flooded: bool) {
         for (peer, (halves, worst)) in peers.iter().zip(&mut times) {
             let mut running = Running::start(*peer, room, &programs);
             running.outer.drain(if is_flooded { Duration::from_millis(1_200) } else { Duration::ZERO });
-            let mut round = type_keys(&mut running);
+            let mut round = type_keys(options, &mut running);
             round.sort_by(f64::total_cmp);
-            halves.push(round[KEYS / 2]);
-            worst.push(round[KEYS * 99 / 100]);
+            halves.push(round[round.len() / 2]);
+            worst.push(round[round.len() * 99 / 100]);
         }
     }
     let (halves, worst): (Vec<_>, Vec<_>) = times.into_iter().unzip();
     let what = if is_flooded { "echo beside a flood" } else { "echo, idle" };
-    table::tell(&format!("{what}: p50 ms"), &peers, &halves);
-    table::tell(&format!("{what}: p99 ms"), &peers, &worst);
+    let one_ms = Goal { words: "<= 1 ms", is_met: |medians| Some(medians.ours()? <= 1.0) };
+    let three_ms = Goal { words: "<= 3 ms", is_met: |medians| Some(medians.ours()? <= 3.0) };
+    let goals = if is_flooded { [&one_ms, &three_ms] } else { [&AT_MOST_TMUX, &AT_MOST_TMUX] };
+    table::tell(&format!("{what}: p50 ms"), &peers, &halves, Some(goals[0]));
+    table::tell(&format!("{what}: p99 ms"), &peers, &worst, Some(goals[1]));
+}
+
+/// The key of a turn.
+pub(crate) fn key_of(turn: usize) -> u8 {
+    b'a' + u8::try_from(turn % 26).expect("less than 26")
+}
+
+/// The time between the key of a turn and the next.
+pub(crate) fn pause(turn: usize) -> Duration {
+    BETWEEN_KEYS + Duration::from_micros(turn as u64 * 7_919 % 9_000)
 }
 
 /// The times from key to echo, in milliseconds.
-fn type_keys(running: &mut Running) -> Vec<f64> {
-    let mut times = Vec::with_capacity(KEYS);
-    for turn in 0..KEYS {
-        let key = b'a' + u8::try_from(turn % 26).expect("less than 26");
+fn type_keys(options: &Options, running: &mut Running) -> Vec<f64> {
+    let mut times = Vec::with_capacity(options.keys);
+    for turn in 0..options.keys {
+        let key = key_of(turn);
         let sign = echo_sign(key).to_string();
         let began = Instant::now();
         running.outer.keys(&[key]);
         let seen = running.outer.wait_for(&sign);
         times.push((seen - began).as_secs_f64() * 1e3);
-        running.outer.drain(BETWEEN_KEYS + Duration::from_micros(turn as u64 * 7_919 % 9_000));
+        running.outer.drain(pause(turn));
     }
     times
 }
@@ -101,12 +124,13 @@ pub(crate) fn throughput(options: &Options, room: &Path) {
             alone.push(megabytes / parse_alone(&bytes).as_secs_f64());
         }
         let (accepted, mut shown): (Vec<_>, Vec<_>) = speeds.into_iter().unzip();
-        table::tell(&format!("{name}: MB/s in"), &peers, &accepted);
+        table::tell(&format!("{name}: MB/s in"), &peers, &accepted, None);
         // No multiplexer is faster than the terminals it sits between, nor than its emulator.
         shown.push(alone);
-        table::tell_with(&format!("{name}: MB/s to the last frame"), &peers, &["alone"], &shown);
+        let title = format!("{name}: MB/s to the last frame");
+        table::tell_with(&title, &peers, &["alone"], &shown, Some(&TWICE_THE_BETTER));
         table::tell_share(name, &peers, &shown);
-        table::tell(&format!("{name}: CPU s, all processes"), &peers, &costs);
+        table::tell(&format!("{name}: CPU s, all processes"), &peers, &costs, None);
     }
 }
 
@@ -119,36 +143,37 @@ fn parse_alone(bytes: &[u8]) -> Duration {
 
 /// What nine panes cost in which nothing happens.
 pub(crate) fn idle(options: &Options, room: &Path) {
+    const QUIET: Goal = Goal {
+        words: "no wake-up of ours",
+        is_met: |medians| Some(medians.ours()? + medians.of("(holders)")? <= 0.0),
+    };
+    const SILENT: Goal = Goal { words: "no byte", is_met: |medians| Some(medians.ours()? <= 0.0) };
     let peers = present(&[Peer::Tmux, Peer::Zellij, Peer::Ccells]);
     let programs = vec![program(&["idle"]); PANES];
     let time = Duration::from_secs(options.seconds);
-    let (mut costs, mut wakeups, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut of_holders = 0.0;
-    for peer in &peers {
-        let mut running = Running::start(*peer, room, &programs);
-        // What follows from the start is over.
-        running.outer.drain(Duration::from_secs(2));
-        let before = (running.cpu(), running.wakeups(), running.outer.bytes);
-        running.outer.drain(time);
-        let ((viewers, holders), (woken, holders_woken)) = (running.cpu(), running.wakeups());
-        let cpu = (viewers + holders).saturating_sub(before.0.0 + before.0.1);
-        costs.push(vec![cpu.as_secs_f64() / time.as_secs_f64() * 100.0]);
-        wakeups.push(vec![(woken - before.1.0) as f64]);
-        bytes.push(vec![(running.outer.bytes - before.2) as f64]);
-        if *peer == Peer::Ccells {
-            of_holders = (holders_woken - before.1.1) as f64;
+    let (mut costs, mut bytes) = (vec![Vec::new(); peers.len()], vec![Vec::new(); peers.len()]);
+    let mut wakeups = vec![Vec::new(); peers.len() + 1];
+    for _ in 0..options.rounds {
+        for (index, peer) in peers.iter().enumerate() {
+            let mut running = Running::start(*peer, room, &programs);
+            // What follows from the start is over.
+            running.outer.drain(Duration::from_secs(2));
+            let before = (running.cpu(), running.wakeups(), running.outer.bytes);
+            running.outer.drain(time);
+            let ((viewers, holders), (woken, holders_woken)) = (running.cpu(), running.wakeups());
+            let cpu = (viewers + holders).saturating_sub(before.0.0 + before.0.1);
+            costs[index].push(cpu.as_secs_f64() / time.as_secs_f64() * 100.0);
+            wakeups[index].push((woken - before.1.0) as f64);
+            bytes[index].push((running.outer.bytes - before.2) as f64);
+            if *peer == Peer::Ccells {
+                wakeups[peers.len()].push((holders_woken - before.1.1) as f64);
+            }
         }
     }
-    let seconds = options.seconds;
-    table::tell(&format!("idle, {PANES} panes, {seconds} s: CPU %"), &peers, &costs);
-    wakeups.push(vec![of_holders]);
-    table::tell_with(
-        &format!("idle, {PANES} panes, {seconds} s: wake-ups"),
-        &peers,
-        &["(holders)"],
-        &wakeups,
-    );
-    table::tell(&format!("idle, {PANES} panes, {seconds} s: bytes out"), &peers, &bytes);
+    let what = format!("idle, {PANES} panes, {} s", options.seconds);
+    table::tell(&format!("{what}: CPU %"), &peers, &costs, None);
+    table::tell_with(&format!("{what}: wake-ups"), &peers, &["(holders)"], &wakeups, Some(&QUIET));
+    table::tell(&format!("{what}: bytes out"), &peers, &bytes, Some(&SILENT));
 }
 
 /// What nine agents cost that paint ten times a second.
@@ -161,35 +186,38 @@ pub(crate) fn agents(options: &Options, room: &Path) {
         for (index, peer) in peers.iter().enumerate() {
             let mut running = Running::start(*peer, room, &programs);
             let (before, out) = (running.cpu(), running.outer.bytes);
-            running.outer.drain(AT_WORK);
+            running.outer.drain(options.at_work);
             let (viewers, holders) = running.cpu();
-            let percent = |time: Duration| time.as_secs_f64() / AT_WORK.as_secs_f64() * 100.0;
+            let percent = |time: Duration| time.as_secs_f64() / options.at_work.as_secs_f64() * 100.0;
             costs[index].push(percent(viewers.saturating_sub(before.0)));
-            bytes[index].push((running.outer.bytes - out) as f64 / AT_WORK.as_secs_f64() / 1e3);
+            bytes[index].push((running.outer.bytes - out) as f64 / options.at_work.as_secs_f64() / 1e3);
             if *peer == Peer::Ccells {
                 costs[peers.len()].push(percent(holders.saturating_sub(before.1)));
             }
         }
     }
-    table::tell_with(&format!("{PANES} agents at 10 Hz: CPU %"), &peers, &["(holders)"], &costs);
-    table::tell(&format!("{PANES} agents at 10 Hz: KB/s out"), &peers, &bytes);
+    let what = format!("{PANES} agents at 10 Hz");
+    table::tell_with(&format!("{what}: CPU %"), &peers, &["(holders)"], &costs, Some(&AT_MOST_TMUX));
+    table::tell(&format!("{what}: KB/s out"), &peers, &bytes, None);
 }
 
 /// What the scrollback of nine panes takes.
-pub(crate) fn memory(_: &Options, room: &Path) {
+pub(crate) fn memory(options: &Options, room: &Path) {
+    const SMALL: Goal = Goal { words: "<= 60 MB", is_met: |medians| Some(medians.ours()? <= 60.0) };
     let peers = present(&[Peer::Tmux, Peer::Zellij, Peer::Ccells]);
     let programs = vec![program(&["fill", &LINES.to_string()]); PANES];
-    let mut sizes = Vec::new();
-    let mut of_holders = 0.0;
-    for peer in &peers {
-        let mut running = Running::start(*peer, room, &programs);
-        running.outer.drain(Duration::from_secs(4));
-        let (viewers, holders) = running.memory();
-        sizes.push(vec![viewers]);
-        if *peer == Peer::Ccells {
-            of_holders = holders;
+    let mut sizes = vec![Vec::new(); peers.len() + 1];
+    for _ in 0..options.rounds {
+        for (index, peer) in peers.iter().enumerate() {
+            let mut running = Running::start(*peer, room, &programs);
+            running.outer.drain(options.at_work / 2);
+            let (viewers, holders) = running.memory();
+            sizes[index].push(viewers);
+            if *peer == Peer::Ccells {
+                sizes[peers.len()].push(holders);
+            }
         }
     }
-    sizes.push(vec![of_holders]);
-    table::tell_with(&format!("{PANES} panes x {LINES} lines: MB"), &peers, &["(holders)"], &sizes);
+    let title = format!("{PANES} panes x {LINES} lines: MB");
+    table::tell_with(&title, &peers, &["(holders)"], &sizes, Some(&SMALL));
 }

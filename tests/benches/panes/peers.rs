@@ -14,7 +14,7 @@ use crate::outer::{Outer, SIZE};
 use crate::processes;
 
 /// The program of this package, which runs the viewer and the agents.
-const RIG: &str = env!("CARGO_BIN_EXE_ccells-rig");
+pub(crate) const RIG: &str = env!("CARGO_BIN_EXE_ccells-rig");
 
 /// One who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

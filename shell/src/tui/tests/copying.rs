@@ -1,6 +1,5 @@
 //! Looking back: the keys, the mouse, what is drawn meanwhile, and what becomes of pastes and exports.
 
-use ccells_holder::emulator::Outward;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -342,11 +341,17 @@ fn what_the_mouse_selects_may_wait_for_a_key() {
 
 #[test]
 fn a_paste_on_its_way_is_shown_and_esc_drops_the_rest() {
-    let mut stage = stage(80, 14);
-    stage.press("i");
-    assert_eq!(stage.send(Msg::Paste("text".to_owned())), [Wish::Paste(id(1), "text".to_owned())]);
-    stage.send(Msg::Pasting(id(1), Some(Progress { done: 3_000_000, of: 10_000_000 })));
-    assert_snapshot!("pasting_80x14", stage.frame());
+    let pasting = |columns, rows| {
+        let mut stage = stage(columns, rows);
+        stage.press("i");
+        assert_eq!(stage.send(Msg::Paste("text".to_owned())), [Wish::Paste(id(1), "text".to_owned())]);
+        stage.send(Msg::Pasting(id(1), Some(Progress { done: 3_000_000, of: 10_000_000 })));
+        assert_snapshot!(format!("pasting_{columns}x{rows}"), stage.frame());
+        stage
+    };
+    pasting(120, 30);
+    pasting(40, 10);
+    let mut stage = pasting(80, 14);
     assert_eq!(stage.press("x"), [Wish::Type(id(1), parse_keys("x")[0])], "it comes after the paste");
     assert_eq!(stage.press("<esc>"), [Wish::CancelPaste(id(1))]);
     assert_eq!(

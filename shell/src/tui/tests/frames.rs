@@ -56,7 +56,7 @@ pub(super) fn five() -> Vec<Card> {
     ]
 }
 
-fn crashed() -> Previous {
+pub(super) fn crashed() -> Previous {
     Previous::Crashed(BeatRecord {
         version: 1,
         pid: 4711,
@@ -71,37 +71,53 @@ fn crashed() -> Previous {
 
 #[test]
 fn before_anything_is_known() {
-    assert_snapshot!(Stage::new(60, 8).frame());
+    for (columns, rows) in [(120, 30), (60, 8), (40, 10)] {
+        assert_snapshot!(format!("starting_{columns}x{rows}"), Stage::new(columns, rows).frame());
+    }
+}
+
+#[test]
+fn a_screen_that_is_too_small_says_what_it_takes() {
+    for (columns, rows) in [(19, 4), (20, 3), (10, 1)] {
+        let stage = Stage::with(columns, rows, five());
+        assert_snapshot!(format!("too_small_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
 fn empty_repository() {
-    assert_snapshot!("empty_80x20", Stage::with(80, 20, Vec::new()).frame());
-    assert_snapshot!("empty_40x10", Stage::with(40, 10, Vec::new()).frame());
+    for (columns, rows) in [(120, 30), (80, 20), (40, 10)] {
+        let stage = Stage::with(columns, rows, Vec::new());
+        assert_snapshot!(format!("empty_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
 fn one_pane() {
-    let stage = Stage::with(80, 14, vec![card(1, "fix-login", CardState::Running)]);
-    stage.feed(1, HELLO);
-    assert_snapshot!("one_pane_80x14", stage.frame());
+    for (columns, rows) in [(120, 30), (80, 14), (40, 10)] {
+        let stage = Stage::with(columns, rows, vec![card(1, "fix-login", CardState::Running)]);
+        stage.feed(1, HELLO);
+        assert_snapshot!(format!("one_pane_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
-fn one_pane_on_a_narrow_screen() {
+fn two_panes_on_a_screen_for_one() {
     let stage = Stage::with(40, 10, vec![card(1, "fix-login", CardState::Running), blocked(2, "new-api")]);
     stage.feed(1, HELLO);
-    assert_snapshot!("one_pane_40x10", stage.frame());
+    assert_snapshot!("one_of_two_40x10", stage.frame());
 }
 
 #[test]
 fn two_panes_one_of_them_typed_into() {
-    let mut stage =
-        Stage::with(100, 14, vec![card(1, "fix-login", CardState::Running), exited(2, "new-api")]);
-    stage.feed(1, HELLO);
-    stage.feed(2, HELLO);
-    stage.press("i");
-    assert_snapshot!("two_panes_input_100x14", stage.frame());
+    for (columns, rows) in [(160, 32), (100, 14), (40, 10)] {
+        let cards = vec![card(1, "fix-login", CardState::Running), exited(2, "new-api")];
+        let mut stage = Stage::with(columns, rows, cards);
+        stage.feed(1, HELLO);
+        stage.feed(2, HELLO);
+        stage.press("i");
+        assert_snapshot!(format!("two_panes_input_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
@@ -121,13 +137,15 @@ fn five_panes() {
 
 #[test]
 fn a_zoomed_and_scrolled_pane() {
-    let mut stage = Stage::with(80, 12, five());
-    stage.press("z");
-    let lines: Vec<String> = (1..=60).map(|line| format!("line {line}\r\n")).collect();
-    stage.feed(1, &lines.concat());
-    stage.press("<C-u><C-u>");
-    assert_eq!(stage.model.layout, Layout::Zoom);
-    assert_snapshot!("zoomed_and_scrolled_80x12", stage.frame());
+    for (columns, rows) in [(120, 30), (80, 12), (40, 10)] {
+        let mut stage = Stage::with(columns, rows, five());
+        stage.press("z");
+        let lines: Vec<String> = (1..=60).map(|line| format!("line {line}\r\n")).collect();
+        stage.feed(1, &lines.concat());
+        stage.press("<C-u><C-u>");
+        assert_eq!(stage.model.layout, Layout::Zoom);
+        assert_snapshot!(format!("zoomed_and_scrolled_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
@@ -155,21 +173,25 @@ fn cards_of_every_state() {
 
 #[test]
 fn a_paused_and_a_stopped_pane_keep_their_last_screen() {
-    let cards = vec![card(1, "docs", CardState::Paused), card(2, "tests", CardState::Stopped)];
-    let stage = Stage::with(100, 12, cards);
-    stage.feed(1, HELLO);
-    stage.feed(2, HELLO);
-    assert_snapshot!("last_screens_100x12", stage.frame());
+    for (columns, rows) in [(160, 32), (100, 12), (40, 10)] {
+        let cards = vec![card(1, "docs", CardState::Paused), card(2, "tests", CardState::Stopped)];
+        let stage = Stage::with(columns, rows, cards);
+        stage.feed(1, HELLO);
+        stage.feed(2, HELLO);
+        assert_snapshot!(format!("last_screens_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
 fn read_only() {
-    let mut stage = Stage::new(80, 12);
-    let access = Access::ReadOnly { holder: "ccells (pid 4711) on tty2 since 09:14".to_owned() };
-    stage.show(Snapshot { access, ..snapshot(vec![card(1, "fix-login", CardState::Running)]) });
-    stage.feed(1, HELLO);
-    stage.press("i");
-    assert_snapshot!("read_only_80x12", stage.frame());
+    for (columns, rows) in [(120, 30), (80, 12), (40, 10)] {
+        let mut stage = Stage::new(columns, rows);
+        let access = Access::ReadOnly { holder: "ccells (pid 4711) on tty2 since 09:14".to_owned() };
+        stage.show(Snapshot { access, ..snapshot(vec![card(1, "fix-login", CardState::Running)]) });
+        stage.feed(1, HELLO);
+        stage.press("i");
+        assert_snapshot!(format!("read_only_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
@@ -178,7 +200,7 @@ fn the_engine_is_down() {
         reason: "cannot connect to /var/run/docker.sock: connection refused".to_owned(),
         since: Mono(NOW.0 - 5_000),
     };
-    for (columns, rows) in [(120, 14), (40, 10)] {
+    for (columns, rows) in [(120, 14), (80, 24), (40, 10)] {
         let mut stage = Stage::new(columns, rows);
         let cards = vec![card(1, "fix-login", CardState::Unknown), card(2, "docs", CardState::Unknown)];
         stage.show(Snapshot { engine: down.clone(), ..snapshot(cards) });
@@ -189,29 +211,33 @@ fn the_engine_is_down() {
 
 #[test]
 fn the_disk_takes_no_writes() {
-    let mut stage = Stage::new(80, 12);
-    let degraded = Some("no space left on device: /home/u/.claude-cells/state/web/state.json".to_owned());
-    stage.show(Snapshot { degraded, ..snapshot(vec![card(1, "fix-login", CardState::Running)]) });
-    stage.feed(1, HELLO);
-    assert_snapshot!("degraded_80x12", stage.frame());
+    for (columns, rows) in [(120, 30), (80, 12), (40, 10)] {
+        let mut stage = Stage::new(columns, rows);
+        let degraded = Some("no space left on device: /home/u/.claude-cells/state/web/state.json".to_owned());
+        stage.show(Snapshot { degraded, ..snapshot(vec![card(1, "fix-login", CardState::Running)]) });
+        stage.feed(1, HELLO);
+        assert_snapshot!(format!("degraded_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
 fn toasts_stack_above_the_status_line() {
-    let mut stage = Stage::with(80, 14, vec![card(1, "fix-login", CardState::Running)]);
-    stage.feed(1, HELLO);
-    for (level, text) in [
-        (Level::Info, "paused `docs`"),
-        (Level::Warning, "the engine is slow"),
-        (
-            Level::Error,
-            "could not pause `fix-login`: the engine says that its container is not running; resume it, or look at `ccells logs`",
-        ),
-        (Level::Info, "from outside: \x1b[31mred\u{202e}"),
-    ] {
-        stage.send(Msg::Notice(Notice { level, text: text.to_owned() }));
+    for (columns, rows) in [(120, 30), (80, 14), (40, 10)] {
+        let mut stage = Stage::with(columns, rows, vec![card(1, "fix-login", CardState::Running)]);
+        stage.feed(1, HELLO);
+        for (level, text) in [
+            (Level::Info, "paused `docs`"),
+            (Level::Warning, "the engine is slow"),
+            (
+                Level::Error,
+                "could not pause `fix-login`: the engine says that its container is not running; resume it, or look at `ccells logs`",
+            ),
+            (Level::Info, "from outside: \x1b[31mred\u{202e}"),
+        ] {
+            stage.send(Msg::Notice(Notice { level, text: text.to_owned() }));
+        }
+        assert_snapshot!(format!("toasts_{columns}x{rows}"), stage.frame());
     }
-    assert_snapshot!("toasts_80x14", stage.frame());
 }
 
 #[test]
@@ -235,11 +261,13 @@ fn new_workstream() {
 
 #[test]
 fn discard() {
-    for (columns, rows) in [(100, 24), (40, 10)] {
-        let mut stage = Stage::with(columns, rows, vec![card(1, "fix-login", CardState::Running)]);
+    for (columns, rows) in [(100, 24), (60, 16), (40, 10)] {
+        let start = || Stage::with(columns, rows, vec![card(1, "fix-login", CardState::Running)]);
+        let mut stage = start();
         stage.press("d");
         assert_snapshot!(format!("discard_{columns}x{rows}"), stage.frame());
         stage.press("y");
+        assert_snapshot!(format!("discard_trying_{columns}x{rows}"), stage.frame());
         let work = WorkReport {
             modified: (1..7).map(|number| format!("src/part{number}.rs")).collect(),
             untracked: vec!["notes.md".to_owned()],
@@ -247,24 +275,33 @@ fn discard() {
             has_worktree: true,
             unknown: None,
         };
-        let refusal = Refusal {
-            kind: RefusalKind::Conflict,
-            text: "it holds work".to_owned(),
-            work: Some(Box::new(work)),
-        };
-        stage.send(Msg::Replied { ticket: last_ticket(&stage), outcome: Err(refusal) });
+        refuse(&mut stage, "it holds work", Some(work));
         stage.press("fix-lo");
         assert_snapshot!(format!("discard_confirm_{columns}x{rows}"), stage.frame());
+        let mut stage = start();
+        stage.press("dby");
+        let why = "could not remove the container of `fix-login`: the engine does not answer; try again when it does";
+        refuse(&mut stage, why, None);
+        assert_snapshot!(format!("discard_refused_{columns}x{rows}"), stage.frame());
+        let mut stage = Stage::with(columns, rows, vec![creating()]);
+        stage.press("<esc>");
+        assert_snapshot!(format!("discard_creating_{columns}x{rows}"), stage.frame());
     }
 }
 
-fn last_ticket(stage: &Stage) -> Ticket {
+fn refuse(stage: &mut Stage, text: &str, work: Option<WorkReport>) {
+    let (kind, text) = (RefusalKind::Conflict, text.to_owned());
+    let refusal = Refusal { kind, text, work: work.map(Box::new) };
+    stage.send(Msg::Replied { ticket: last_ticket(stage), outcome: Err(refusal) });
+}
+
+pub(super) fn last_ticket(stage: &Stage) -> Ticket {
     *stage.model.pending.keys().last().expect("something was asked for")
 }
 
 #[test]
 fn quit() {
-    for (columns, rows) in [(100, 24), (40, 10)] {
+    for (columns, rows) in [(100, 24), (60, 16), (40, 10)] {
         let mut stage = Stage::with(columns, rows, five());
         stage.press("q");
         assert_snapshot!(format!("quit_{columns}x{rows}"), stage.frame());
@@ -279,7 +316,7 @@ fn shutdown() {
         (id(3), ShutdownOutcome::KeptRunning),
         (id(4), ShutdownOutcome::Failed("the engine did not answer in 2 s".to_owned())),
     ];
-    for (columns, rows) in [(100, 24), (40, 10)] {
+    for (columns, rows) in [(100, 24), (60, 16), (40, 10)] {
         let mut stage = Stage::new(columns, rows);
         let shutdown = ShutdownState { since: Mono(NOW.0 - 2_000), outcomes: outcomes.clone() };
         stage.show(Snapshot { shutdown: Some(shutdown), ..snapshot(five()) });
@@ -295,7 +332,7 @@ fn recovery() {
         .enumerate()
         .map(|(index, verdict)| Finding { workstream: id(index + 1), verdict: *verdict })
         .collect();
-    for (columns, rows) in [(100, 24), (40, 10)] {
+    for (columns, rows) in [(100, 24), (60, 16), (40, 10)] {
         let mut stage = Stage::new(columns, rows);
         stage.show(Snapshot { findings: findings.clone(), previous: crashed(), ..snapshot(five()) });
         stage.press("<down><right>");

@@ -4,15 +4,18 @@
 use std::io::{self, Write};
 
 use ratatui::layout::Rect;
+use strangers::{bell, copy, notification, probe};
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
 use crate::tui::screen::Screen;
 
 #[path = "../../../holder/tests/hostile/corpus.rs"]
-mod corpus;
+pub(super) mod corpus;
+#[path = "../../../holder/tests/hostile/strangers.rs"]
+pub(super) mod strangers;
 
-const SIZE: (u16, u16) = (100, 30);
+pub(super) const SIZE: (u16, u16) = (100, 30);
 /// How many attacks there are at least.
 const ATTACKS: usize = 80;
 
@@ -28,6 +31,38 @@ impl Write for Outer {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The first thing in the bytes of frames that is not ours.
+fn stranger(bytes: &[u8]) -> Option<String> {
+    strangers::stranger(bytes, &[])
+}
+
+/// A terminal that is taken, drawn on, and given back, and what was written to it.
+pub(super) struct Recorder {
+    outer: Outer,
+    pub(super) screen: Screen,
+}
+
+impl Recorder {
+    pub(super) fn new() -> Self {
+        let outer = Outer::default();
+        let mut screen = Screen::over(Box::new(outer.clone()), SIZE.0, SIZE.1);
+        screen.take().expect("nothing is asked of the system");
+        screen.use_sync(true);
+        Self { outer, screen }
+    }
+
+    pub(super) fn show(&mut self, stage: &Stage) {
+        self.screen.draw(|frame| view::draw(frame, &stage.model, &stage.panes));
+    }
+
+    /// What was written, to its end.
+    pub(super) fn end(mut self) -> Vec<u8> {
+        self.screen.leave();
+        assert!(self.screen.is_idle(), "all of it is out");
+        std::mem::take(&mut *self.outer.0.lock().expect("no test panics while it holds it"))
     }
 }
 
@@ -56,83 +91,13 @@ fn content(stage: &Stage, number: usize) -> Rect {
     pane.expect("all panes are on one page").content
 }
 
-/// Takes a terminal, draws each stage in turn, gives it back, and tells what was written.
+/// Draws each stage in turn, and tells what was written.
 fn written(frames: &[&Stage]) -> Vec<u8> {
-    let outer = Outer::default();
-    let mut screen = Screen::over(Box::new(outer.clone()), SIZE.0, SIZE.1);
-    screen.take().expect("nothing is asked of the system");
-    screen.use_sync(true);
+    let mut recorder = Recorder::new();
     for stage in frames {
-        screen.draw(|frame| view::draw(frame, &stage.model, &stage.panes));
+        recorder.show(stage);
     }
-    screen.leave();
-    assert!(screen.is_idle(), "all of it is out");
-    std::mem::take(&mut *outer.0.lock().expect("no test panics while it holds it"))
-}
-
-/// The first thing in `bytes` that is neither a character to see nor one of our sequences.
-fn stranger(bytes: &[u8]) -> Option<String> {
-    let Ok(mut rest) = std::str::from_utf8(bytes) else { return Some("no UTF-8".to_owned()) };
-    while let Some(c) = rest.chars().next() {
-        let length = match c {
-            '\x1b' => match sequence(rest) {
-                Some(length) => length,
-                None => return Some(rest.chars().take(40).collect::<String>().escape_debug().to_string()),
-            },
-            c if c.is_control() || turns(c) => return Some(c.escape_debug().to_string()),
-            c => c.len_utf8(),
-        };
-        rest = &rest[length..];
-    }
-    None
-}
-
-/// How long the sequence is that `text` begins with, if it is one we send.
-fn sequence(text: &str) -> Option<usize> {
-    const FIXED: [&str; 23] = [
-        "\x1b[?1049h",
-        "\x1b[?1049l",
-        "\x1b[?25h",
-        "\x1b[?25l",
-        "\x1b[?2004h",
-        "\x1b[?2004l",
-        "\x1b[?1004h",
-        "\x1b[?1004l",
-        "\x1b[?1000h",
-        "\x1b[?1000l",
-        "\x1b[?1002h",
-        "\x1b[?1002l",
-        "\x1b[?1003l",
-        "\x1b[?2031h",
-        "\x1b[?2031l",
-        "\x1b[?1006h",
-        "\x1b[?1006l",
-        "\x1b[?2026h",
-        "\x1b[?2026l",
-        "\x1b[0 q",
-        "\x1b[2 q",
-        "\x1b[4 q",
-        "\x1b[6 q",
-    ];
-    if let Some(fixed) = FIXED.iter().find(|fixed| text.starts_with(**fixed)) {
-        return Some(fixed.len());
-    }
-    let body = text.strip_prefix("\x1b[")?;
-    let end = body.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
-    let (numbers, letter) = (&body[..end], &body[end..=end]);
-    let is_ours = match letter {
-        "H" => numbers.split(';').count() == 2 && !numbers.contains(':'),
-        "m" => true,
-        "C" => numbers.chars().all(|c| c.is_ascii_digit()),
-        "J" => numbers == "2",
-        _ => false,
-    };
-    is_ours.then_some(2 + end + 1)
-}
-
-/// Whether a character turns the direction of writing, for all that follows.
-fn turns(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    recorder.end()
 }
 
 /// The rows as drawn, a wide character for both of its cells.
@@ -269,6 +234,22 @@ fn strangers_are_known() {
         assert!(stranger(strange.as_bytes()).is_some(), "{strange:?}");
     }
     assert!(stranger(b"\xff").is_some());
+    let more = [bell, copy, notification, probe];
+    for ours in ["\x07", "\x1b]52;c;aGk=\x1b\\", "\x1b]9;a: b\x1b\\", "\x1b[?2026$p\x1b[?u\x1b[c"] {
+        assert_eq!(strangers::stranger(ours.as_bytes(), &more), None, "{ours:?}");
+    }
+    for strange in [
+        "\x1b]52;c;?\x1b\\",
+        "\x1b]52;p;aGk=\x1b\\",
+        "\x1b]52;c;aGk=\x07",
+        "\x1b]52;c;a\x1b[m\x1b\\",
+        "\x1b]9;a\nb\x1b\\",
+        "\x1b]9;a\u{9c}b\x1b\\",
+        "\x1b]9;a",
+        "\x1b]777;notify;a;b\x1b\\",
+    ] {
+        assert!(strangers::stranger(strange.as_bytes(), &more).is_some(), "{strange:?}");
+    }
     let (one, mut other) = (Buffer::empty(Rect::new(0, 0, 4, 4)), Buffer::empty(Rect::new(0, 0, 4, 4)));
     other[(3, 3)].set_symbol("x");
     assert_eq!(difference_outside(Rect::new(0, 0, 3, 3), &one, &other), Some((3, 3)));

@@ -514,3 +514,68 @@ async fn agents_are_told_what_the_terminal_is_like() {
     ];
     assert_eq!(told, wanted);
 }
+
+#[tokio::test]
+async fn what_agents_say_goes_out_as_a_bell_a_notification_and_a_copy_that_was_agreed_to() {
+    let (far, looping) = begin();
+    let test = async {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.output.until("fix-login").await;
+        far.inputs.send(Input::Event(Event::FocusLost)).expect("the loop listens");
+        let say = |bytes: &str| {
+            far.panes.feed(1, (80, 22), bytes);
+            far.damage.notify_one();
+        };
+        say("\x1b]777;notify;ready;to \u{202e}merge\x07\x07");
+        far.output.until("\x1b]9;fix-login: ready: to merge\x1b\\").await;
+        far.output.until("\x07").await;
+        say("\x1b]52;c;aGkbWzMxbQ==\x07");
+        far.output.until("wants to put").await;
+        assert!(!far.output.text().contains("\x1b]52;"), "nobody has agreed yet");
+        far.press("n");
+        say("\x1b[Hrefused");
+        far.output.until("refused").await;
+        assert!(!far.output.text().contains("\x1b]52;"), "it was refused");
+        say("\x1b]52;c;aGkbWzMxbQ==\x07");
+        // The dialog is there again once its keys are.
+        far.output.forget();
+        far.press("?<esc>");
+        far.output.until("wants to put").await;
+        far.press("y");
+        // `hi\x1b[31m`, with the escape spelt out.
+        far.output.until("\x1b]52;c;aGlceDFiWzMxbQ==\x1b\\").await;
+        drop(far.snapshots);
+    };
+    tokio::join!(looping, test);
+}
+
+/// The same while agents say everything hostile there is, and the user agrees to all of it.
+#[tokio::test]
+async fn nothing_else_goes_out_whatever_agents_say() {
+    use super::hostile::corpus::CORPUS;
+    use super::hostile::strangers::{bell, copy, notification, stranger};
+    let (far, looping) = begin();
+    let output = far.output.clone();
+    let test = async move {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.output.until("fix-login").await;
+        far.inputs.send(Input::Event(Event::FocusLost)).expect("the loop listens");
+        for (number, (_, bytes, times)) in CORPUS.iter().enumerate() {
+            far.panes.feed_bytes(1, (80, 22), &bytes.repeat(*times));
+            far.panes.feed(1, (80, 22), &format!("\x18\x1b\\\x1bc\x1b[?2026l\x1b[Hattack {number} is over"));
+            far.damage.notify_one();
+            // Frames skip what is there already, so that only the number is sure to be written.
+            far.press("y<esc>");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        far.output.until("is over").await;
+        drop(far.snapshots);
+        far.inputs
+    };
+    let (_, _inputs) = tokio::join!(looping, test);
+    let bytes = output.bytes.lock().expect("no test panics while it holds it").clone();
+    assert_eq!(stranger(&bytes, &[bell, copy, notification]), None, "this went out");
+    for wanted in ["\x07", "\x1b]9;", "\x1b]52;c;"] {
+        assert!(output.text().contains(wanted), "{wanted:?} is what may go out, and was asked for");
+    }
+}

@@ -9,6 +9,7 @@ mod keys;
 mod looping;
 mod parts;
 mod screens;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,7 +21,7 @@ use ccells_core::record::ViewRecord;
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
 use ccells_core::wire::Surroundings;
-use ccells_holder::emulator::Emulator;
+use ccells_holder::emulator::{Emulator, Outward};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -95,11 +96,15 @@ struct FakePanes {
 }
 
 impl FakePanes {
-    fn feed(&self, number: usize, (columns, rows): (u16, u16), bytes: &str) {
+    fn feed(&self, number: usize, size: (u16, u16), text: &str) {
+        self.feed_bytes(number, size, text.as_bytes());
+    }
+
+    fn feed_bytes(&self, number: usize, (columns, rows): (u16, u16), bytes: &[u8]) {
         let mut screens = self.screens.lock().expect("no test panics while it holds it");
         let screen = screens.entry(id(number)).or_insert_with(|| Emulator::pane(columns, rows, 1_000));
         screen.resize(columns, rows);
-        screen.feed(bytes.as_bytes());
+        screen.feed(bytes);
         self.damaged.lock().expect("no test panics while it holds it").push(id(number));
     }
 
@@ -153,6 +158,14 @@ impl Panes for FakePanes {
 
     fn take_damage(&self) -> Vec<WorkstreamId> {
         std::mem::take(&mut self.damaged.lock().expect("no test panics while it holds it"))
+    }
+
+    fn take_outward(&self, _now: Mono) -> Vec<(WorkstreamId, Outward)> {
+        let mut screens = self.screens.lock().expect("no test panics while it holds it");
+        let said = |(id, emulator): (&WorkstreamId, &mut Emulator)| {
+            emulator.take_outward().into_iter().map(|what| (id.clone(), what)).collect::<Vec<_>>()
+        };
+        screens.iter_mut().flat_map(said).collect()
     }
 
     fn take_rows(&self, id: &WorkstreamId) -> Rows {

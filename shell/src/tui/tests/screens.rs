@@ -59,9 +59,11 @@ fn a_title_that_an_agent_sets_is_shown_safe_and_cut() {
 
 #[test]
 fn a_list_in_which_nothing_matches() {
-    let mut stage = Stage::with(80, 24, all_kinds());
-    stage.press("v/zebra<enter>");
-    assert_snapshot!("list_no_match_80x24", stage.frame());
+    for (columns, rows) in SIZES {
+        let mut stage = Stage::with(columns, rows, all_kinds());
+        stage.press("v/zebra<enter>");
+        assert_snapshot!(format!("list_no_match_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
@@ -93,9 +95,11 @@ fn layouts() {
 
 #[test]
 fn panes_of_chosen_sizes() {
-    let mut stage = Stage::with(120, 30, five());
-    stage.press(">>>>>>>>>>+++++");
-    assert_snapshot!("resized_120x30", stage.frame());
+    for (columns, rows) in SIZES {
+        let mut stage = Stage::with(columns, rows, five());
+        stage.press(">>>>>>>>>>+++++");
+        assert_snapshot!(format!("resized_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]
@@ -190,14 +194,11 @@ fn resources() {
         assert_snapshot!(format!("resources_asked_{columns}x{rows}"), stage.frame());
         stage.send(Msg::Measured(usages()));
         assert_snapshot!(format!("resources_{columns}x{rows}"), stage.frame());
+        let reason = "cannot connect to /var/run/docker.sock: connection refused".to_owned();
+        stage.show(Snapshot { engine: EngineState::Down { reason, since: NOW }, ..snapshot(five()) });
+        stage.press("d");
+        assert_snapshot!(format!("resources_engine_down_{columns}x{rows}"), stage.frame());
     }
-    let mut stage = Stage::with(120, 30, five());
-    stage.press("u");
-    stage.send(Msg::Measured(usages()));
-    let reason = "cannot connect to /var/run/docker.sock: connection refused".to_owned();
-    stage.show(Snapshot { engine: EngineState::Down { reason, since: NOW }, ..snapshot(five()) });
-    stage.press("d");
-    assert_snapshot!("resources_engine_down_120x30", stage.frame());
 }
 
 #[test]
@@ -299,9 +300,11 @@ fn what_a_variable_sets_is_not_typed_over_and_a_file_s_value_goes_back() {
 
 #[test]
 fn help_at_its_end() {
-    let mut stage = Stage::with(100, 30, five());
-    stage.press("?<pgdn><pgdn><pgdn><pgdn><pgdn>");
-    assert_snapshot!("help_end_100x30", stage.frame());
+    for (columns, rows) in [(100, 30), (60, 24), (40, 10)] {
+        let mut stage = Stage::with(columns, rows, five());
+        stage.press(&format!("?{}", "<pgdn>".repeat(20)));
+        assert_snapshot!(format!("help_end_{columns}x{rows}"), stage.frame());
+    }
 }
 
 #[test]

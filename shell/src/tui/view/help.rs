@@ -30,7 +30,10 @@ pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) 
     let page = Rect { height: inner.height.saturating_sub(1), ..inner };
     let hidden = rows.saturating_sub(usize::from(page.height));
     let skip = usize::from(scroll).min(hidden);
-    let shown = |lines: Vec<Line<'static>>| lines.into_iter().skip(skip).collect::<Vec<_>>();
+    let columns = usize::from(page.width.min(COLUMNS));
+    let shown = |lines: Vec<Line<'static>>| {
+        lines.into_iter().skip(skip).map(|line| cut(line, columns)).collect::<Vec<_>>()
+    };
     if is_wide {
         super::draw_lines(&shown(left), Rect { width: COLUMNS.min(page.width), ..page }, buffer);
         let x = page.x + COLUMNS + 2;
@@ -46,6 +49,15 @@ pub(super) fn draw(model: &Model, scroll: u16, area: Rect, buffer: &mut Buffer) 
     };
     let last = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
     super::draw_lines(&[keys::hints(hints, last.width, theme)], last, buffer);
+}
+
+/// The line in so many columns; that words are cut off is told.
+fn cut(mut line: Line<'static>, columns: usize) -> Line<'static> {
+    let beyond = line.width().saturating_sub(columns);
+    if let Some(last) = line.spans.last_mut().filter(|_| beyond > 0) {
+        last.content = clip::clip(&last.content, last.width().saturating_sub(beyond)).into();
+    }
+    line
 }
 
 fn column(groups: &[usize], model: &Model) -> Vec<Line<'static>> {

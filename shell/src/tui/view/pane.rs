@@ -176,7 +176,10 @@ fn draw_header(model: &Model, card: &Card, pane: &Placed, painted: Option<Painte
     let room = usize::from(area.width).saturating_sub(1);
     let fits = |spans: &[Span<'_>]| super::spans_width(spans) + NAME_COLUMNS + 6 <= room;
     let mut right = right_side(model, card, painted);
-    if !fits(&right) && model.attention(card).is_some() {
+    if !fits(&right) && pasting(model, card).is_some() {
+        right =
+            pasting(model, card).map(|text| Span::styled(text, theme.warning_bar())).into_iter().collect();
+    } else if !fits(&right) && model.attention(card).is_some() {
         // That somebody waits is told even where the words for it do not fit.
         right = vec![Span::styled(" ! ", theme.attention())];
     }
@@ -256,9 +259,8 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
     if let Some(looking) = looking {
         spans.extend(copy::header(model, looking));
     }
-    if let Some(progress) = model.pasting.get(&card.id).filter(|progress| progress.of > SHOWN_PASTE_BYTES) {
-        let percent = progress.done * 100 / progress.of.max(1);
-        spans.push(Span::styled(format!(" pasting {percent} %: Esc drops the rest "), theme.warning_bar()));
+    if let Some(text) = pasting(model, card) {
+        spans.push(Span::styled(format!("{}: Esc drops the rest ", text.trim_end()), theme.warning_bar()));
     }
     let is_told_below = matches!(card.state, CardState::Creating | CardState::Removing);
     if let Some(progress) = card.progress.filter(|_| !is_told_below) {
@@ -272,6 +274,12 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
         spans.push(Span::styled(format!(" {text} "), style));
     }
     spans
+}
+
+/// How far a paste is that takes long enough to be told of.
+fn pasting(model: &Model, card: &Card) -> Option<String> {
+    let progress = model.pasting.get(&card.id).filter(|progress| progress.of > SHOWN_PASTE_BYTES)?;
+    Some(format!(" pasting {} % ", progress.done * 100 / progress.of.max(1)))
 }
 
 /// How the agent fares, in a few words, and whether a person should look.

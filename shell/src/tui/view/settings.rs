@@ -61,8 +61,8 @@ fn key_columns(columns: u16) -> usize {
 fn line(model: &Model, setting: &Setting, is_chosen: bool, columns: u16) -> Line<'static> {
     let theme = model.theme;
     let width = key_columns(columns);
-    let key = clip::clip(&setting.key, width - 3);
-    let gap = " ".repeat(width - 2 - clip::width(&key));
+    let key = clip::clip(&clip::safe(&setting.key), width.saturating_sub(3));
+    let gap = " ".repeat(width.saturating_sub(2 + clip::width(&key)));
     let has_origin = usize::from(columns) > 2 * KEY_COLUMNS + ORIGIN_COLUMNS;
     let origin_columns = if has_origin { ORIGIN_COLUMNS } else { 0 };
     let room = usize::from(columns).saturating_sub(width + origin_columns);

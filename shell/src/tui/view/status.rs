@@ -39,7 +39,11 @@ pub(super) fn draw_banners(model: &Model, buffer: &mut Buffer) {
         draw_banner(rows.next(), &text, model.theme.error_bar(), buffer);
     }
     if let Access::ReadOnly { holder } = &snapshot.access {
-        let text = format!(" read only: this repository is in use by {}", clip::safe(holder));
+        let holder = clip::safe(holder);
+        let text = format!(" read only: this repository is in use by {holder}");
+        let is_whole = clip::width(&text) <= usize::from(buffer.area.width);
+        // Who acts matters more than a whole sentence.
+        let text = if is_whole { text } else { format!(" read only: in use by {holder}") };
         draw_banner(rows.next(), &text, model.theme.warning_bar(), buffer);
     }
 }
@@ -134,11 +138,10 @@ fn left_parts(model: &Model) -> Vec<Vec<Vec<Span<'static>>>> {
     }
     if model.mode == Mode::Input && model.dialog.is_none() {
         let name = model.focused_card().map(|card| clip::safe(&card.name)).unwrap_or_default();
-        parts.push(vec![vec![
-            Span::raw(" "),
-            Span::styled(model.leader.to_string(), theme.key()),
-            Span::raw(" gives the keys back"),
-        ]]);
+        let leave = |words: &'static str| {
+            vec![Span::raw(" "), Span::styled(model.leader.to_string(), theme.key()), Span::raw(words)]
+        };
+        parts.push(vec![leave(" gives the keys back"), leave(" leaves")]);
         parts.push(vec![vec![Span::styled(format!(" · they go to {name}"), theme.faint())]]);
         return parts;
     }
