@@ -78,6 +78,19 @@ pub(crate) enum Pending {
     Discard(WorkstreamId),
 }
 
+/// Something that is being done to a workstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// The name of the workstream, safe to show.
+    pub(crate) name: String,
+    /// Its first step, in a word.
+    pub(crate) step: &'static str,
+    /// How the workstream fared when it was begun.
+    pub(crate) state: CardState,
+    /// Since when.
+    pub(crate) since: Mono,
+}
+
 /// The model.
 pub(crate) struct Model {
     /// The last picture, once there is one.
@@ -159,6 +172,8 @@ pub(crate) struct Model {
     pub(crate) now: Mono,
     /// What time it is, for people.
     pub(crate) wall: Wall,
+    /// What is being done to workstreams.
+    pub(crate) works: BTreeMap<WorkstreamId, Work>,
     /// Wishes on their way.
     pub(crate) pending: BTreeMap<Ticket, Pending>,
     pub(super) next_ticket: u64,
@@ -284,6 +299,7 @@ impl Model {
             is_calm,
             now,
             wall: Wall(0),
+            works: BTreeMap::new(),
             pending: BTreeMap::new(),
             next_ticket: 0,
             dismissed: BTreeSet::new(),

@@ -11,12 +11,15 @@ mod outward;
 mod paste;
 mod picture;
 mod typing;
+mod works;
 
 use ccells_core::effect::{Done, Level, Refusal};
 use ccells_core::event::{Ask, OnQuit};
 use ccells_core::limits::{VIEW_SAVE_MS, WINDOW_RESIZE_MS};
 use ccells_core::time::Mono;
 use crossterm::event::{KeyEvent, KeyEventKind};
+
+pub(super) use works::is_taken_back;
 
 use super::Interrupt;
 use super::action::Context;
