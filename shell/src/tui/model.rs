@@ -146,6 +146,8 @@ pub(crate) struct Model {
     pub(crate) is_bell_off: bool,
     /// Whether notifications of agents are not shown.
     pub(crate) are_notifications_off: bool,
+    /// Whether there is one agent only, to whom all keys go until the leader leaves the screen.
+    pub(crate) is_alone: bool,
     /// The latest text that an agent wants to copy, until it can be asked about.
     pub(crate) asked_copy: Option<ClipboardDialog>,
     /// The draft of the next workstream.
@@ -258,7 +260,7 @@ impl Model {
     pub(crate) fn new(size: (u16, u16), preferences: Preferences, now: Mono) -> Self {
         let Preferences { on_quit, leader, keys, theme, is_calm, is_selecting_only, clipboard, .. } =
             preferences;
-        let Preferences { agent_clipboard, is_bell_off, are_notifications_off, .. } = preferences;
+        let Preferences { agent_clipboard, is_bell_off, are_notifications_off, is_alone, .. } = preferences;
         Self {
             snapshot: None,
             mode: Mode::Navigate,
@@ -286,6 +288,7 @@ impl Model {
             agent_clipboard,
             is_bell_off,
             are_notifications_off,
+            is_alone,
             asked_copy: None,
             draft: Draft::default(),
             toasts: Vec::new(),
@@ -456,6 +459,8 @@ impl Model {
         let until = match level {
             Level::Info => Some(self.now.after(TOAST_MS)),
             Level::Warning => Some(self.now.after(2 * TOAST_MS)),
+            // Esc, which dismisses it, is the agent's where there is one only.
+            Level::Error if self.is_alone => Some(self.now.after(4 * TOAST_MS)),
             Level::Error => None,
         };
         let text = super::clip::safe(text);

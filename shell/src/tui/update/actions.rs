@@ -80,7 +80,11 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Quit => open_quit(model, wishes),
         Action::Dismiss => dismiss(model),
         // They are looked up where they do something.
-        Action::Look(_) | Action::InLog(_) | Action::InUsage(_) | Action::InSettings(_) => {}
+        Action::Look(_)
+        | Action::InLog(_)
+        | Action::InUsage(_)
+        | Action::InSettings(_)
+        | Action::Alone(_) => {}
     }
 }
 
