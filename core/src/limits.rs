@@ -179,6 +179,8 @@ pub const HISTORY_BYTES: usize = 64 * 1_024 * 1_024;
 pub const FINDINGS: usize = 10_000;
 /// Keys and motions of the mouse that wait until what a pane has shown is there to be looked back at.
 pub const LOOK_HELD: usize = 1_024;
+/// Work on a workstream that took this long is told to the user when it is done; less is only in the log.
+pub const WORK_TOLD_MS: u64 = 1_000;
 /// Longest text that is looked for.
 pub const SEARCH_BYTES: usize = 256;
 /// Longest text that waits to be pasted into one pane, with what was typed after it.

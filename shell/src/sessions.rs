@@ -80,6 +80,19 @@ impl Sessions {
         container: ContainerId,
         directory: PathBuf,
     ) {
+        let engine = self.engine.clone();
+        let connect = async move { holder::connect(&engine, &container, &directory).await };
+        self.carry(tasks, workstream, attempt, connect);
+    }
+
+    /// The same over a stream to the holder, once `connect` has it.
+    pub fn carry(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        workstream: WorkstreamId,
+        attempt: Attempt,
+        connect: impl Future<Output = std::io::Result<Box<dyn Io>>> + Send + 'static,
+    ) {
         let (session, queue) = Session::new(&self.token);
         let (pane, before) = {
             let mut desks = self.lock();
@@ -96,7 +109,6 @@ impl Sessions {
         let all = Arc::clone(self);
         tasks.spawn(async move {
             let deadline = Duration::from_millis(limits::ATTACH_MS);
-            let connect = holder::connect(&all.engine, &container, &directory);
             let reason = match tokio::time::timeout(deadline, connect).await {
                 Ok(Ok(stream)) => {
                     let (news, heard) = watch::channel(News::default());

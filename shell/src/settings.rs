@@ -46,6 +46,7 @@ pub fn preferences(home: &Path, config: &Config, depth: Depth) -> Result<Prefere
         agent_clipboard: config.agent_clipboard,
         is_bell_off: !config.has_bell,
         are_notifications_off: !config.has_notifications,
+        is_alone: false,
     })
 }
 

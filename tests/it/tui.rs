@@ -251,6 +251,12 @@ fn attach_shows_the_agent_and_its_leader_leaves_it() {
     terminal.wait_for_tick(3);
     terminal.keys("hello\r");
     terminal.wait_for("heard: hello");
+    // The wheel looks back, as in a pane; what is typed goes to the agent and returns.
+    terminal.wait_for("tick 40 end");
+    terminal.keys("\x1b[<64;5;5M\x1b[<64;5;5M");
+    terminal.wait_for("↑ 6/");
+    terminal.keys("again\r");
+    terminal.wait_for("heard: again");
     terminal.keys(LEADER);
     terminal.end(SOON).expect(0);
     terminal.settle();

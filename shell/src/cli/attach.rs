@@ -1,35 +1,34 @@
-//! `ccells attach`: one workstream's terminal on the whole of ours. Only cells are drawn, as in the panes.
+//! `ccells attach`: one workstream's terminal on the whole of ours. It is the screen with a single pane, so that all a
+//! pane does it does as well: it looks back, selects, copies, and passes on what may be passed on.
 
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use alacritty_terminal::term::TermMode;
-use alacritty_terminal::vte::ansi::CursorShape;
-use ccells_core::limits;
-use ccells_core::wire::{Surroundings, ToHolder};
+use ccells_core::event::{Access, Event, Previous};
+use ccells_core::ids::{Attempt, ContainerId, PathText, RepoId, WorkstreamId};
+use ccells_core::record::ViewRecord;
+use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
+use ccells_core::time::Wall;
+use ccells_core::wire::ToHolder;
 use clap::Args;
-use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
-use futures_util::StreamExt;
-use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
 use serde_json::Value;
-use tokio::sync::Notify;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::task::TaskTracker;
 
-use super::link::{self, Link, exit_code, resolve};
+use super::link::{self, Link, resolve};
+use super::tui::{draw_identity, pass_on, preferences};
 use super::{Failure, print};
+use crate::adapters::clock::RealClock;
+use crate::adapters::desktop::RealDesktop;
+use crate::adapters::dial::Io;
 use crate::adapters::docker::DockerEngine;
-use crate::adapters::signals::{Asked, Signals};
+use crate::adapters::signals::Signals;
 use crate::boot;
-use crate::session::{Pane, Session, Told};
-use crate::terminal::input::{self, Alternates, PaneMouse};
-use crate::terminal::paint::{Painted, paint, paint_transcript};
-use crate::terminal::transcript::Transcript;
-use crate::tui::screen::{Input, inputs};
-use crate::tui::{Leader, PaneScreen, Screen};
+use crate::mailbox::{Inbox, mailbox};
+use crate::sessions::Sessions;
+use crate::tui::screen::inputs;
+use crate::tui::{self, NoErrands, Preferences, Screen, TuiPorts};
 
 /// Whose.
 #[derive(Debug, Args)]
@@ -49,228 +48,146 @@ pub(super) async fn run(directory: &Path, verb: &Attach) -> Result<u8, Failure> 
     let picture = link.show().await;
     link.end().await;
     let picture = picture?;
-    let (_, card) = resolve(&picture, &verb.id)?;
+    let (id, card) = resolve(&picture, &verb.id)?;
     let (_, config, _) = boot::open_home(|name| std::env::var(name).ok())?;
-    let mut view = View::open(&ground.engine, card, config.leader).await?;
-    let ended = view.show().await;
-    view.session.close();
+    let preferences = Preferences { is_alone: true, ..preferences()? };
+    let (name, stream) = link::to_holder(&ground.engine, card).await?;
+    let shown = snapshot(&picture, &id, card)?;
+    let ended = show(&ground.engine, shown, stream, preferences, config.scrollback).await;
     ground.engine.close().await;
-    ended
-}
-
-/// Lines of one step of the wheel.
-const WHEEL_LINES: usize = 3;
-
-/// The terminal as it is shown.
-struct View {
-    name: String,
-    leader: Leader,
-    pane: Arc<Pane>,
-    session: Arc<Session>,
-    carried: tokio::task::JoinHandle<String>,
-    damage: Arc<Notify>,
-    screen: Screen,
-    /// What is known of the terminal that the agent asks about.
-    surroundings: Surroundings,
-    /// What it has shown, and the line at the top, while one looks back.
-    back: Option<(Transcript, usize)>,
-    /// A change came while the frame before was still on its way out.
-    is_late: bool,
-}
-
-impl View {
-    async fn open(engine: &DockerEngine, card: &Value, leader: Leader) -> Result<Self, Failure> {
-        let (name, stream) = link::to_holder(engine, card).await?;
-        let mut screen = Screen::enter()?;
-        let (pane, damage) = (Arc::new(Pane::new()), Arc::new(Notify::new()));
-        let (columns, rows) = room(&mut screen);
-        pane.want_size(columns, rows);
-        let (session, queue) = Session::new(&CancellationToken::new());
-        let (own, shown, bell) = (Arc::clone(&session), Arc::clone(&pane), Arc::clone(&damage));
-        let carried = tokio::spawn(async move {
-            let tell = move |told| {
-                if matches!(told, Told::Damage | Told::Opened) {
-                    bell.notify_one();
-                }
-            };
-            own.run(stream, &shown, false, queue, &tell).await
-        });
-        let (surroundings, back, is_late) = (Surroundings::default(), None, false);
-        let view = Self { name, leader, pane, session, carried, damage, screen, surroundings, back, is_late };
-        view.surround();
-        Ok(view)
-    }
-
-    async fn show(&mut self) -> Result<u8, Failure> {
-        let mut signals = Signals::listen()?;
-        let mut inputs = inputs();
-        let frame = Duration::from_millis(1_000 / limits::FRAMES_PER_S);
-        let mut next_frame = Instant::now();
-        self.draw();
-        loop {
-            let (damage, drained) = (Arc::clone(&self.damage), self.screen.drained());
-            tokio::select! {
-                input = inputs.next() => match input {
-                    Some(input) => if self.take(input) { return Ok(self.detached()) },
-                    None => return Ok(0),
-                },
-                reason = &mut self.carried => {
-                    let reason = reason.unwrap_or_else(|panic| panic.to_string());
-                    self.screen.leave();
-                    return Err(Failure::new(1, format!("detached from `{}`: {}", self.name, print::clean(&reason))));
-                }
-                asked = signals.next() => match asked {
-                    Asked::Suspend => self.screen.suspend()?,
-                    Asked::Continue => self.screen.resume()?,
-                    Asked::Terminate(_) => return Ok(exit_code(asked)),
-                    Asked::Hangup => {
-                        self.screen.give_up();
-                        return Ok(exit_code(asked));
-                    }
-                },
-                () = async { tokio::time::sleep_until(next_frame).await; damage.notified().await } => {
-                    next_frame = Instant::now() + frame;
-                    if self.screen.is_idle() { self.draw() } else { self.is_late = true }
-                }
-                () = drained.notified() => if std::mem::take(&mut self.is_late) { self.draw() },
+    let Shown { is_gone, code, reason } = ended?;
+    match reason {
+        Some(reason) if code == 0 => {
+            Err(Failure::new(1, format!("detached from `{name}`: {}", print::clean(&reason))))
+        }
+        _ => {
+            if !is_gone && code == 0 {
+                print::tell(&format!("detached from {name}; the agent works on"));
             }
+            Ok(code)
         }
-    }
-
-    /// Takes what the terminal tells; true when it is the key that detaches.
-    fn take(&mut self, input: Input) -> bool {
-        match input {
-            Input::Gone => return true,
-            Input::KnowsKittyKeys(true) => {
-                self.screen.use_kitty_keys();
-                self.surroundings.has_key_events = true;
-                self.surround();
-            }
-            Input::Colour(ground, colour) => {
-                ground.put(colour, &mut self.surroundings);
-                self.surround();
-            }
-            Input::ColoursChanged => self.screen.ask_colours(),
-            Input::KnowsKittyKeys(false) => {}
-            Input::KnowsSync(knows_sync) => self.screen.use_sync(knows_sync),
-            Input::Event(Event::Key(key)) => return self.take_key(&key, None),
-            Input::Key(key, alternates) => return self.take_key(&key, Some(alternates)),
-            Input::Event(Event::Paste(text)) => {
-                self.look_at_now();
-                let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
-                // There is no room for it while an agent does not read what was pasted before.
-                let _full = self.session.paste(text, mode.contains(TermMode::BRACKETED_PASTE));
-            }
-            Input::Event(Event::FocusGained) => self.send(|mode| input::focus(true, mode)),
-            Input::Event(Event::FocusLost) => self.send(|mode| input::focus(false, mode)),
-            Input::Event(Event::Mouse(event)) => {
-                // The line below is no place in the agent's terminal: a drag that ends there ends at its edge.
-                let last = room(&mut self.screen).1.saturating_sub(1);
-                let event = MouseEvent { row: event.row.min(last), ..event };
-                let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
-                match input::mouse(&event, mode) {
-                    PaneMouse::Send(bytes) => self.send(|_| bytes),
-                    PaneMouse::Ours => self.turn(event.kind),
-                    PaneMouse::Ignore => {}
-                }
-            }
-            Input::Event(Event::Resize(columns, rows)) => {
-                self.screen.resize(columns, rows);
-                let (columns, rows) = room(&mut self.screen);
-                if self.pane.want_size(columns, rows) {
-                    // A session that is ending needs no size.
-                    let _ending = self.session.send(ToHolder::Resize { columns, rows });
-                }
-                self.draw();
-            }
-        }
-        false
-    }
-
-    /// Tells the holder what the terminal is like.
-    fn surround(&self) {
-        // An agent that does not read is told with the next session.
-        let _full = self.session.send(ToHolder::Surroundings(self.surroundings));
-    }
-
-    /// Takes a key; true when it is the one that detaches.
-    fn take_key(&mut self, key: &KeyEvent, alternates: Option<Alternates>) -> bool {
-        if self.leader.is(key) {
-            return key.kind == KeyEventKind::Press;
-        }
-        if key.kind != KeyEventKind::Release {
-            self.look_at_now();
-        }
-        self.send(|mode| input::key_with(key, alternates, mode));
-        false
-    }
-
-    /// The wheel was turned: back in time what is shown stands still.
-    fn turn(&mut self, kind: MouseEventKind) {
-        let rows = usize::from(room(&mut self.screen).1);
-        let is_back = kind == MouseEventKind::ScrollUp;
-        if !is_back && (kind != MouseEventKind::ScrollDown || self.back.is_none()) {
-            return;
-        }
-        let (transcript, top) = self.back.take().unwrap_or_else(|| {
-            let transcript = Transcript::of(self.pane.freeze());
-            let top = transcript.len().saturating_sub(rows);
-            (transcript, top)
-        });
-        let top = if is_back { top.saturating_sub(WHEEL_LINES) } else { top + WHEEL_LINES };
-        if top + rows < transcript.len() {
-            self.back = Some((transcript, top));
-        }
-        self.damage.notify_one();
-    }
-
-    fn look_at_now(&mut self) {
-        if self.back.take().is_some() {
-            self.damage.notify_one();
-        }
-    }
-
-    fn send(&self, encode: impl FnOnce(TermMode) -> Vec<u8>) {
-        let bytes = encode(self.pane.with_emulator(|emulator| *emulator.term().mode()));
-        if !bytes.is_empty() {
-            // A full queue means an agent that does not read: what is typed now would come much too late.
-            let _full = self.session.write(&bytes);
-        }
-    }
-
-    fn draw(&mut self) {
-        let (pane, name, leader, back) = (&self.pane, &self.name, self.leader, &self.back);
-        self.screen.draw(|buffer| {
-            let area = buffer.area;
-            let inside = Rect { height: area.height.saturating_sub(1), ..area };
-            let painted = if let Some((transcript, top)) = back {
-                paint_transcript(transcript, *top, inside, buffer);
-                Painted { shape: CursorShape::Hidden, ..Painted::default() }
-            } else {
-                pane.with_emulator(|emulator| paint(PaneScreen::of(emulator.term()), inside, false, buffer))
-            };
-            let line = format!(" attached to {name}   {leader} detaches, the agent works on ");
-            let line = format!("{line:<width$}", width = usize::from(area.width));
-            let style = Style::default().add_modifier(Modifier::REVERSED);
-            buffer.set_stringn(area.x, inside.height, line, usize::from(area.width), style);
-            painted.cursor.map(|cursor| (cursor, painted.shape))
-        });
-        let mode = self.pane.with_emulator(|emulator| *emulator.term().mode());
-        self.screen.follow_keys(input::kitty_flags(mode));
-        self.screen.follow_motion(mode.contains(TermMode::MOUSE_MOTION));
-    }
-
-    fn detached(&mut self) -> u8 {
-        // The holder knows from the closed stream too; a word is politer.
-        let _ending = self.session.send(ToHolder::Detach);
-        self.screen.leave();
-        print::tell(&format!("detached from {}; the agent works on", self.name));
-        0
     }
 }
 
-/// The screen without the line at the bottom.
-fn room(screen: &mut Screen) -> (u16, u16) {
-    let (columns, rows) = screen.size();
-    (columns.max(*limits::COLUMNS.start()), rows.saturating_sub(1).max(*limits::ROWS.start()))
+/// How it ended.
+struct Shown {
+    /// Whether the terminal is gone.
+    is_gone: bool,
+    /// The code of the signal that ended it, if one did.
+    code: u8,
+    /// Why the session ended, if it did.
+    reason: Option<String>,
+}
+
+async fn show(
+    engine: &DockerEngine,
+    shown: Snapshot,
+    stream: Box<dyn Io>,
+    preferences: Preferences,
+    scrollback: usize,
+) -> Result<Shown, Failure> {
+    let id = shown.workstreams[0].id.clone();
+    let (signals, screen) = (Signals::listen()?, Screen::enter()?);
+    let (mailbox, inbox) = mailbox();
+    let damage = Arc::new(Notify::new());
+    let sessions = Sessions::new(engine.clone(), false, mailbox, Arc::clone(&damage)).keeping(scrollback);
+    let sessions = Arc::new(sessions);
+    let tasks = TaskTracker::new();
+    sessions.carry(&tasks, id.clone(), Attempt(1), std::future::ready(Ok(stream)));
+    let (show, snapshots) = watch::channel(Some(Arc::new(shown)));
+    let heard = tokio::spawn(hear(inbox, show));
+    let (interrupts, interrupted) = mpsc::channel(8);
+    let (signalled, code) = watch::channel(0);
+    let forward = tokio::spawn(pass_on(signals, interrupts, signalled, || {}));
+    // There is nobody to be asked for anything, and nobody who tells anything but the session.
+    let (asks, _) = mpsc::channel(1);
+    let (_, notices) = mpsc::unbounded_channel();
+    let ports = TuiPorts {
+        snapshots,
+        panes: Arc::clone(&sessions) as Arc<dyn tui::Panes>,
+        asks,
+        notices,
+        damage,
+        interrupts: interrupted,
+        clock: Arc::new(RealClock::new()),
+        draw_identity: Box::new(draw_identity),
+        desktop: Arc::new(RealDesktop::find(|name| std::env::var_os(name))),
+        errands: Arc::new(NoErrands),
+        preferences,
+    };
+    let ended = tui::run(ports, screen, inputs()).await;
+    forward.abort();
+    let code = *code.borrow();
+    // A session that has ended told why; one that goes on is left with a polite word.
+    let has_ended = heard.is_finished();
+    if let Some(session) = sessions.session(&id) {
+        let _ending = session.send(ToHolder::Detach);
+    }
+    sessions.close_all();
+    tasks.close();
+    tasks.wait().await;
+    let reason = heard.await.unwrap_or_else(|panic| Some(panic.to_string())).filter(|_| has_ended);
+    Ok(Shown { is_gone: ended == tui::Ended::TerminalGone, code, reason })
+}
+
+/// Follows the session in the picture until it ends, and tells why. The end of the picture is the end of the screen.
+async fn hear(mut inbox: Inbox, show: watch::Sender<Option<Arc<Snapshot>>>) -> Option<String> {
+    while let Some(event) = inbox.take().await {
+        let change = |change: &dyn Fn(&mut Card)| {
+            show.send_modify(|shown| {
+                let shown = shown.as_mut().map(Arc::make_mut);
+                if let Some(card) = shown.and_then(|shown| shown.workstreams.first_mut()) {
+                    change(card);
+                }
+            });
+        };
+        // A session tells of nothing else.
+        if let Event::SessionEnded { reason, .. } = event {
+            return Some(reason);
+        } else if let Event::SessionOpened { .. } = event {
+            change(&|card| card.is_attached = true);
+        } else if let Event::AgentReported { report, .. } = event {
+            change(&|card| card.agent = Some(report.clone()));
+        }
+    }
+    None
+}
+
+/// A picture of this workstream alone.
+fn snapshot(picture: &Value, id: &WorkstreamId, card: &Value) -> Result<Snapshot, Failure> {
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let failed = |error: String| Failure::new(1, format!("the picture of the workstream is odd: {error}"));
+    let repo_id = RepoId::parse(&text(picture, "repo_id")).map_err(|error| failed(error.to_string()))?;
+    let card = Card {
+        id: id.clone(),
+        name: text(card, "name"),
+        prompt: text(card, "prompt"),
+        branch: text(card, "branch"),
+        image: text(card, "image"),
+        worktree: PathText::from(text(card, "worktree").as_str()),
+        directory: PathText::from(text(card, "directory").as_str()),
+        created_at: Wall(0),
+        state: CardState::Running,
+        progress: None,
+        reason: None,
+        container_id: ContainerId::parse(&text(card, "container_id")).ok(),
+        container_state: None,
+        exit: None,
+        agent: None,
+        is_attached: false,
+        is_recovered: false,
+    };
+    Ok(Snapshot {
+        repo_id,
+        repo_path: PathText::from(text(picture, "repo").as_str()),
+        access: Access::Write,
+        previous: Previous::Clean,
+        engine: EngineState::Up,
+        degraded: None,
+        workstreams: vec![card],
+        view: ViewRecord::default(),
+        shutdown: None,
+        findings: Vec::new(),
+        notices: Vec::new(),
+    })
 }

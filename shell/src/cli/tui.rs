@@ -92,7 +92,7 @@ async fn begin(ground: &Ground) -> Result<Run, Failure> {
 
 /// Tells the screen of each signal, and calls `end` at the first that ends us. One that is sent again by somebody who
 /// cannot wait ends the process on the spot: everything that counts is durable already.
-async fn pass_on(
+pub(super) async fn pass_on(
     mut signals: Signals,
     interrupts: mpsc::Sender<Interrupt>,
     signalled: watch::Sender<u8>,
@@ -129,7 +129,7 @@ async fn knock(engine: &crate::adapters::docker::DockerEngine) -> Result<(), Fai
 }
 
 /// What the user has chosen for the screen.
-fn preferences() -> Result<Preferences, Failure> {
+pub(super) fn preferences() -> Result<Preferences, Failure> {
     let variable = |name: &str| std::env::var(name).ok();
     let (paths, config, _) = boot::open_home(variable)?;
     settings::preferences(paths.root(), &config, Depth::of(variable))
@@ -161,7 +161,7 @@ fn into_ports(
     (ports, run)
 }
 
-fn draw_identity() -> (WorkstreamId, String) {
+pub(super) fn draw_identity() -> (WorkstreamId, String) {
     let id = WorkstreamId::parse(&entropy::ulid()).expect("a ULID is a workstream id");
     (id, entropy::uuid())
 }

@@ -20,6 +20,15 @@ pub(crate) enum Context {
     Usage,
     /// In the settings.
     Settings,
+    /// Where there is one agent only, to whom all other keys go.
+    Alone,
+}
+
+/// What a key can do where there is one agent only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AloneKey {
+    /// Look back.
+    LookBack,
 }
 
 /// Something the screen can do.
@@ -113,6 +122,8 @@ pub(crate) enum Action {
     InUsage(UsageKey),
     /// In the settings.
     InSettings(SettingsKey),
+    /// Where there is one agent only.
+    Alone(AloneKey),
 }
 
 impl Action {
@@ -123,6 +134,7 @@ impl Action {
             Self::InLog(_) => Context::Log,
             Self::InUsage(_) => Context::Usage,
             Self::InSettings(_) => Context::Settings,
+            Self::Alone(_) => Context::Alone,
             Self::Input
             | Self::New
             | Self::Pause
@@ -281,7 +293,11 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { title: "In the log", actions: LOG },
     Group { title: "In what the containers use", actions: USAGE },
     Group { title: "In the settings", actions: SETTINGS },
+    Group { title: "In `ccells attach`", actions: ALONE },
 ];
+
+const ALONE: &[Described] =
+    &[act(Action::Alone(AloneKey::LookBack), "attach-look-back", &["shift+pageup"], "look back")];
 
 const LOOKING: &[Described] = &[
     act(Action::Look(Look::Left), "look-left", &["h", "left"], "left"),

@@ -81,6 +81,11 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
+/// The same, with tenths of a second where they tell something.
+pub(crate) fn short_duration(ms: u64) -> String {
+    if ms < 10_000 { format!("{}.{} s", ms / 1_000, ms % 1_000 / 100) } else { duration(ms) }
+}
+
 /// Bytes as a person says them.
 pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
@@ -147,5 +152,7 @@ mod tests {
         assert_eq!(duration(4_900), "4 s");
         assert_eq!(duration(61_000), "1 min");
         assert_eq!(duration(3_720_000), "1 h 2 min");
+        assert_eq!(short_duration(1_250), "1.2 s");
+        assert_eq!(short_duration(12_900), "12 s");
     }
 }

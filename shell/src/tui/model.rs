@@ -78,6 +78,19 @@ pub(crate) enum Pending {
     Discard(WorkstreamId),
 }
 
+/// Something that is being done to a workstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// The name of the workstream, safe to show.
+    pub(crate) name: String,
+    /// Its first step, in a word.
+    pub(crate) step: &'static str,
+    /// How the workstream fared when it was begun.
+    pub(crate) state: CardState,
+    /// Since when.
+    pub(crate) since: Mono,
+}
+
 /// The model.
 pub(crate) struct Model {
     /// The last picture, once there is one.
@@ -133,6 +146,8 @@ pub(crate) struct Model {
     pub(crate) is_bell_off: bool,
     /// Whether notifications of agents are not shown.
     pub(crate) are_notifications_off: bool,
+    /// Whether there is one agent only, to whom all keys go until the leader leaves the screen.
+    pub(crate) is_alone: bool,
     /// The latest text that an agent wants to copy, until it can be asked about.
     pub(crate) asked_copy: Option<ClipboardDialog>,
     /// The draft of the next workstream.
@@ -159,6 +174,8 @@ pub(crate) struct Model {
     pub(crate) now: Mono,
     /// What time it is, for people.
     pub(crate) wall: Wall,
+    /// What is being done to workstreams.
+    pub(crate) works: BTreeMap<WorkstreamId, Work>,
     /// Wishes on their way.
     pub(crate) pending: BTreeMap<Ticket, Pending>,
     pub(super) next_ticket: u64,
@@ -243,7 +260,7 @@ impl Model {
     pub(crate) fn new(size: (u16, u16), preferences: Preferences, now: Mono) -> Self {
         let Preferences { on_quit, leader, keys, theme, is_calm, is_selecting_only, clipboard, .. } =
             preferences;
-        let Preferences { agent_clipboard, is_bell_off, are_notifications_off, .. } = preferences;
+        let Preferences { agent_clipboard, is_bell_off, are_notifications_off, is_alone, .. } = preferences;
         Self {
             snapshot: None,
             mode: Mode::Navigate,
@@ -271,6 +288,7 @@ impl Model {
             agent_clipboard,
             is_bell_off,
             are_notifications_off,
+            is_alone,
             asked_copy: None,
             draft: Draft::default(),
             toasts: Vec::new(),
@@ -284,6 +302,7 @@ impl Model {
             is_calm,
             now,
             wall: Wall(0),
+            works: BTreeMap::new(),
             pending: BTreeMap::new(),
             next_ticket: 0,
             dismissed: BTreeSet::new(),
@@ -440,6 +459,8 @@ impl Model {
         let until = match level {
             Level::Info => Some(self.now.after(TOAST_MS)),
             Level::Warning => Some(self.now.after(2 * TOAST_MS)),
+            // Esc, which dismisses it, is the agent's where there is one only.
+            Level::Error if self.is_alone => Some(self.now.after(4 * TOAST_MS)),
             Level::Error => None,
         };
         let text = super::clip::safe(text);

@@ -28,6 +28,8 @@ pub struct Preferences {
     pub is_bell_off: bool,
     /// Whether notifications of agents are not shown.
     pub are_notifications_off: bool,
+    /// Whether there is one agent only, to whom all keys go until the leader leaves the screen.
+    pub is_alone: bool,
 }
 
 /// What becomes of what agents want to copy.

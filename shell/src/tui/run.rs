@@ -382,11 +382,14 @@ impl Running {
                 self.screen.forget_frame();
                 None
             }
-            Wish::GiveUp => {
-                self.ended = Some(Ended::TerminalGone);
-                None
-            }
+            Wish::Leave => self.end(Ended::Left),
+            Wish::GiveUp => self.end(Ended::TerminalGone),
         }
+    }
+
+    fn end(&mut self, how: Ended) -> Option<Msg> {
+        self.ended = Some(how);
+        None
     }
 
     /// Something that takes time; what comes of it is heard of later.

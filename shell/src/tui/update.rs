@@ -1,6 +1,7 @@
 //! What each message makes of the model, and what the model then wishes for. Pure: no clock, no I/O.
 
 mod actions;
+mod alone;
 mod arranging;
 mod copy;
 mod dialogs;
@@ -11,12 +12,15 @@ mod outward;
 mod paste;
 mod picture;
 mod typing;
+mod works;
 
 use ccells_core::effect::{Done, Level, Refusal};
 use ccells_core::event::{Ask, OnQuit};
 use ccells_core::limits::{VIEW_SAVE_MS, WINDOW_RESIZE_MS};
 use ccells_core::time::Mono;
 use crossterm::event::{KeyEvent, KeyEventKind};
+
+pub(super) use works::is_taken_back;
 
 use super::Interrupt;
 use super::action::Context;
@@ -121,6 +125,9 @@ fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
 }
 
 fn on_input_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    if alone::takes(model, key, wishes) {
+        return;
+    }
     if model.leader.is(key) {
         model.mode = Mode::Navigate;
     } else if let Some(id) = model.focused.clone() {
@@ -166,6 +173,7 @@ fn is_trying(model: &Model, ticket: Ticket) -> bool {
 
 fn on_interrupt(model: &mut Model, interrupt: Interrupt, wishes: &mut Vec<Wish>) {
     match interrupt {
+        Interrupt::Terminate if model.is_alone => wishes.push(Wish::Leave),
         Interrupt::Terminate => quit(model, model.on_quit, wishes),
         Interrupt::Hangup => wishes.push(Wish::GiveUp),
         Interrupt::Suspend => wishes.push(Wish::Suspend),
@@ -186,6 +194,7 @@ pub(super) fn quit(model: &mut Model, policy: OnQuit, wishes: &mut Vec<Wish>) {
 /// view is saved.
 fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     let now = model.now;
+    alone::follow(model);
     copy::follow(model, wishes);
     outward::ask_when_free(model);
     paste::follow(model);
@@ -222,7 +231,7 @@ fn tell_focus(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 fn save_view(model: &mut Model, wishes: &mut Vec<Wish>) {
-    if model.snapshot.is_none() || model.is_read_only() || model.is_quitting {
+    if model.snapshot.is_none() || model.is_read_only() || model.is_quitting || model.is_alone {
         return;
     }
     let view = model.view_record();

@@ -87,6 +87,8 @@ pub(crate) enum Wish {
     Resume,
     /// Draw everything anew.
     Redraw,
+    /// End the screen, and nothing else.
+    Leave,
     /// End the screen without another byte to a terminal that is gone.
     GiveUp,
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use ccells_core::ports::Git as _;
 use ccells_shell::adapters::git::{Detail, FileDiff, Status, WorkDiff};
 
 use crate::yard::{Yard, agent, path, run_git, write};

@@ -454,6 +454,64 @@ fn bells_and_notifications_pass_as_the_user_likes() {
     assert_eq!(stage.send(Msg::Outward(id(1), notify())), []);
 }
 
+/// The screen of `ccells attach`.
+fn alone(columns: u16, rows: u16) -> Stage {
+    let mut stage = Stage::new(columns, rows);
+    stage.model.is_alone = true;
+    stage.show(snapshot(vec![card(1, "fix-login", CardState::Running)]));
+    stage.wait(1_000);
+    for number in 1..=120 {
+        stage.feed(1, &format!("line {number} of the build\r\n"));
+    }
+    stage
+}
+
+#[test]
+fn one_agent_alone_has_all_keys_and_looks_back_as_a_pane_does() {
+    for (columns, rows) in [(100, 20), (60, 14), (40, 10)] {
+        assert_snapshot!(format!("alone_{columns}x{rows}"), alone(columns, rows).frame());
+    }
+    let mut stage = alone(60, 14);
+    for keys in ["q", "<esc>", "?", "[", "<C-c>"] {
+        assert_eq!(stage.press(keys), [Wish::Type(id(1), parse_keys(keys)[0])], "{keys}");
+    }
+    mouse(&mut stage, MouseEventKind::ScrollUp, 5, 5);
+    assert_eq!(stage.model.looking.as_ref().map(|it| (it.has_keys, it.scrolled())), Some((false, 3)));
+    stage.press("x");
+    mouse(&mut stage, DOWN, 0, 3);
+    mouse(&mut stage, DRAG, 5, 3);
+    assert_eq!(copied(&mouse(&mut stage, UP, 5, 3)), ["line 1"]);
+    let back = KeyEvent::new(KeyCode::PageUp, KeyModifiers::SHIFT);
+    stage.send(Msg::Key(back));
+    assert!(stage.model.looking.as_ref().is_some_and(|it| it.has_keys && it.scrolled() > 0));
+    assert_eq!(copied(&stage.press("gY")), ["line 1 of the build"]);
+    stage.send(Msg::Key(back));
+    stage.press("<C-]>");
+    assert!(stage.model.looking.is_none(), "the leader leaves what is looked at first");
+    assert_eq!(stage.press("<C-]>"), [Wish::Leave]);
+    assert_eq!(stage.send(Msg::Interrupt(crate::tui::Interrupt::Terminate)), [Wish::Leave]);
+}
+
+#[test]
+fn one_agent_alone_rings_notifies_and_copies_as_a_pane_does() {
+    let mut stage = alone(60, 14);
+    assert_eq!(stage.send(Msg::Outward(id(1), Outward::Bell)), [Wish::Ring]);
+    stage.send(Msg::WindowFocus(false));
+    let notify = Outward::Notify { title: "Claude".to_owned(), body: "needs you".to_owned() };
+    let notified = Wish::Notify("fix-login: Claude: needs you".to_owned());
+    assert!(stage.send(Msg::Outward(id(1), notify)).contains(&notified));
+    stage.send(Msg::WindowFocus(true));
+    assert_eq!(stage.send(Msg::Outward(id(1), Outward::Copy { text: "ls".to_owned() })), []);
+    assert_eq!(
+        stage.press("y"),
+        [Wish::Type(id(1), parse_keys("y")[0])],
+        "a key meant for the agent is no yes"
+    );
+    stage.press("<C-]>");
+    assert_eq!(copied(&stage.press("y")), ["ls"]);
+    assert_eq!(stage.press("y"), [Wish::Type(id(1), parse_keys("y")[0])]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 

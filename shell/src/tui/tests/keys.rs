@@ -526,3 +526,78 @@ fn keys_of_every_place_can_be_bound_and_are_shown() {
         assert!(help.contains(shown), "{shown}");
     }
 }
+
+fn busy(state: CardState, step: &'static str, since: Mono) -> Card {
+    let progress = Some(ccells_core::snapshot::Progress { step, index: 1, of: 1, since });
+    Card { progress, ..card(1, "fix-login", state) }
+}
+
+fn told(stage: &Stage) -> String {
+    stage.model.toasts.last().map(|toast| toast.text.clone()).unwrap_or_default()
+}
+
+fn logged(stage: &Stage) -> String {
+    stage.model.log.at_least(Level::Info).last().map(|entry| entry.text.clone()).unwrap_or_default()
+}
+
+#[test]
+fn how_long_work_took_is_told_when_it_is_done() {
+    let mut stage = Stage::with(100, 20, vec![card(1, "fix-login", CardState::Running)]);
+    stage.show(snapshot(vec![busy(CardState::Running, "stopping", stage.model.now)]));
+    assert_eq!(told(&stage), "");
+    stage.wait(3_400);
+    assert!(stage.frame().contains("stopping (3 s)"), "{}", stage.frame());
+    stage.show(snapshot(vec![card(1, "fix-login", CardState::Stopped)]));
+    assert_eq!(told(&stage), "`fix-login`: stopping is done; it took 3.4 s");
+    stage.model.toasts.clear();
+    stage.show(snapshot(vec![busy(CardState::Stopped, "starting", stage.model.now)]));
+    stage.wait(200);
+    stage.show(snapshot(vec![card(1, "fix-login", CardState::Running)]));
+    assert_eq!(
+        (told(&stage).as_str(), logged(&stage).as_str()),
+        ("", "`fix-login`: starting is done; it took 0.2 s")
+    );
+    stage.show(snapshot(vec![busy(CardState::Creating, "making the container", stage.model.now)]));
+    stage.wait(12_000);
+    stage.show(snapshot(vec![busy(CardState::Creating, "starting the container", stage.model.now)]));
+    stage.wait(1_000);
+    stage.show(snapshot(vec![card(1, "fix-login", CardState::Running)]));
+    assert_eq!(told(&stage), "`fix-login` is made; it took 13 s");
+    stage.show(snapshot(vec![busy(CardState::Removing, "removing the container", stage.model.now)]));
+    stage.wait(5_000);
+    stage.show(snapshot(Vec::new()));
+    assert_eq!(told(&stage), "`fix-login` is taken away; it took 5.0 s");
+}
+
+#[test]
+fn esc_says_what_cannot_be_cancelled() {
+    let mut stage = Stage::with(100, 20, vec![busy(CardState::Running, "pausing", NOW)]);
+    assert_eq!(stage.press("<esc>"), []);
+    assert_eq!(
+        told(&stage),
+        "`fix-login`: pausing is on its way and cannot be called back; undo it when it is done"
+    );
+    stage.press("<esc>");
+    stage.show(snapshot(vec![busy(CardState::Removing, "removing the container", NOW)]));
+    stage.press("<esc>");
+    assert_eq!(told(&stage), "`fix-login` is being taken away, which cannot be taken back half way");
+    // What is being made can be taken back, once.
+    stage.model.toasts.clear();
+    stage.show(snapshot(vec![busy(CardState::Creating, "making the container", NOW)]));
+    stage.model.toasts.clear();
+    let wishes = stage.press("<esc>y");
+    assert!(matches!(&wishes[..], [Wish::Ask(_, Ask::Cancel(it))] if *it == id(1)), "{wishes:?}");
+    stage.press("<esc>");
+    assert_eq!(told(&stage), "`fix-login`: what was asked for goes on; you are told what comes of it");
+    assert!(stage.frame().contains("It is being taken back"), "{}", stage.frame());
+    stage.press("<esc><esc>");
+    assert_eq!(told(&stage), "`fix-login` is being taken back already; what is in flight is waited for");
+    let ending = ccells_core::snapshot::ShutdownState { since: NOW, outcomes: Vec::new() };
+    stage.show(Snapshot {
+        shutdown: Some(ending),
+        ..snapshot(vec![card(1, "fix-login", CardState::Running)])
+    });
+    stage.model.toasts.clear();
+    assert_eq!(stage.press("<esc>"), []);
+    assert!(told(&stage).contains("cannot be taken back"), "{}", told(&stage));
+}

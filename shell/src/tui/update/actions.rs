@@ -80,11 +80,16 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Quit => open_quit(model, wishes),
         Action::Dismiss => dismiss(model),
         // They are looked up where they do something.
-        Action::Look(_) | Action::InLog(_) | Action::InUsage(_) | Action::InSettings(_) => {}
+        Action::Look(_)
+        | Action::InLog(_)
+        | Action::InUsage(_)
+        | Action::InSettings(_)
+        | Action::Alone(_) => {}
     }
 }
 
-/// The topmost thing that can go goes: what is told, the filter, the list, what is being made.
+/// The topmost thing that can go goes: what is told, the filter, the list, what is being made. What cannot be cancelled
+/// says so.
 fn dismiss(model: &mut Model) {
     if !model.toasts.is_empty() {
         model.toasts.clear();
@@ -92,10 +97,14 @@ fn dismiss(model: &mut Model) {
         model.filter = Filter::default();
     } else if model.is_list {
         model.is_list = false;
+    } else if model.looking.is_some() || model.fetch.is_some() {
+        copy::leave(model);
+    } else if let Some(why) =
+        model.focused_card().and_then(|card| super::works::why_not_cancelled(model, card))
+    {
+        model.toast(Level::Info, &why);
     } else if model.focused_card().is_some_and(|card| card.state == CardState::Creating) {
         open_discard(model);
-    } else {
-        copy::leave(model);
     }
 }
 

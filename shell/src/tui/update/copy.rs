@@ -8,7 +8,7 @@ use ccells_core::limits::{CLICK_MS, COPY_BYTES, DRAG_SCROLL_MS, LOOK_HELD};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
-use super::{actions, mouse};
+use super::{actions, mouse, typing};
 use crate::terminal::search::Found;
 use crate::terminal::selection::Shape;
 use crate::terminal::transcript::Transcript;
@@ -81,8 +81,9 @@ pub(super) fn hold(model: &mut Model, msg: Msg) -> Option<Msg> {
         return Some(msg);
     }
     if let Msg::Key(key) = &msg {
-        if key.kind == KeyEventKind::Release {
-            return None;
+        // The end of a press, or a key that does nothing by itself, is for whoever got what came before.
+        if key.kind == KeyEventKind::Release || typing::is_lone(key) {
+            return Some(msg);
         }
         if key.code == KeyCode::Esc || model.leader.is(key) {
             give_up(model);
@@ -92,6 +93,9 @@ pub(super) fn hold(model: &mut Model, msg: Msg) -> Option<Msg> {
             }
             return None;
         }
+    }
+    if let Msg::Key(key) = &msg {
+        typing::keep(model, key);
     }
     if model.held.len() < LOOK_HELD {
         model.held.push(msg);

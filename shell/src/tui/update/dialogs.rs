@@ -35,7 +35,7 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
         },
         Some(Dialog::Discard(dialog)) => match dialog.key(key) {
             discard::Outcome::Stay => {}
-            discard::Outcome::Close => model.dialog = None,
+            discard::Outcome::Close => close_discard(model),
             discard::Outcome::Send(wish) => send_discard(model, wish, wishes),
         },
         Some(Dialog::Quit(dialog)) => match dialog.key(key) {
@@ -173,6 +173,10 @@ pub(super) fn on_shutdown_key(model: &mut Model, key: &KeyEvent, wishes: &mut Ve
     if is_ctrl_c {
         model.is_quitting = true;
         quit(model, model.on_quit, wishes);
+    } else if key.code == KeyCode::Esc {
+        let text =
+            "the end cannot be taken back; what is paused goes on at the next start. Ctrl+C ends at once";
+        model.toast(Level::Info, text);
     }
 }
 
@@ -233,6 +237,16 @@ fn send_discard(model: &mut Model, wish: Ask, wishes: &mut Vec<Wish>) {
     let ticket = ask(model, wish, pending, wishes);
     if let Some(Dialog::Discard(dialog)) = &mut model.dialog {
         dialog.stage = Stage::Trying(ticket);
+    }
+}
+
+/// What was asked for goes on without its dialog.
+fn close_discard(model: &mut Model) {
+    if let Some(Dialog::Discard(dialog)) = model.dialog.take()
+        && let Stage::Trying(_) = dialog.stage
+    {
+        let text = format!("`{}`: what was asked for goes on; you are told what comes of it", dialog.name);
+        model.toast(Level::Info, &text);
     }
 }
 

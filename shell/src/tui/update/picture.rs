@@ -8,7 +8,7 @@ use ccells_core::ids::WorkstreamId;
 use ccells_core::record::Layout;
 use ccells_core::snapshot::{CardState, EngineState, Snapshot};
 
-use super::dialogs;
+use super::{dialogs, works};
 use crate::tui::clip;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::recovery::RecoveryDialog;
@@ -22,6 +22,7 @@ pub(super) fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) {
         Some(before) => log_changes(model, &before, &snapshot),
     }
     follow_workstreams(model, &snapshot);
+    works::follow(model, &snapshot);
     tell_what_changed(model, &snapshot);
     if model.mode == Mode::Input && !can_type(model) {
         model.mode = Mode::Navigate;

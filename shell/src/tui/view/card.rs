@@ -10,6 +10,7 @@ use super::keys;
 use crate::tui::clip;
 use crate::tui::model::Model;
 use crate::tui::theme;
+use crate::tui::update::is_taken_back;
 
 /// Widest text on a card, so that it stays easy to read.
 const COLUMNS: u16 = 76;
@@ -53,6 +54,10 @@ pub(super) fn draw(model: &Model, card: &Card, area: Rect, buffer: &mut Buffer) 
 fn headline(model: &Model, card: &Card, columns: u16) -> Vec<Line<'static>> {
     let theme = model.theme;
     let text = match card.state {
+        CardState::Creating if is_taken_back(model, &card.id) => {
+            "It is being taken back. What is in flight is waited for, so that nothing is left of it."
+                .to_owned()
+        }
         CardState::Creating => "It is being made.".to_owned(),
         CardState::Failed => "It could not be made. Nothing of it is lost.".to_owned(),
         CardState::Running if card.is_attached => "Its terminal is about to show.".to_owned(),

@@ -143,7 +143,8 @@ fn bar(model: &Model, card: &Card) -> Option<(String, Style)> {
         CardState::Running => match &card.agent {
             Some(AgentReport { life: AgentLife::Exited(exit), .. }) => {
                 let style = if exit.is_success() { theme.bar() } else { theme.error_bar() };
-                Some((format!("agent {}: R restart", clip::safe(&exit.to_string())), style))
+                let helps = if model.is_alone { "" } else { ": R restart" };
+                Some((format!("agent {}{helps}", clip::safe(&exit.to_string())), style))
             }
             Some(_) | None if !card.is_attached => plain("reaching its terminal again …"),
             Some(_) | None => None,

@@ -7,7 +7,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::tui::action::Action;
+use crate::tui::action::{Action, AloneKey};
 use crate::tui::clip;
 use crate::tui::copy::Look;
 use crate::tui::dialog::Dialog;
@@ -138,6 +138,18 @@ fn left_parts(model: &Model) -> Vec<Vec<Vec<Span<'static>>>> {
     }
     if model.mode == Mode::Input && model.dialog.is_none() {
         let name = model.focused_card().map(|card| clip::safe(&card.name)).unwrap_or_default();
+        if model.is_alone {
+            let hint = |key: String, does: &str| {
+                vec![Span::raw("  "), Span::styled(key, theme.key()), Span::raw(format!(" {does}"))]
+            };
+            let leader = model.leader.to_string();
+            parts.push(vec![hint(leader.clone(), "detaches, the agent works on"), hint(leader, "detaches")]);
+            let looks = model.keys.first_keys(&[Action::Alone(AloneKey::LookBack)]);
+            if !looks.is_empty() {
+                parts.push(vec![hint(looks, "looks back")]);
+            }
+            return parts;
+        }
         let leave = |words: &'static str| {
             vec![Span::raw(" "), Span::styled(model.leader.to_string(), theme.key()), Span::raw(words)]
         };
