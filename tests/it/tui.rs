@@ -189,6 +189,8 @@ fn a_screen_waits_for_a_verb_that_is_at_work() {
     terminal.keys("p");
     terminal.wait_for("paused held");
     assert!(!terminal.screen().contains("read only"), "{}", terminal.screen());
+    // What is seen to be paused is written down a moment later; then it is told, and can be changed again.
+    terminal.wait_for(" i paused");
     terminal.keys("p");
     wait_for_ticks(&card, 2);
     terminal.keys("qk");

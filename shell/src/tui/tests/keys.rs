@@ -483,6 +483,7 @@ fn keys_of_every_place_can_be_bound_and_are_shown() {
         bind("log-errors", "z"),
         bind("log-close", "x"),
         bind("log", "f5"),
+        bind("pause", "f9"),
         bind("usage-by-memory", "z"),
         bind("settings-down", "z"),
         bind("settings-close", "x"),
@@ -493,6 +494,7 @@ fn keys_of_every_place_can_be_bound_and_are_shown() {
         vec![card(1, "fix-login", CardState::Running), card(2, "map", CardState::Running)],
     );
     stage.model.keys = super::super::Keymap::with(&bound, Leader::default()).expect("no key does two things");
+    assert!(stage.frame().contains("F9 pause"), "{}", stage.frame());
     stage.feed(1, "one\r\ntwo\r\nthree");
     stage.press("[");
     let line = |stage: &Stage| stage.model.looking.as_ref().map(|looking| looking.cursor.line);

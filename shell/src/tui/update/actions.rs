@@ -134,17 +134,22 @@ pub(super) fn enter_input(model: &mut Model) {
         return model.toast(Level::Info, "nothing that is shown could be typed into; Esc ends the filter");
     }
     let Some(card) = model.focused_card() else {
-        return model.toast(Level::Info, "there is no pane yet; n makes a workstream");
+        let new = model.keys.hint(Action::New);
+        return model.toast(Level::Info, &format!("there is no pane yet; {new} makes a workstream"));
     };
     let name = card.name.clone();
+    let key = |action| model.keys.hint(action);
+    let resumes = key(Action::Resume);
     let why = match card.state {
         _ if model.is_read_only() => Some("this ccells only looks".to_owned()),
         CardState::Running | CardState::Unknown => None,
-        CardState::Paused => Some(format!("`{name}` is paused; r lets it go on")),
-        CardState::Stopped => Some(format!("`{name}` is stopped; r starts it")),
+        CardState::Paused => Some(format!("`{name}` is paused; {resumes} lets it go on")),
+        CardState::Stopped => Some(format!("`{name}` is stopped; {resumes} starts it")),
         CardState::Creating => Some(format!("`{name}` is still being made")),
-        CardState::Failed => Some(format!("`{name}` failed; r tries again, d discards it")),
-        CardState::Lost => Some(format!("the container of `{name}` is gone; r makes another")),
+        CardState::Failed => {
+            Some(format!("`{name}` failed; {resumes} tries again, {} discards it", key(Action::Discard)))
+        }
+        CardState::Lost => Some(format!("the container of `{name}` is gone; {resumes} makes another")),
         CardState::Removing => Some(format!("`{name}` is being removed")),
     };
     if let Some(why) = why {
@@ -156,11 +161,11 @@ pub(super) fn enter_input(model: &mut Model) {
 }
 
 fn on_focused(model: &mut Model, wishes: &mut Vec<Wish>, wish: impl FnOnce(WorkstreamId) -> Ask) {
-    match model.focused_card().map(|card| card.id.clone()) {
-        Some(id) => {
-            ask(model, wish(id), Pending::Told, wishes);
-        }
-        None => model.toast(Level::Info, "there is no workstream yet; n makes one"),
+    if let Some(id) = model.focused_card().map(|card| card.id.clone()) {
+        ask(model, wish(id), Pending::Told, wishes);
+    } else {
+        let new = model.keys.hint(Action::New);
+        model.toast(Level::Info, &format!("there is no workstream yet; {new} makes one"));
     }
 }
 
@@ -227,7 +232,10 @@ fn toggle_mouse(model: &mut Model, wishes: &mut Vec<Wish>) {
     let text = if model.is_mouse_on {
         "mouse: clicks focus, the wheel scrolls"
     } else {
-        "mouse: left to your terminal, so that text can be selected; m takes it back"
+        &format!(
+            "mouse: left to your terminal, so that text can be selected; {} takes it back",
+            model.keys.hint(Action::Mouse)
+        )
     };
     model.toast(Level::Info, text);
 }

@@ -6,6 +6,8 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use super::picture;
 use crate::backlog::Progress;
+use crate::tui::action::Action;
+use crate::tui::copy::Look;
 use crate::tui::dialog::Dialog;
 use crate::tui::model::{Mode, Model};
 use crate::tui::wish::Wish;
@@ -14,7 +16,8 @@ use crate::tui::wish::Wish;
 pub(super) fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) {
     if let Some(looking) = model.looking_with_keys() {
         if !looking.paste(&text) {
-            model.toast(Level::Info, "leave with q, then paste");
+            let leaves = model.keys.first_keys(&[Action::Look(Look::Leave)]);
+            model.toast(Level::Info, &format!("leave with {leaves}, then paste"));
         }
         return;
     }
@@ -47,7 +50,8 @@ pub(super) fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) 
             wishes.push(Wish::Paste(id, text));
         }
         (None, Mode::Navigate | Mode::Input, _) => {
-            model.toast(Level::Info, "press i to type into the pane, then paste");
+            let types = model.keys.hint(Action::Input);
+            model.toast(Level::Info, &format!("press {types} to type into the pane, then paste"));
         }
     }
 }

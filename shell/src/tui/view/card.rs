@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::keys;
+use crate::tui::action::Action;
 use crate::tui::clip;
 use crate::tui::model::Model;
 use crate::tui::theme;
@@ -34,7 +35,10 @@ pub(super) fn draw(model: &Model, card: &Card, area: Rect, buffer: &mut Buffer) 
     if let Some(reason) = &card.reason {
         lines.extend(super::paragraph(&clip::safe(reason), inner.width, theme.error()));
     }
-    let hints = keys::hints(&hints(card), inner.width, theme);
+    let hints = hints(card).into_iter().map(|(action, does)| (model.keys.hint(action), does));
+    let hints: Vec<(String, &str)> = hints.collect();
+    let hints: Vec<(&str, &str)> = hints.iter().map(|(key, does)| (key.as_str(), *does)).collect();
+    let hints = keys::hints(&hints, inner.width, theme);
     // The keys are what helps: they are shown even where the facts do not fit.
     let room = usize::from(inner.height.saturating_sub(1));
     lines.truncate(room);
@@ -123,14 +127,18 @@ fn facts(model: &Model, card: &Card, columns: u16) -> Vec<Line<'static>> {
     lines
 }
 
-fn hints(card: &Card) -> Vec<(&'static str, &'static str)> {
+fn hints(card: &Card) -> Vec<(Action, &'static str)> {
     match card.state {
-        CardState::Creating => vec![("Esc", "take it back")],
-        CardState::Failed => vec![("r", "try again"), ("d", "discard")],
-        CardState::Running => vec![("p", "pause"), ("x", "stop"), ("d", "discard")],
-        CardState::Paused => vec![("r", "let it go on"), ("x", "stop"), ("d", "discard")],
-        CardState::Stopped => vec![("r", "start again"), ("d", "discard")],
-        CardState::Lost => vec![("r", "make another container"), ("d", "discard")],
+        CardState::Creating => vec![(Action::Dismiss, "take it back")],
+        CardState::Failed => vec![(Action::Resume, "try again"), (Action::Discard, "discard")],
+        CardState::Running => {
+            vec![(Action::Pause, "pause"), (Action::Stop, "stop"), (Action::Discard, "discard")]
+        }
+        CardState::Paused => {
+            vec![(Action::Resume, "let it go on"), (Action::Stop, "stop"), (Action::Discard, "discard")]
+        }
+        CardState::Stopped => vec![(Action::Resume, "start again"), (Action::Discard, "discard")],
+        CardState::Lost => vec![(Action::Resume, "make another container"), (Action::Discard, "discard")],
         CardState::Unknown | CardState::Removing => Vec::new(),
     }
 }
@@ -157,7 +165,8 @@ pub(super) fn draw_empty(model: &Model, area: Rect, buffer: &mut Buffer) {
         lines.extend(super::paragraph(&text, width, theme.text()));
     }
     lines.push(Line::default());
-    let hints = keys::hints(&[("n", "new workstream"), ("?", "all keys"), ("q", "quit")], width, theme);
+    let [new, help, quit] = [Action::New, Action::Help, Action::Quit].map(|action| model.keys.hint(action));
+    let hints = keys::hints(&[(&new, "new workstream"), (&help, "all keys"), (&quit, "quit")], width, theme);
     let room = usize::from(area.height);
     if lines.len() >= room {
         // What to do next is worth more than what it is.

@@ -13,6 +13,7 @@ use ratatui::text::{Line, Span};
 
 use super::{card, copy};
 use crate::terminal::paint::{self, Painted};
+use crate::tui::action::Action;
 use crate::tui::clip;
 use crate::tui::layout::Placed;
 use crate::tui::model::{Attention, Mode, Model};
@@ -135,15 +136,26 @@ fn draw_content(
 fn bar(model: &Model, card: &Card) -> Option<(String, Style)> {
     let theme = model.theme;
     let plain = |text: &str| Some((text.to_owned(), theme.bar()));
+    let key = |action| model.keys.hint(action);
     match card.state {
-        CardState::Paused => Some(("PAUSED   r lets it go on".to_owned(), theme.warning_bar())),
-        CardState::Stopped => plain("STOPPED   r starts it again, d discards it"),
+        CardState::Paused => {
+            Some((format!("PAUSED   {} lets it go on", key(Action::Resume)), theme.warning_bar()))
+        }
+        CardState::Stopped => plain(&format!(
+            "STOPPED   {} starts it again, {} discards it",
+            key(Action::Resume),
+            key(Action::Discard)
+        )),
         CardState::Unknown if card.is_attached => None,
         CardState::Unknown => plain("as last seen; the engine does not answer"),
         CardState::Running => match &card.agent {
             Some(AgentReport { life: AgentLife::Exited(exit), .. }) => {
                 let style = if exit.is_success() { theme.bar() } else { theme.error_bar() };
-                let helps = if model.is_alone { "" } else { ": R restart" };
+                let helps = if model.is_alone {
+                    String::new()
+                } else {
+                    format!(": {} restart", key(Action::Restart))
+                };
                 Some((format!("agent {}{helps}", clip::safe(&exit.to_string())), style))
             }
             Some(_) | None if !card.is_attached => plain("reaching its terminal again …"),
