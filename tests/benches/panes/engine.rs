@@ -27,8 +27,8 @@ pub(crate) fn echo(options: &Options, room: &Path) {
     };
     // Says by itself that there is none.
     let Some(stage) = Stage::set() else { return };
-    let octal: String = ready_sign(0).to_string().bytes().map(|byte| format!("\\{byte:o}")).collect();
-    let script = format!("stty raw -echo; printf '{octal}'; cat");
+    let octal: Vec<String> = ready_sign(0).to_string().bytes().map(|byte| format!("\\{byte:o}")).collect();
+    let script = format!("stty raw -echo; printf '{}'; cat", octal.concat());
     let card = stage.json(&["new", "-n", "echo", "--", "sh", "-c", &script]);
     let told = card["container_id"].as_str().expect("a container has an id");
     let container = ContainerId::parse(told).expect("the form is right");

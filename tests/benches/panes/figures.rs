@@ -134,7 +134,8 @@ pub(crate) fn throughput(options: &Options, room: &Path) {
     }
 }
 
-fn parse_alone(bytes: &[u8]) -> Duration {
+/// How long an emulator that holds a pane takes with these bytes.
+pub(crate) fn parse_alone(bytes: &[u8]) -> Duration {
     let mut emulator = Emulator::pane(PANE.0, PANE.1, ccells_core::limits::SCROLLBACK_LINES);
     let began = Instant::now();
     bytes.chunks(64 * 1_024).for_each(|piece| emulator.feed(piece));
