@@ -10,6 +10,7 @@ mod lens;
 mod locks;
 mod private_dir;
 mod repo;
+mod trash;
 mod untouched;
 mod work;
 mod worktree;
@@ -163,6 +164,11 @@ impl Workplace {
     /// The full name of what keeps the base from being collected.
     fn base_ref(&self) -> String {
         format!("refs/ccells/{}/base", self.plan.workstream)
+    }
+
+    /// The full name of what keeps something of the workstream for the trash: the files of its worktree in `trash`.
+    fn kept_ref(&self, room: &str) -> String {
+        format!("refs/ccells/{room}/{}", self.plan.workstream)
     }
 
     /// A call on the user's repository, marked as this workstream's.
