@@ -17,11 +17,11 @@ use super::{Workplace, blocking, disk};
 use crate::adapters::clock::RealClock;
 
 /// The worktree in the directory of a workstream that was removed.
-const WORKTREE: &str = "worktree";
+pub(super) const WORKTREE: &str = "worktree";
 /// What git knew of that worktree.
 const REGISTRATION: &str = "registration";
 /// How it was removed.
-const REMOVED: &str = "removed.json";
+pub(super) const REMOVED: &str = "removed.json";
 
 /// The references that keep something of the workstream `id` for the trash: the files of its worktree, its base, where
 /// its branch stood, and what was checked out in its worktree where that was no branch.
