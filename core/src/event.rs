@@ -448,3 +448,10 @@ pub struct Found {
     /// What is weak about the place the home is in, for people. Nothing hangs on it.
     pub warnings: Vec<String>,
 }
+
+impl Found {
+    /// Whether this run may delete anything of its own accord: one that could not read everything may not.
+    pub fn may_delete(&self) -> bool {
+        self.notices.is_empty() && !matches!(self.state, StateFound::Recovered { .. })
+    }
+}

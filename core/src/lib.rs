@@ -31,6 +31,7 @@ pub mod store;
 mod tests;
 pub mod time;
 pub mod tracking;
+pub mod trash;
 pub mod wire;
 pub mod workstream;
 

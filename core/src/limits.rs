@@ -122,6 +122,11 @@ pub const REPO_WAIT_MS: u64 = 10_000;
 /// How long the screen waits for a verb that changes the same repository before it opens as one that only looks.
 pub const VERB_WAIT_MS: u64 = 3_000;
 
+/// How many days what was removed stays in the trash.
+pub const TRASH_DAYS: u64 = 30;
+/// How many of what was removed last stay in the trash of one repository.
+pub const TRASH_COUNT: usize = 50;
+
 /// How many workstreams one repository may have at a time.
 pub const WORKSTREAMS: usize = 200;
 /// How many engine calls of ours may be in flight at a time.

@@ -291,13 +291,15 @@ pub trait Git: Send + Sync + 'static {
         &self,
         plan: &WorktreePlan,
     ) -> impl Future<Output = Result<Option<Commit>, GitError>> + Send;
-    /// Takes the worktree away, and the branch unless it is to be kept or is not at its base.
+    /// Puts the worktree away into the workstream's own directory, ignored files and all, and removes the branch unless it
+    /// is to be kept or is not at its base. Where a rename does not reach, what was kept as a commit is the copy.
     fn remove_worktree(
         &self,
         plan: &WorktreePlan,
         keep_branch: bool,
     ) -> impl Future<Output = Result<(), GitError>> + Send;
-    /// Moves the workstream's own directory to `trash/<id>` beside `workstreams/`, and lets the base go.
+    /// Moves the workstream's own directory to `trash/<id>` beside `workstreams/`, with a note on how it was removed, and
+    /// lets the base go: it goes on being kept for the trash alone.
     fn retire_home(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
 }
 

@@ -246,6 +246,34 @@ pub struct Intent {
     pub reason: Option<String>,
 }
 
+/// `removed.json` beside the facts of a workstream that was taken away: what its directory does not say by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedRecord {
+    /// [`VERSION`].
+    pub version: u32,
+    /// When.
+    pub removed_at: Wall,
+    /// The workstream.
+    pub workstream: WorkstreamId,
+    /// Its name for people, where its facts could be read.
+    pub name: Option<String>,
+    /// Top of the user's checkout.
+    pub repo_path: PathText,
+    /// The repository's common git directory.
+    pub git_dir: PathText,
+    /// Its branch, without `refs/heads/`.
+    pub branch: String,
+    /// Where the branch stood; `None` when somebody had taken it away.
+    pub branch_tip: Option<Commit>,
+    /// Whether the branch went with it.
+    pub is_branch_removed: bool,
+    /// What of its files is kept as a commit, where they differed from the base.
+    pub snapshot: Option<Commit>,
+    /// What a later ccells may have added.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
 /// Who wrote a shared file last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Writer {

@@ -8,8 +8,8 @@ use ccells_core::ids::{ContainerId, Generation, PathText, RunId, WorkstreamId};
 use ccells_core::limits::SAVE_TRIES;
 use ccells_core::ports::{FileError, FileOk, FileOp, Files};
 use ccells_core::record::{
-    self, BeatRecord, FactsRecord, Flaw, Intent, StateRecord, TrackedContainer, TrackingRecord, VERSION,
-    Writer,
+    self, BeatRecord, FactsRecord, Flaw, Intent, RemovedRecord, StateRecord, TrackedContainer,
+    TrackingRecord, VERSION, Writer,
 };
 use ccells_core::store::{self, Keep, Load, Loaded, SaveError, Update, UpdateError};
 use ccells_core::time::Wall;
@@ -38,6 +38,7 @@ const VIEW: [&str; 5] = ["order", "focused", "layout", "unzoomed", "splits"];
 /// Every kind of record: read or refused in words, printed as it was read, with what we do not know kept.
 pub fn disk_records(bytes: &[u8]) {
     check::<FactsRecord>(bytes);
+    check::<RemovedRecord>(bytes);
     check::<Intent>(bytes);
     check::<BeatRecord>(bytes);
     if let Some(printed) = check::<TrackingRecord>(bytes) {

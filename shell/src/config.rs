@@ -10,6 +10,7 @@ use ccells_core::event::{OnQuit, Settings};
 use ccells_core::limits;
 use ccells_core::naming;
 use ccells_core::record::AgentCommand;
+use ccells_core::trash::Keeping;
 use toml::{Table, Value};
 
 use crate::tui::{AgentClipboard, Clipboard, Keymap, KeymapError, Leader};
@@ -43,6 +44,8 @@ pub struct Config {
     pub theme: String,
     /// Whether what moves by itself moves less.
     pub is_calm: bool,
+    /// How much of what was removed is kept.
+    pub trash: Keeping,
 }
 
 /// Why the settings cannot be used.
@@ -106,7 +109,7 @@ pub enum ConfigError {
 
 /// Every key with what it takes, but for those of `[keys]`: each is the name of an action of the screen, and takes one
 /// key or a list of them.
-pub const KEYS: [(&str, &str); 19] = [
+pub const KEYS: [(&str, &str); 21] = [
     ("image", "a text: the image of new workstreams"),
     ("on_quit", "`pause` or `keep`"),
     ("leader", "a key that leaves a pane: ctrl+ and a letter other than c, i, m or z, or one of ] \\ ^ _ @"),
@@ -126,6 +129,8 @@ pub const KEYS: [(&str, &str); 19] = [
     ("limits.pids", "a whole number above 0"),
     ("limits.memory_mb", "a whole number above 0"),
     ("limits.cpus", "a number above 0"),
+    ("trash.days", "a whole number above 0: days that what was removed stays in the trash"),
+    ("trash.count", "a whole number above 0: of what was removed, so many stay in the trash"),
 ];
 
 /// Variables of ours that set no key: where the home is, and what a container of ours tells those inside of it.
@@ -168,6 +173,7 @@ impl Default for Config {
             has_notifications: true,
             theme: DEFAULT_THEME.to_string(),
             is_calm: false,
+            trash: Keeping::default(),
         }
     }
 }
@@ -265,6 +271,13 @@ impl Config {
             ("limits.cpus", Value::Integer(count)) if (1..10_000).contains(count) => {
                 settings.limits.nano_cpus = count * 1_000_000_000;
             }
+            ("trash.days" | "trash.count", Value::Integer(number)) if (1..1_000_000).contains(number) => {
+                let (days, count) = (&mut self.trash.days, &mut self.trash.count);
+                match key {
+                    "trash.days" => *days = number.unsigned_abs(),
+                    _ => *count = usize::try_from(*number).map_err(|_| bad(&value))?,
+                }
+            }
             // None at all would be no limit to the engine.
             ("limits.cpus", Value::Float(count)) if *count < 10_000.0 && nano(*count) > 0 => {
                 settings.limits.nano_cpus = nano(*count);
@@ -280,7 +293,7 @@ pub(crate) fn flatten(table: Table) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     for (name, value) in table {
         match value {
-            Value::Table(inner) if ["agent", "limits", "keys"].contains(&name.as_str()) => {
+            Value::Table(inner) if ["agent", "limits", "keys", "trash"].contains(&name.as_str()) => {
                 flat.extend(inner.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
             }
             Value::Table(_)
@@ -322,8 +335,8 @@ pub(crate) fn from_variable(key: &str, text: &str) -> Value {
         "agent.command" | "agent.resume" => as_toml().filter(Value::is_array).unwrap_or_else(|| {
             Value::Array(text.split_whitespace().map(|word| Value::String(word.to_string())).collect())
         }),
-        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback"
-        | "copy_on_select" | "bell" | "notifications" => {
+        "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback" | "trash.days"
+        | "trash.count" | "copy_on_select" | "bell" | "notifications" => {
             as_toml().unwrap_or_else(|| Value::String(text.to_string()))
         }
         _ => Value::String(text.to_string()),
@@ -528,6 +541,8 @@ mod tests {
             ("leader", "ctrl+g"),
             ("theme", "dark"),
             ("motion", "reduced"),
+            ("trash.days", "7"),
+            ("trash.count", "3"),
         ] {
             let name = variable_name(key);
             assert_ne!(read("", &[(&name, value)]).unwrap(), Config::default(), "{key}");

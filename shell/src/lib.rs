@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod driver;
 pub mod errands;
+pub mod expiry;
 pub mod holder_binary;
 pub mod kernel;
 pub mod mailbox;

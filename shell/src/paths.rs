@@ -100,6 +100,11 @@ impl HomePaths {
         path(self.places.workstreams())
     }
 
+    /// A workstream's own directory.
+    pub fn workstream(&self, workstream: &WorkstreamId) -> PathBuf {
+        path(self.places.workstream(workstream))
+    }
+
     /// What is fixed about a workstream.
     pub fn facts(&self, workstream: &WorkstreamId) -> PathBuf {
         path(self.places.facts(workstream))
@@ -108,6 +113,11 @@ impl HomePaths {
     /// The worktrees of one repository.
     pub fn worktrees(&self, repo: &RepoId) -> PathBuf {
         path(self.places.worktrees(repo))
+    }
+
+    /// What was removed.
+    pub fn trash(&self) -> PathBuf {
+        path(self.places.trash())
     }
 
     /// The directory for logs.

@@ -58,6 +58,8 @@ pub struct Run {
     pub repo: RepoId,
     /// Whether it may change anything.
     pub is_writer: bool,
+    /// Whether it may delete anything of its own accord.
+    pub may_delete: bool,
     driver: JoinHandle<Ended>,
     durable: Option<Arc<Durable>>,
     git: Arc<RealGit>,
@@ -73,6 +75,7 @@ impl Run {
     pub fn begin(ground: &Ground, wanted: Wanted, purpose: Purpose) -> Result<Self, BootError> {
         let Boot { paths, config, found, locks, run_lock } = boot::boot(&ground.repo, wanted, purpose)?;
         let is_writer = found.access == Access::Write;
+        let may_delete = is_writer && found.may_delete();
         let (mailbox, inbox) = mailbox();
         let repo = found.repo.id.clone();
         let durable =
@@ -105,6 +108,7 @@ impl Run {
             config,
             repo,
             is_writer,
+            may_delete,
             driver: tokio::spawn(driver.run(found)),
             durable,
             git: Arc::clone(&ground.git),

@@ -225,6 +225,8 @@ fn value_of(config: &Config, key: &str) -> String {
         }
         "limits.pids" => settings.limits.pids.to_string(),
         "limits.memory_mb" => (settings.limits.memory / 1_024 / 1_024).to_string(),
+        "trash.days" => config.trash.days.to_string(),
+        "trash.count" => config.trash.count.to_string(),
         "limits.cpus" => cpus(settings.limits.nano_cpus),
         _ => String::new(),
     }

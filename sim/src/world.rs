@@ -192,7 +192,8 @@ impl World {
             choices,
             weather,
             engine: SimEngine::default(),
-            git: SimGit::default(),
+            // The hard case: the snapshot is the only copy there is.
+            git: SimGit { is_split: true, ..SimGit::default() },
             processes: Vec::new(),
             seats,
             calls: BTreeMap::new(),

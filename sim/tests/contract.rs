@@ -307,6 +307,16 @@ impl git::World for ModelGit {
         panic!("the model does not tell new files from changed ones")
     }
 
+    fn agent_hides(&self, plan: &WorktreePlan) {
+        self.model().hide(&plan.workstream);
+    }
+
+    fn is_in_trash(&self, plan: &WorktreePlan) -> bool {
+        let model = self.model();
+        let tree = model.trees.get(&plan.workstream);
+        tree.is_some_and(|tree| tree.stowed == Some((tree.written, tree.hidden)))
+    }
+
     fn agent_commits(&self, plan: &WorktreePlan) {
         self.model().work(&plan.workstream, true);
     }

@@ -74,6 +74,9 @@ fn what_would_be_lost_is_named_kept_and_gone_only_by_force() {
     let worktree = std::path::Path::new(card["worktree"].as_str().unwrap());
     std::fs::write(worktree.join("code"), "2\n").unwrap();
     std::fs::write(worktree.join("idea.txt"), "a good one\n").unwrap();
+    std::fs::create_dir(worktree.join("build")).unwrap();
+    std::fs::write(worktree.join("build/.gitignore"), "*\n").unwrap();
+    std::fs::write(worktree.join("build/result"), "hours of work\n").unwrap();
     let refused = stage.run(&["rm", "precious"]).expect(4);
     assert!(
         refused.err.contains("modified: code") && refused.err.contains("untracked: idea.txt"),
@@ -91,6 +94,10 @@ fn what_would_be_lost_is_named_kept_and_gone_only_by_force() {
     let trash = trash.lines().next().expect("what was forced away is in the trash");
     assert_eq!(git(&stage.repo, &["show", &format!("{trash}:idea.txt")]), "a good one");
     assert_eq!(git(&stage.repo, &["show", &format!("{trash}:code")]), "2");
+    let kept = stage.home.join("trash").join(card["id"].as_str().unwrap()).join("worktree");
+    let read = |name: &str| std::fs::read_to_string(kept.join(name)).unwrap();
+    assert_eq!((read("idea.txt").as_str(), read("code").as_str()), ("a good one\n", "2\n"));
+    assert_eq!(read("build/result"), "hours of work\n", "what git ignores is kept as well");
     assert_eq!(git(&stage.repo, &["branch", "--list", "--format=%(refname:short)"]), "main");
     assert_eq!(git(&stage.repo, &["worktree", "list"]).lines().count(), 1);
 }

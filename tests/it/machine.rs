@@ -126,6 +126,20 @@ impl git::World for Repository {
         fs::write(path(&plan.worktree).join("notes"), "new\n").unwrap();
     }
 
+    fn agent_hides(&self, plan: &WorktreePlan) {
+        fs::create_dir(path(&plan.worktree).join("hidden")).unwrap();
+        fs::write(path(&plan.worktree).join("hidden/.gitignore"), "*\n").unwrap();
+        fs::write(path(&plan.worktree).join("hidden/work"), "done\n").unwrap();
+    }
+
+    fn is_in_trash(&self, plan: &WorktreePlan) -> bool {
+        let kept = self.top().with_file_name("ccells").join("trash").join(ID).join("worktree");
+        let read = |name: &str| fs::read_to_string(kept.join(name)).ok();
+        read("code").as_deref() == Some("1\nmore\n")
+            && read("hidden/work").as_deref() == Some("done\n")
+            && !path(&plan.home).exists()
+    }
+
     fn agent_commits(&self, plan: &WorktreePlan) {
         let (private, objects) = (path(&plan.home).join("git"), path(&plan.git_dir).join("objects"));
         let variables = [

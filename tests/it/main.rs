@@ -32,4 +32,5 @@ mod tap;
 mod terminal;
 mod tidy;
 mod tracer;
+mod trash;
 mod tui;

@@ -217,9 +217,7 @@ impl Machine {
         if self.planted.is(Canary::CarefulRunDeletes) {
             return true;
         }
-        self.found.as_ref().is_some_and(|found| {
-            found.notices.is_empty() && !matches!(found.state, StateFound::Recovered { .. })
-        })
+        self.found.as_ref().is_some_and(Found::may_delete)
     }
 
     /// Finishes or undoes, by their defaults, what a crash interrupted.

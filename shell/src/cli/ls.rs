@@ -90,11 +90,11 @@ async fn report(engine: &DockerEngine, card: &Value) -> Result<AgentReport, Fail
 }
 
 fn print_table(workstreams: &[Value], all: bool) {
-    let mut rows =
-        vec![vec!["ID".to_string(), "NAME".into(), "STATE".into(), "AGENT".into(), "BRANCH".into()]];
+    let mut names = vec!["ID", "NAME", "STATE", "AGENT", "BRANCH"];
     if all {
-        rows[0].extend(["CONTAINER".into(), "CREATED".into(), "WORKTREE".into()]);
+        names.extend(["CONTAINER", "CREATED", "WORKTREE"]);
     }
+    let mut rows = Vec::new();
     for card in workstreams {
         let text = |key: &str| print::clean(card[key].as_str().unwrap_or("-"));
         let agent = &card["agent"];
@@ -107,11 +107,7 @@ fn print_table(workstreams: &[Value], all: bool) {
         }
         rows.push(row);
     }
-    let widths: Vec<usize> = (0..rows[0].len()).map(|column| widest(&rows, column)).collect();
-    for row in rows {
-        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        print::say(cells.join("  ").trim_end());
-    }
+    print::table(&names, &rows);
 }
 
 /// The state, with what is being done or what went wrong.
@@ -127,8 +123,4 @@ fn state(card: &Value) -> String {
 /// Ids that were made close together begin alike: their ends tell them apart.
 fn short(id: &str) -> String {
     id.get(20..).unwrap_or(id).to_string()
-}
-
-fn widest(rows: &[Vec<String>], column: usize) -> usize {
-    rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
 }

@@ -12,6 +12,7 @@ mod print;
 mod reconcile;
 mod rm;
 mod send;
+mod trash;
 mod tui;
 
 use std::path::PathBuf;
@@ -70,6 +71,10 @@ enum Verb {
     /// Remove workstreams. Refuses to lose work without --force.
     #[command(visible_aliases = ["remove", "delete"])]
     Rm(rm::Rm),
+    /// List what was removed and is still kept.
+    Trash(trash::Trash),
+    /// Show what of the trash is kept no longer and, with --apply, delete it for good.
+    Prune(trash::Prune),
     /// Show what a crash interrupted and, with --apply, finish or undo it.
     Reconcile(reconcile::Reconcile),
     /// Look whether this machine and everything of ours on it is in order.
@@ -161,6 +166,8 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Verb::Stop(which)) => life::run(&directory, &which, life::Change::Stop).await,
         Some(Verb::Restart(which)) => life::run(&directory, &which, life::Change::Restart).await,
         Some(Verb::Rm(verb)) => rm::run(&directory, &verb).await,
+        Some(Verb::Trash(verb)) => trash::list(&directory, &verb).await,
+        Some(Verb::Prune(verb)) => trash::prune(&directory, &verb).await,
         Some(Verb::Reconcile(verb)) => reconcile::run(&directory, &verb).await,
         Some(Verb::Doctor(verb)) => doctor::run(&directory, &verb).await,
     }

@@ -20,6 +20,20 @@ pub(super) fn all(lines: impl Iterator<Item = String>) {
     let _reader_gone = out.flush();
 }
 
+/// A table, with a line above it that names its columns.
+pub(super) fn table(names: &[&str], rows: &[Vec<String>]) {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let widest = |column: usize| {
+        let cells = rows.iter().chain([&names]).map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..names.len()).map(widest).collect();
+    for row in [&names].into_iter().chain(rows) {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        say(cells.join("  ").trim_end());
+    }
+}
+
 /// One JSON document.
 pub(super) fn json(value: &Value) {
     say(&serde_json::to_string_pretty(value).unwrap_or_default());

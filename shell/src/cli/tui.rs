@@ -18,6 +18,7 @@ use crate::adapters::signals::{Asked, Signals};
 use crate::boot::{self, Wanted};
 use crate::driver::Ended;
 use crate::errands::RealErrands;
+use crate::expiry::Bin;
 use crate::runs::{Ground, Run, sweep_volumes};
 use crate::settings;
 use crate::tui::screen::Depth;
@@ -43,6 +44,10 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
         run.serve()?;
         let (engine, paths) = (ground.engine.clone(), run.paths.clone());
         tokio::spawn(async move { sweep_volumes(&engine, &paths).await });
+    }
+    if run.may_delete {
+        let (bin, keeping) = (Bin::new(&ground, run.paths.clone())?, run.config.trash);
+        tokio::spawn(async move { bin.expire(keeping).await });
     }
     let (interrupts, interrupted) = mpsc::channel(8);
     watch_hangup(interrupts.clone())?;

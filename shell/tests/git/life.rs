@@ -6,12 +6,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use ccells_core::ids::Commit;
 use ccells_core::naming;
 use ccells_core::ports::{Git as _, GitError, WorktreePlan};
 use ccells_shell::adapters::git::{object_dirs, object_mounts};
 
-use crate::yard::{ID, Yard, agent, agent_output, path, reference, run_git, text, write};
+use crate::yard::{ID, Yard, agent, agent_output, end, path, reference, run_git, text, write};
 
 #[tokio::test]
 async fn a_workstream_comes_and_goes_and_the_user_sees_nothing_change() {
@@ -314,7 +313,10 @@ async fn work_is_told_apart() {
     write(&top.join("ignored/x"), "x");
     write(&top.join("y.log"), "y");
     fs::create_dir(top.join("empty")).unwrap();
-    assert!(yard.git.inspect_work(&plan).await.unwrap().is_empty(), "what is ignored is no work");
+    assert!(
+        yard.git.inspect_work(&plan).await.unwrap().is_empty(),
+        "what is ignored is nothing to ask about"
+    );
     write(&top.join("a.txt"), "ONE\n");
     fs::remove_file(top.join("dir/b.txt")).unwrap();
     fs::set_permissions(top.join("run.sh"), fs::Permissions::from_mode(0o644)).unwrap();
@@ -486,14 +488,6 @@ fn git_takes_every_branch_that_we_take() {
         .unwrap();
 }
 
-/// Ends a workstream that has work, and gives what was kept of it.
-async fn end(yard: &Yard, plan: &WorktreePlan) -> Commit {
-    let kept = yard.git.snapshot_work(plan).await.unwrap();
-    yard.git.remove_worktree(plan, false).await.unwrap();
-    yard.git.retire_home(plan).await.unwrap();
-    kept.unwrap()
-}
-
 #[tokio::test]
 async fn many_workstreams_can_be_made_and_ended_at_once() {
     let yard = Yard::new();
@@ -553,9 +547,14 @@ async fn an_agent_that_makes_removal_hard_does_not_stop_it() {
     write(&outside.join("file"), "x");
     std::os::unix::fs::symlink(&outside, top.join("link")).unwrap();
     assert!(!agent_output(&plan, &["status"]).stdout.is_empty());
+    fs::set_permissions(top, fs::Permissions::from_mode(0o000)).unwrap();
     yard.git.remove_worktree(&plan, false).await.unwrap();
     assert!(!Path::new(plan.worktree.as_str()).exists());
     assert!(outside.join("file").exists());
+    let kept = path(&plan.home).join("worktree");
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0, "with the rights it had");
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o700)).unwrap();
+    assert!(fs::symlink_metadata(kept.join("link")).unwrap().is_symlink());
 }
 
 #[tokio::test]

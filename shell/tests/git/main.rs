@@ -8,4 +8,5 @@ mod hostile;
 mod life;
 mod property;
 mod sweep;
+mod trash;
 mod yard;

@@ -1,5 +1,5 @@
-//! Over random trees: a workstream is reported empty exactly when removing it would lose nothing, and what is kept
-//! before the removal is every byte of it.
+//! Over random trees: a workstream is reported empty exactly when removing it would take nothing that git does not
+//! ignore, what is kept before the removal is every byte of that, and the trash has every byte there was.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -9,7 +9,7 @@ use ccells_core::ports::{Git as _, WorktreePlan};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use crate::yard::{Yard, agent, path, run_git, write};
+use crate::yard::{Yard, agent, everything, path, run_git, write};
 
 /// What becomes of a file of the base.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -176,6 +176,10 @@ fn empty_means_that_nothing_would_be_lost() {
             if let Some(kept) = kept {
                 prop_assert_eq!(differences(&yard, kept.as_str(), top), "");
             }
+            let whole = everything(top);
+            yard.git.remove_worktree(&plan, false).await.unwrap();
+            yard.git.retire_home(&plan).await.unwrap();
+            prop_assert_eq!(everything(&yard.trash().join("worktree")), whole);
             Ok(())
         })
     });

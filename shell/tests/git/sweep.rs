@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ccells_core::ports::{Git as _, WorktreePlan};
 
-use crate::yard::{Yard, path, reference, write};
+use crate::yard::{Yard, everything, path, reference, write};
 
 /// The calls that change anything or open what will be changed.
 const CALLS: &str = "openat,mkdir,rename,link,unlink,rmdir,write,fsync,close,chdir,execve";
@@ -224,11 +224,14 @@ async fn sweep_us(verb: &str, step: usize) {
         if verb == "destroy" {
             yard.create(&plan).await;
             write(&work, "work");
+            write(&path(&plan.worktree).join("ignored/too"), "ignored, and kept all the same");
         }
+        let whole = (verb == "destroy").then(|| everything(path(&plan.worktree)));
         was_whole = killed_doing(verb, &yard, &plan, when) == End::Whole;
         kills += usize::from(!was_whole);
         if verb == "destroy" {
             destroy_again(&yard, &plan, when).await;
+            assert_eq!(Some(everything(&yard.trash().join("worktree"))), whole, "killed at call {when}");
         } else {
             yard.git
                 .pin_base(&plan)
@@ -258,7 +261,12 @@ async fn destroy_again(yard: &Yard, plan: &WorktreePlan, when: usize) {
     assert_eq!(reference(yard, "refs/heads/ccells/fix-login"), None, "{}", told("remove"));
     assert_eq!(reference(yard, &format!("refs/ccells/{}/base", plan.workstream)), None, "{}", told("retire"));
     let id = plan.workstream.as_str();
-    assert!(yard.top().join("ccells/trash").join(id).join("git/HEAD").exists(), "{}", told("retire"));
+    assert!(yard.trash().join("git/HEAD").exists(), "{}", told("retire"));
+    let removed = yard.removed();
+    assert_eq!(removed.branch_tip.as_ref(), Some(&plan.base), "{}", told("note"));
+    assert!(removed.is_branch_removed && removed.snapshot == Some(kept), "{}", told("note"));
+    let base = reference(yard, &format!("refs/ccells/trash-base/{id}"));
+    assert_eq!(base.as_deref(), Some(plan.base.as_str()), "{}", told("retire"));
     for room in ["worktrees/my-repo", "workstreams"] {
         let left: Vec<_> = fs::read_dir(yard.top().join("ccells").join(room)).unwrap().flatten().collect();
         assert!(left.is_empty(), "{}: {left:?}", told("retire"));

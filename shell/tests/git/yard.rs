@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
 use ccells_core::ports::{Git as _, WorktreePlan};
+use ccells_core::record::{self, RemovedRecord};
 use ccells_shell::adapters::git::RealGit;
 use tempfile::TempDir;
 
@@ -92,6 +93,16 @@ impl Yard {
         self.git.build_home(plan, b"{\"version\":1}").await.unwrap();
     }
 
+    /// What was in the workstream's own directory, in the trash.
+    pub(crate) fn trash(&self) -> PathBuf {
+        self.top().join("ccells/trash").join(ID)
+    }
+
+    /// How the workstream was removed, as the trash says it.
+    pub(crate) fn removed(&self) -> RemovedRecord {
+        record::parse(&fs::read(self.trash().join("removed.json")).unwrap()).unwrap()
+    }
+
     /// Everything of the user's that may never change: the checkout, and the git directory but for what is ours.
     pub(crate) fn fingerprint(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut found = BTreeMap::new();
@@ -117,6 +128,33 @@ fn collect(top: &Path, directory: &Path, found: &mut BTreeMap<PathBuf, (u32, Vec
             found.insert(name, (facts.permissions().mode(), bytes));
         }
     }
+}
+
+/// Every name below `top`, with its rights and what it holds: directories, empty ones included, files and links.
+pub(crate) fn everything(top: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![top.to_owned()];
+    while let Some(path) = waiting.pop() {
+        let facts = fs::symlink_metadata(&path).unwrap();
+        let held = if facts.is_dir() {
+            waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            Vec::new()
+        } else if facts.is_symlink() {
+            fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
+        } else {
+            fs::read(&path).unwrap()
+        };
+        found.insert(path.strip_prefix(top).unwrap().to_owned(), (facts.permissions().mode(), held));
+    }
+    found
+}
+
+/// Ends a workstream that has work, and gives what was kept of it.
+pub(crate) async fn end(yard: &Yard, plan: &WorktreePlan) -> Commit {
+    let kept = yard.git.snapshot_work(plan).await.unwrap();
+    yard.git.remove_worktree(plan, false).await.unwrap();
+    yard.git.retire_home(plan).await.unwrap();
+    kept.unwrap()
 }
 
 /// Runs the agent's git: the private git directory, the worktree, the objects borrowed from where the host has them.

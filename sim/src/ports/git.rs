@@ -25,12 +25,16 @@ pub struct Tree {
     pub worktree: Made,
     /// Whether `refs/ccells/<id>/base` is there.
     pub is_pinned: bool,
-    /// How often the agent wrote something.
+    /// How often the agent wrote something that git shows.
     pub written: u64,
+    /// How often it wrote something that git ignores.
+    pub hidden: u64,
     /// What of it is in commits, which its own directory holds.
     pub committed: u64,
     /// What of it is in the trash.
     pub snapshotted: u64,
+    /// What of all that went into the trash as the files they are: what git shows, and what it ignores.
+    pub stowed: Option<(u64, u64)>,
     /// What of it a removed worktree took with it, if that was more than what is kept.
     pub lost: u64,
     /// Whether it held uncommitted work when its worktree was removed.
@@ -56,6 +60,9 @@ pub struct SimGit {
     pub trees: BTreeMap<WorkstreamId, Tree>,
     /// By repository and branch: whose it is (`None`: the user's).
     pub branches: BTreeMap<(PathText, String), Option<WorkstreamId>>,
+    /// Whether worktrees and the trash are on two file systems: then nothing can be moved from here to there, and what
+    /// was kept as a commit is all there is.
+    pub is_split: bool,
 }
 
 /// An operation, as asked for.
@@ -112,6 +119,13 @@ impl SimGit {
                 self.tree(plan).is_pinned = false;
                 Some(Ok(GitOk::Done))
             }
+        }
+    }
+
+    /// The agent of `workstream` writes what git ignores.
+    pub fn hide(&mut self, workstream: &WorkstreamId) {
+        if let Some(tree) = self.trees.get_mut(workstream).filter(|tree| tree.worktree == Made::Whole) {
+            tree.hidden += 1;
         }
     }
 
@@ -194,15 +208,21 @@ impl SimGit {
             .then(|| Commit::parse(&format!("{:040x}", tree.snapshotted)).expect("forty hexadecimal digits"))
     }
 
-    /// The files go first, the registration and the branch after them.
+    /// The files go first, in one piece where they are only moved; the registration and the branch after them.
     fn remove(
         &mut self,
         plan: &WorktreePlan,
         keep_branch: bool,
         number: u32,
     ) -> Option<Result<GitOk, GitError>> {
+        let is_split = self.is_split;
         let tree = self.tree(plan);
         match number {
+            0 if tree.worktree != Made::Absent && !is_split => {
+                tree.stowed = Some((tree.written, tree.hidden));
+                tree.worktree = Made::Absent;
+                None
+            }
             0 => {
                 if tree.worktree != Made::Absent {
                     tree.had_work |= tree.has_uncommitted();

@@ -19,6 +19,10 @@ pub(crate) trait World {
     fn agent_adds(&self, plan: &WorktreePlan);
     /// The agent commits all it wrote, with its own git.
     fn agent_commits(&self, plan: &WorktreePlan);
+    /// The agent makes a file that git ignores.
+    fn agent_hides(&self, plan: &WorktreePlan);
+    /// Whether the trash has all that the agent wrote in the worktree, hidden or not.
+    fn is_in_trash(&self, plan: &WorktreePlan) -> bool;
     /// The user puts a commit on the branch.
     fn user_moves(&self, branch: &str);
     /// The user takes the branch away.
@@ -51,6 +55,7 @@ macro_rules! git_cases {
         $runner!(a_branch_that_moved_is_kept);
         $runner!(what_was_removed_can_be_made_again);
         $runner!(all_of_the_end_can_be_repeated);
+        $runner!(what_goes_goes_into_the_trash_whole);
     };
 }
 pub(crate) use git_cases;
@@ -229,5 +234,19 @@ pub(crate) async fn all_of_the_end_can_be_repeated<W: World>(world: &W) {
         world.git().retire_home(&plan).await.unwrap();
         assert_eq!(report(world, &plan).await, WorkReport::default());
         assert!(!world.has_branch(&plan.branch) && !world.has_worktree(&plan) && !world.is_pinned(&plan));
+    }
+}
+
+pub(crate) async fn what_goes_goes_into_the_trash_whole<W: World>(world: &W) {
+    let plan = made(world).await;
+    world.agent_hides(&plan);
+    assert!(report(world, &plan).await.is_empty(), "what git ignores is nothing to ask about");
+    world.agent_writes(&plan);
+    assert!(!world.is_in_trash(&plan));
+    for _ in 0..2 {
+        world.git().snapshot_work(&plan).await.unwrap();
+        world.git().remove_worktree(&plan, false).await.unwrap();
+        world.git().retire_home(&plan).await.unwrap();
+        assert!(world.is_in_trash(&plan) && !world.has_worktree(&plan));
     }
 }

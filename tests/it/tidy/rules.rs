@@ -20,7 +20,20 @@ const LONG: [(&str, &str, &str); 1] =
 const STAIRCASE: [(u8, &[&str]); 4] = [
     (0, &["ids", "limits", "time", "canary"]),
     (1, &["agent", "container", "effect", "event", "naming", "places", "ports", "record", "wire"]),
-    (2, &["deadlines", "heartbeat", "recovery", "ring", "shutdown", "store", "tracking", "workstream"]),
+    (
+        2,
+        &[
+            "deadlines",
+            "heartbeat",
+            "recovery",
+            "ring",
+            "shutdown",
+            "store",
+            "tracking",
+            "trash",
+            "workstream",
+        ],
+    ),
     (3, &["machine", "reading", "snapshot"]),
 ];
 

@@ -24,6 +24,50 @@ pub(super) fn write_new(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> 
     opened.sync_all()
 }
 
+/// Puts these bytes in the place of `file`, durably: it is the old one or the new one.
+pub(super) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(file.file_name().unwrap_or_default());
+    name.push(".new");
+    let new = file.with_file_name(name);
+    remove_tree(&new)?;
+    write_new(&new, bytes, mode)?;
+    fs::rename(&new, file)?;
+    file.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Gives a directory another place on its file system, with its own rights: without the right to write in it the kernel
+/// would not move it.
+pub(super) fn move_directory(from: &Path, to: &Path) -> io::Result<()> {
+    let denied = match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_directory(from) => error,
+        other => return other,
+    };
+    let rights = fs::symlink_metadata(from)?.permissions();
+    let opened = fs::Permissions::from_mode(rights.mode() | 0o700);
+    if opened == rights {
+        return Err(denied);
+    }
+    fs::set_permissions(from, opened)?;
+    fs::rename(from, to)?;
+    fs::set_permissions(to, rights)
+}
+
+/// Copies the directories and regular files of a tree that only we and git write; anything else in it is left out.
+pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    make_directories(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy_tree(&entry.path(), &to.join(entry.file_name()))?;
+        } else if kind.is_file() {
+            copy_with_times(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Copies a regular file with its times: the copy of an index must not look newer than what it describes, or changes
 /// made in the same instant would be overlooked.
 pub(super) fn copy_with_times(from: &Path, to: &Path) -> io::Result<()> {
@@ -152,6 +196,12 @@ pub(super) fn read_text(file: &Path) -> Option<String> {
         OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(file).ok()?;
     opened.take(ccells_core::limits::REF_BYTES as u64).read_to_string(&mut text).ok()?;
     Some(text)
+}
+
+/// Reads a file of ours of at most `limit` bytes; `None` when there is none that can be read.
+pub(super) fn read_small(file: &Path, limit: usize) -> Option<Vec<u8>> {
+    let directory = Beneath::open(file.parent()?).ok()?;
+    directory.read(file.file_name()?, limit).ok()
 }
 
 /// A directory that somebody else may write, opened step by step so that nothing in it leads out of it.

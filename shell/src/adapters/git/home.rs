@@ -1,5 +1,4 @@
-//! A workstream's own directory: built beside its place and renamed into it, so that it is whole or not there; and
-//! moved away as a whole when the workstream ends.
+//! A workstream's own directory: built beside its place and renamed into it, so that it is whole or not there.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,8 +9,8 @@ use ccells_core::container;
 use ccells_core::ports::GitError;
 
 use super::lens::LENS;
-use super::repo::{list_refs, object_dirs};
-use super::{Workplace, blocking, disk, private_dir};
+use super::repo::object_dirs;
+use super::{Workplace, blocking, disk};
 
 /// The user's settings that the agent's git shares: who commits, and how lines end.
 const SHARED_SETTINGS: &str = r"^(user\.(name|email)|core\.(autocrlf|eol|safecrlf))$";
@@ -54,25 +53,6 @@ impl Workplace {
                 .map_err(|error| Self::disk_error(aim, place.home(), &error))
         })
         .await
-    }
-
-    /// Moves the workstream's own directory to `trash/<id>`, and lets the base go unless commits in it need it: those
-    /// borrow the repository's objects, and the base goes on being kept at `refs/ccells/trash-base/<id>`.
-    pub(super) async fn retire_home(&self) -> Result<(), GitError> {
-        self.check_plan()?;
-        let place = self.clone();
-        let has_commits = blocking(move || {
-            let aim = "move the workstream's directory away";
-            place.move_to_trash().map_err(|error| Self::disk_error(aim, place.home(), &error))
-        })
-        .await?;
-        let name = self.base_ref();
-        let found = list_refs(|| self.on_repo(), &[&name]).await?;
-        let Some(base) = found.into_iter().find(|found| found.name == name) else { return Ok(()) };
-        if has_commits {
-            self.set_ref(&format!("refs/ccells/trash-base/{}", self.plan.workstream), &base.object).await?;
-        }
-        self.drop_ref(&base.name, &base.object).await
     }
 
     /// The user's settings that the agent's git shares, as configuration.
@@ -147,28 +127,6 @@ impl Workplace {
             }
         }
         Ok(())
-    }
-
-    /// Moves the directory; whether what is in the trash has commits, or may have.
-    fn move_to_trash(&self) -> io::Result<bool> {
-        let rooms = self.home().parent().unwrap_or(Path::new("/"));
-        let trash = rooms.parent().unwrap_or(Path::new("/")).join("trash");
-        let id = self.plan.workstream.as_str();
-        disk::remove_tree(&rooms.join(format!(".{id}.new")))?;
-        let first = trash.join(id);
-        if disk::exists(self.home()) {
-            disk::make_directories(&trash)?;
-            let is_taken = |place: &PathBuf| disk::exists(place);
-            let later = (2..).map(|number: u32| trash.join(format!("{id}-{number}")));
-            let free = std::iter::once(first.clone()).chain(later).find(|place| !is_taken(place));
-            fs::rename(self.home(), free.unwrap_or(first.clone()))?;
-            disk::sync_directory(&trash)?;
-            disk::sync_directory(rooms)?;
-        }
-        if !disk::exists(&first) {
-            return Ok(false);
-        }
-        Ok(private_dir::has_commits(&first.join("git"), self.plan.base.as_str()).unwrap_or(true))
     }
 }
 

@@ -13,6 +13,7 @@ use ccells_core::naming;
 use ccells_core::ports::GitError;
 
 use super::command::{Answer, Call, MARK};
+use super::trash::kept_refs;
 use super::{Workplace, blocking, disk};
 
 impl Workplace {
@@ -63,15 +64,9 @@ impl Workplace {
 
     /// The locks of references and files that are this workstream's alone.
     fn own_locks(&self) -> Vec<PathBuf> {
-        let workstream = self.plan.workstream.as_str();
-        let refs = [
-            self.branch_ref(),
-            self.base_ref(),
-            format!("refs/ccells/trash/{workstream}"),
-            format!("refs/ccells/trash-base/{workstream}"),
-        ];
-        let mut locks: Vec<PathBuf> =
-            refs.iter().map(|name| self.git_dir().join(format!("{name}.lock"))).collect();
+        let kept = kept_refs(self.plan.workstream.as_str());
+        let refs = [self.branch_ref(), self.base_ref()].into_iter().chain(kept);
+        let mut locks: Vec<PathBuf> = refs.map(|name| self.git_dir().join(format!("{name}.lock"))).collect();
         let admin = fs::read_dir(self.admin_dir()).into_iter().flatten().flatten().map(|entry| entry.path());
         locks.extend(admin.filter(|file| file.extension().is_some_and(|extension| extension == "lock")));
         locks

@@ -9,7 +9,9 @@ mod home;
 mod lens;
 mod locks;
 mod private_dir;
+mod prune;
 mod repo;
+mod trash;
 mod untouched;
 mod work;
 mod worktree;
@@ -29,6 +31,7 @@ use command::{GitProgram, failed};
 pub use diff::{Detail, FileDiff, Status, WorkDiff};
 pub use home::object_mounts;
 pub use private_dir::{loose_differs, packed_differ};
+pub use prune::{Trashed, list_trash};
 pub use repo::{Reference, RepoFacts, object_dirs, parse_references};
 pub use untouched::{Remembered, parse_remembered};
 pub use work::{Changes, IndexEntry, parse_index};
@@ -163,6 +166,11 @@ impl Workplace {
     /// The full name of what keeps the base from being collected.
     fn base_ref(&self) -> String {
         format!("refs/ccells/{}/base", self.plan.workstream)
+    }
+
+    /// The full name of what keeps something of the workstream for the trash: the files of its worktree in `trash`.
+    fn kept_ref(&self, room: &str) -> String {
+        format!("refs/ccells/{room}/{}", self.plan.workstream)
     }
 
     /// A call on the user's repository, marked as this workstream's.

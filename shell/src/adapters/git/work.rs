@@ -232,7 +232,7 @@ impl Workplace {
     /// kept stays reachable from it.
     pub(super) async fn snapshot_work(&self) -> Result<Option<Commit>, GitError> {
         self.check_plan()?;
-        let name = format!("refs/ccells/trash/{}", self.plan.workstream);
+        let name = self.kept_ref("trash");
         let kept = list_refs(|| self.on_repo(), &[&name]).await?.into_iter().find(|found| found.name == name);
         let kept = kept.map(|found| parse(&found.object)).transpose()?;
         if !disk::is_directory(self.worktree()) || disk::exists(&self.adding_mark()) {

@@ -45,22 +45,21 @@ impl Workplace {
         self.settle().await
     }
 
-    /// Takes the worktree away, and the branch unless it is to be kept, has moved, or is checked out elsewhere.
+    /// Puts the worktree away, and removes the branch unless it is to be kept, has moved, or is checked out elsewhere.
     pub(super) async fn remove_worktree(&self, keep_branch: bool) -> Result<(), GitError> {
         self.check_plan()?;
         if disk::exists(&self.admin_dir()) && !self.is_complete() {
             self.await_own_git().await?;
         }
-        self.discard().await?;
-        if keep_branch {
-            return Ok(());
+        self.put_away().await?;
+        let branch = self.branch().await?;
+        let goes = |branch: &Reference| !keep_branch && branch.worktree.is_empty() && self.is_free(branch);
+        let gone = branch.as_ref().filter(|branch| goes(branch));
+        self.note_removal(branch.as_ref(), gone.is_some()).await?;
+        match gone {
+            Some(branch) => self.drop_ref(&branch.name, &branch.object).await,
+            None => Ok(()),
         }
-        let Some(branch) = self.branch().await? else { return Ok(()) };
-        let is_ours = branch.object == self.plan.base.as_str() && branch.target.is_empty();
-        if !is_ours || !branch.worktree.is_empty() {
-            return Ok(());
-        }
-        self.drop_ref(&branch.name, &branch.object).await
     }
 
     /// Points `name` at `commit`, durably.
@@ -177,20 +176,25 @@ impl Workplace {
 
     /// Removes directory and registration. The rename comes first: a crash after it leaves nothing that looks like a
     /// worktree with files missing. Git's own removal is not asked, for it trusts the `.git` in the worktree.
-    async fn discard(&self) -> Result<(), GitError> {
-        let worktree = self.worktree().to_owned();
-        let gone = worktree.with_file_name(format!(".{}.gone", self.plan.workstream));
+    pub(super) async fn discard(&self) -> Result<(), GitError> {
+        let (worktree, gone) = (self.worktree().to_owned(), self.gone_place());
         let (admin, mark) = (self.admin_dir(), self.adding_mark());
         blocking(move || {
             let aim = "remove the worktree";
-            let discarded = discard(&worktree, &gone, &admin).and_then(|()| forget(&mark));
+            let discarded = discard_files(&worktree, &gone).and_then(|()| drop_registration(&admin));
+            let discarded = discarded.and_then(|()| forget(&mark));
             discarded.map_err(|error| Self::disk_error(aim, &worktree, &error))
         })
         .await
     }
 
+    /// Where a worktree is while it is deleted.
+    pub(super) fn gone_place(&self) -> PathBuf {
+        self.worktree().with_file_name(format!(".{}.gone", self.plan.workstream))
+    }
+
     /// Our branch as it stands.
-    async fn branch(&self) -> Result<Option<Reference>, GitError> {
+    pub(super) async fn branch(&self) -> Result<Option<Reference>, GitError> {
         let name = self.branch_ref();
         let found = list_refs(|| self.on_repo(), &[&name]).await?;
         Ok(found.into_iter().find(|branch| branch.name == name))
@@ -199,11 +203,15 @@ impl Workplace {
     /// Our branch, provided that it stands where an interrupted try left it; anything else is somebody's work.
     async fn free_branch(&self) -> Result<Option<Reference>, GitError> {
         let Some(branch) = self.branch().await? else { return Ok(None) };
-        if branch.object == self.plan.base.as_str() && branch.target.is_empty() && branch.worktree.is_empty()
-        {
+        if self.is_free(&branch) && branch.worktree.is_empty() {
             return Ok(Some(branch));
         }
         Err(GitError::BranchExists { branch: self.plan.branch.clone() })
+    }
+
+    /// Whether nobody has moved our branch from where it began.
+    fn is_free(&self, branch: &Reference) -> bool {
+        branch.object == self.plan.base.as_str() && branch.target.is_empty()
     }
 
     /// Makes the branch of a complete worktree again when somebody took it away.
@@ -258,14 +266,19 @@ impl Workplace {
     }
 }
 
-/// The steps of [`Workplace::discard`], on the file system alone.
-fn discard(worktree: &Path, gone: &Path, admin: &Path) -> io::Result<()> {
+/// Deletes a worktree's files, by way of another name.
+pub(super) fn discard_files(worktree: &Path, gone: &Path) -> io::Result<()> {
     disk::remove_tree(gone)?;
     if disk::exists(worktree) {
         fs::rename(worktree, gone)?;
         sync_parent(worktree)?;
         disk::remove_tree(gone)?;
     }
+    Ok(())
+}
+
+/// Makes git forget a worktree.
+pub(super) fn drop_registration(admin: &Path) -> io::Result<()> {
     if disk::exists(admin) {
         disk::remove_tree(admin)?;
         sync_parent(admin)?;
@@ -285,7 +298,7 @@ fn note(mark: &Path) -> io::Result<()> {
 }
 
 /// Takes the file at `mark` away, durably; one that is gone is fine.
-fn forget(mark: &Path) -> io::Result<()> {
+pub(super) fn forget(mark: &Path) -> io::Result<()> {
     if !disk::exists(mark) {
         return Ok(());
     }
@@ -293,7 +306,8 @@ fn forget(mark: &Path) -> io::Result<()> {
     sync_parent(mark)
 }
 
-fn sync_parent(path: &Path) -> io::Result<()> {
+/// Makes the name of `path` durable.
+pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
     let parent: Option<PathBuf> = path.parent().map(Path::to_owned);
     parent.map_or(Ok(()), |parent| disk::sync_directory(&parent))
 }
