@@ -92,8 +92,17 @@ pub struct Driver<E, G> {
     witness: Option<Witness>,
 }
 
-/// Sees every event before the machine does, for a trace.
-pub type Witness = Box<dyn FnMut(Now, &Event) + Send>;
+/// What passes between the machine and the world.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// The machine is about to be told this.
+    Event(&'a Event),
+    /// It asked for this, which is about to be begun.
+    Effect(&'a Effect),
+}
+
+/// Sees every event before the machine does, and every effect before it is begun, for a trace.
+pub type Witness = Box<dyn FnMut(Now, Seen<'_>) + Send>;
 
 /// How many wishes may wait for the driver.
 const WISHES: usize = 64;
@@ -127,6 +136,12 @@ impl<E: Watch, G: Git> Driver<E, G> {
     #[must_use]
     pub fn seen_by(self, witness: Witness) -> Self {
         Self { witness: Some(witness), ..self }
+    }
+
+    /// The same driver, for which another machine decides: the simulator has some that make a mistake.
+    #[must_use]
+    pub fn decided_by(self, machine: Machine) -> Self {
+        Self { machine, ..self }
     }
 
     /// Runs until the core says that it is over.
@@ -167,13 +182,16 @@ impl<E: Watch, G: Git> Driver<E, G> {
     fn step(&mut self, event: Event) -> Option<bool> {
         let now = self.clock.now();
         if let Some(witness) = &mut self.witness {
-            witness(now, &event);
+            witness(now, Seen::Event(&event));
         }
         let effects = self.machine.handle(now, event);
         // Whoever gets an answer finds the picture after it.
         self.show();
         let mut end = None;
         for effect in effects {
+            if let Some(witness) = &mut self.witness {
+                witness(now, Seen::Effect(&effect));
+            }
             match effect {
                 Effect::Reply { request, outcome } => self.reply(request, outcome),
                 Effect::Notify { level, text } => {

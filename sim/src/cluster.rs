@@ -4,12 +4,16 @@
 pub mod campaign;
 pub mod checks;
 pub mod disk;
+pub mod engine;
+pub mod flight;
 pub mod git;
 pub mod net;
 pub mod process;
 pub mod scenarios;
+pub mod slips;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,8 +24,10 @@ use ccells_core::snapshot::{Card, CardState, Snapshot};
 use ccells_shell::driver::{Outcome, Wish};
 use tokio::sync::oneshot;
 
+use self::flight::{Flight, Flying, Sprung};
 use self::net::{ENGINE, Flow, Lines, Tap};
 use self::process::{Ending, Live};
+use self::slips::{Planted, Slip};
 use crate::choice::Choices;
 use crate::dockerd::{Dockerd, Weather};
 use crate::ports::files::{Crash, Disk};
@@ -34,6 +40,8 @@ pub const CCELLS: &str = "ccells";
 const TICK_MS: u64 = 10;
 /// When every simulated world begins, in seconds since the Unix epoch.
 const EPOCH_S: u64 = 1_800_000_000;
+/// What is seen when a run dies in the middle of a file operation.
+pub const DIED_IN_A_FILE_OPERATION: &str = "died in the middle of a file operation";
 /// Longer than any scenario takes.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -59,6 +67,11 @@ pub struct Ground {
     pub lines: Lines,
     /// All streams of the engine, as it sees them.
     pub engine_tap: Arc<Tap>,
+    /// A mistake in the program.
+    pub planted: Planted,
+    flight: Mutex<Flight>,
+    /// What came to pass at least once.
+    seen: Mutex<BTreeSet<&'static str>>,
     live: Mutex<Option<Arc<Live>>>,
     endings: Mutex<Vec<Ending>>,
     trace: Trace,
@@ -79,6 +92,11 @@ impl Ground {
     pub fn now(&self) -> Duration {
         let between_steps = || Duration::from_millis(self.between_steps.load(Ordering::Relaxed));
         turmoil::sim_elapsed().unwrap_or_else(between_steps)
+    }
+
+    /// Something came to pass that must come to pass sometimes.
+    pub fn saw(&self, what: &'static str) {
+        lock(&self.seen).insert(what);
     }
 
     /// Adds a line to the trace, at the simulated time.
@@ -128,7 +146,7 @@ impl Asked {
 impl Cluster {
     /// A world that follows from `seed`, with a run that begins and an engine on a good day.
     #[expect(clippy::assertions_on_constants, reason = "constant for a build, and builds differ")]
-    pub fn new(seed: u64, trace: Trace) -> Self {
+    pub fn new(seed: u64, planted: Planted, trace: Trace) -> Self {
         assert!(
             cfg!(tokio_unstable),
             "built without --cfg tokio_unstable: a task that panics would go unnoticed. RUSTFLAGS in the environment \
@@ -148,6 +166,9 @@ impl Cluster {
             dockerd: Dockerd::new(choices.clone(), clock),
             lines: Lines::default(),
             engine_tap: Arc::default(),
+            planted,
+            flight: Mutex::default(),
+            seen: Mutex::default(),
             live: Mutex::default(),
             endings: Mutex::default(),
             trace,
@@ -179,6 +200,11 @@ impl Cluster {
         lock(&self.ground.trace).clone()
     }
 
+    /// What came to pass so far.
+    pub fn seen(&self) -> BTreeSet<&'static str> {
+        lock(&self.ground.seen).clone()
+    }
+
     /// Simulated time since the beginning.
     pub fn elapsed(&self) -> Duration {
         self.sim.elapsed()
@@ -188,13 +214,17 @@ impl Cluster {
     pub fn step(&mut self) {
         self.tick();
         if self.live().is_some_and(|live| live.files.is_dead()) {
+            self.ground.saw(DIED_IN_A_FILE_OPERATION);
             self.crash(Crash::Kill);
         }
     }
 
     fn tick(&mut self) {
-        if let Err(error) = self.sim.step() {
-            panic!("T1: a host failed: {error}");
+        // A task that panics ends its runtime, and that is a panic here.
+        match catch_unwind(AssertUnwindSafe(|| self.sim.step())) {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => panic!("T1: a host failed: {error}"),
+            Err(panic) => panic!("T1: a host failed: {}", process::words(&*panic)),
         }
         let broken = lock(&self.ground.broken).take();
         assert!(broken.is_none(), "{}", broken.unwrap_or_default());
@@ -213,12 +243,11 @@ impl Cluster {
     pub fn wait(&mut self, what: &str, limit_ms: u64, mut is_so: impl FnMut(&mut Self) -> bool) {
         let until = self.elapsed() + Duration::from_millis(limit_ms);
         while !is_so(self) {
-            assert!(
-                self.elapsed() < until,
-                "L1: after {limit_ms} ms still not so: {what}\n{}\n{}",
-                self.portrait(),
-                self.last_lines()
-            );
+            if self.elapsed() >= until {
+                let (portrait, lines) = (self.portrait(), self.last_lines());
+                let (checker, what) = slips::named(what).unwrap_or(("L1", what));
+                panic!("{checker}: after {limit_ms} ms still not so: {what}\n{portrait}\n{lines}");
+            }
             self.step();
         }
     }
@@ -277,11 +306,56 @@ impl Cluster {
     /// Wishes.
     pub fn ask(&self, ask: Ask) -> Asked {
         let (reply, answer) = oneshot::channel();
-        if let Some(live) = self.live() {
+        if self.drops(&ask) {
+            // Nobody will ever answer, and nobody is told so.
+            std::mem::forget(reply);
+        } else if let Some(live) = self.live() {
             // A queue that is full or a run that ends answers by dropping the wish.
             let _refused = live.desk.wishes().try_send(Wish { ask, reply });
         }
         Asked { answer, outcome: None }
+    }
+
+    fn drops(&self, ask: &Ask) -> bool {
+        matches!(ask, Ask::Cancel(_)) && self.ground.planted.is(Slip::CancelDropped)
+    }
+
+    /// Wishes at the very moment when an effect `at` is begun, for `whose` or, when that is none, for anybody.
+    pub fn ambush(&self, at: Flying, whose: Option<&WorkstreamId>, ask: Ask) -> Asked {
+        let (reply, answer) = oneshot::channel();
+        let is_dropped = self.drops(&ask);
+        lock(&self.ground.flight).lay(at, whose.cloned(), Wish { ask, reply }, is_dropped);
+        Asked { answer, outcome: None }
+    }
+
+    /// What became of the last ambush so far.
+    pub fn sprung(&self) -> Sprung {
+        lock(&self.ground.flight).sprung()
+    }
+
+    /// Gives the last ambush up; what became of it.
+    pub fn lift_ambush(&self) -> Sprung {
+        lock(&self.ground.flight).lift()
+    }
+
+    /// How much of the run is in flight, the stream that tells of changes aside.
+    pub fn in_flight(&self) -> usize {
+        lock(&self.ground.flight).count(|flying| flying != Flying::WatchEngine)
+    }
+
+    /// Whether one of these ever was in flight.
+    pub fn has_flown(&self, flying: Flying) -> bool {
+        lock(&self.ground.flight).has_flown(flying)
+    }
+
+    /// Whether a terminal is being attached.
+    pub fn is_attaching(&self) -> bool {
+        lock(&self.ground.flight).count(|flying| flying == Flying::OpenSession) > 0
+    }
+
+    /// Whether the run waits for the engine to do something.
+    pub fn is_waiting_for_engine(&self) -> bool {
+        lock(&self.ground.flight).count(Flying::is_done_by_engine) > 0
     }
 
     /// Wishes, and waits for the answer.
@@ -294,8 +368,19 @@ impl Cluster {
 
     /// Wishes for a workstream.
     pub fn begin(&mut self, name: &str) -> (WorkstreamId, Asked) {
-        let number = self.ground.number();
-        let id = WorkstreamId::parse(&format!("01{number:024}")).expect("26 digits are an id");
+        let id = self.fresh_id();
+        let asked = self.begin_as(&id, name);
+        (id, asked)
+    }
+
+    /// An id that nothing else has.
+    pub fn fresh_id(&self) -> WorkstreamId {
+        WorkstreamId::parse(&format!("01{:024}", self.ground.number())).expect("26 digits are an id")
+    }
+
+    /// Wishes for a workstream of this id.
+    pub fn begin_as(&self, id: &WorkstreamId, name: &str) -> Asked {
+        let number = id.as_str().trim_start_matches("01").trim_start_matches('0');
         let new = NewWorkstream {
             id: id.clone(),
             name: Some(format!("{name}-{number}")),
@@ -306,10 +391,10 @@ impl Cluster {
             argv: Some(vec!["agent".to_string(), format!("--say=this is {name}")]),
             session_id: format!("session-{number}"),
         };
-        (id, self.ask(Ask::New(Box::new(new))))
+        self.ask(Ask::New(Box::new(new)))
     }
 
-    /// Makes a workstream and waits until its terminal is attached.
+    /// Makes a workstream and waits until its terminal is attached. Its agent begins to work.
     pub fn create(&mut self, name: &str) -> WorkstreamId {
         let (id, mut asked) = self.begin(name);
         self.wait("a workstream is made", CALM_MS, |_| asked.outcome().is_some());
@@ -317,6 +402,7 @@ impl Cluster {
         assert!(outcome.is_ok(), "a workstream is not made: {outcome:?}");
         self.promise(&id, true);
         self.wait_attached(&id);
+        git::lock(&self.ground.git).work(&id, false);
         id
     }
 
@@ -448,9 +534,14 @@ impl Cluster {
     /// Another run is started where the last one ended.
     pub fn start(&mut self) {
         if self.live().is_none() {
-            self.sim.bounce(CCELLS);
+            self.start_unseen();
             self.wait_begun();
         }
+    }
+
+    /// The same, and nobody waits until it shows something. No run may live.
+    pub fn start_unseen(&mut self) {
+        self.sim.bounce(CCELLS);
     }
 
     fn wait_begun(&mut self) {

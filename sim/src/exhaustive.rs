@@ -1,7 +1,10 @@
 //! A written list of short stories, each told again and again with a crash at every single point: before every file
 //! operation (and in the middle of every write), every step of git, every effect and every event, and around every
 //! arrival at the engine. After each the world must recover; and two deep, it is struck once more at every point of the
-//! recovery. Nothing is sampled: two crashes that leave the very same behind are recovered from once.
+//! recovery. Nothing is sampled: two crashes that leave the very same behind, promises included, are recovered from
+//! once. What breaks before a crash is told as well, and each story is told once without one.
+
+pub mod proofs;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -102,14 +105,14 @@ impl Story {
         Self::Lost,
     ];
 
-    /// How many points it has where a crash can come.
-    pub fn points(self) -> u64 {
-        self.told(None, false).points
+    /// The one of this name, if there is one.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|story| format!("{story:?}") == name)
     }
 
     /// The world at the end of the story, or as the crash left it.
-    fn told(self, crash: Option<CrashAt>, keeps_lines: bool) -> World {
-        let mut world = World::calm(Choices::seeded(0), Planted::Nothing);
+    fn told(self, planted: Planted, crash: Option<CrashAt>, keeps_lines: bool) -> World {
+        let mut world = World::calm(Choices::seeded(0), planted);
         if keeps_lines {
             world.keep_lines();
         }
@@ -268,22 +271,25 @@ fn take_over(world: &mut World, purpose: Purpose) {
     }
 }
 
-/// One crash, or two, in one story.
+/// One story, with no crash in it, with one, or with two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Path {
     /// The story.
     pub story: Story,
     /// The crash in it.
-    pub first: CrashAt,
+    pub first: Option<CrashAt>,
     /// The crash in the recovery from that.
     pub second: Option<CrashAt>,
 }
 
 impl Path {
     /// Goes this way once, to the end.
-    pub fn walk(self, keeps_lines: bool) -> Report {
-        let mut world = crash_in(self.story, self.first, keeps_lines);
-        if let Some(second) = self.second {
+    pub fn walk(self, planted: Planted, keeps_lines: bool) -> Report {
+        let Some(first) = self.first else { return finish(self.story.told(planted, None, keeps_lines)) };
+        let mut world = crash_in(self.story, planted, first, keeps_lines);
+        if let Some(second) = self.second
+            && world.oracle.violation.is_none()
+        {
             world = crash_in_recovery(&world, second);
         }
         end(&world)
@@ -291,8 +297,8 @@ impl Path {
 }
 
 /// The story up to its crash, with nobody left in it.
-fn crash_in(story: Story, at: CrashAt, keeps_lines: bool) -> World {
-    let mut world = story.told(Some(at), keeps_lines);
+fn crash_in(story: Story, planted: Planted, at: CrashAt, keeps_lines: bool) -> World {
+    let mut world = story.told(planted, Some(at), keeps_lines);
     world.kill_all();
     world
 }
@@ -307,9 +313,15 @@ fn crash_in_recovery(after: &World, at: CrashAt) -> World {
 
 /// What becomes of a world that is left alone from here on.
 fn end(after: &World) -> Report {
-    let mut world = after.copy(&Choices::seeded(1));
-    world.oracle.violation.clone_from(&after.oracle.violation);
-    let told = catch_unwind(AssertUnwindSafe(|| campaign::calm(&mut world)));
+    finish(after.copy(&Choices::seeded(1)))
+}
+
+/// The calm after a story. What is broken already is broken: the first violation counts.
+fn finish(mut world: World) -> Report {
+    let told = match world.oracle.violation {
+        Some(_) => Ok(()),
+        None => catch_unwind(AssertUnwindSafe(|| campaign::calm(&mut world))),
+    };
     campaign::report(world, told.err())
 }
 
@@ -326,22 +338,44 @@ pub struct Counts {
     pub failures: Vec<(Path, Violation)>,
 }
 
-/// Tells a story with a crash at every point; two deep, with another one at every point of each recovery.
-pub fn explore(story: Story, is_deep: bool, threads: usize) -> Counts {
-    let points = story.points();
-    let next = AtomicU64::new(0);
+/// What is told, how deep, by how many at once, and after how many failures it is not told any further.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling {
+    /// The story.
+    pub story: Story,
+    /// The mistake in the program.
+    pub planted: Planted,
+    /// Whether there is another crash at every point of each recovery.
+    pub is_deep: bool,
+    /// How many crashes are tried at once.
+    pub threads: usize,
+    /// How many failures are enough.
+    pub enough: usize,
+}
+
+impl Telling {
+    /// The story as it is told to be sure of the program.
+    pub fn new(story: Story, threads: usize) -> Self {
+        Self { story, planted: Planted::Nothing, is_deep: false, threads, enough: ENOUGH }
+    }
+}
+
+/// Tells a story without a crash, and then with one at every point; two deep, with another one at every point of each
+/// recovery.
+pub fn explore(telling: Telling) -> Counts {
     let search = Search {
-        story,
-        is_deep,
-        counts: Mutex::new(Counts { points, ..Counts::default() }),
+        telling,
+        counts: Mutex::default(),
         left: [Mutex::new(HashSet::new()), Mutex::new(HashSet::new())],
     };
+    let points = search.plain();
+    let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..telling.threads {
             scope.spawn(|| {
                 loop {
                     let point = next.fetch_add(1, Ordering::Relaxed);
-                    if point >= points || search.counts().failures.len() >= ENOUGH {
+                    if point >= points || search.has_enough() {
                         break;
                     }
                     for how in FIRST {
@@ -355,8 +389,7 @@ pub fn explore(story: Story, is_deep: bool, threads: usize) -> Counts {
 }
 
 struct Search {
-    story: Story,
-    is_deep: bool,
+    telling: Telling,
     counts: Mutex<Counts>,
     /// Fingerprints of what crashes left, one deep and two deep.
     left: [Mutex<HashSet<u64>>; 2],
@@ -367,24 +400,47 @@ impl Search {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn has_enough(&self) -> bool {
+        self.counts().failures.len() >= self.telling.enough
+    }
+
     fn is_new(&self, depth: usize, world: &World) -> bool {
         self.left[depth].lock().unwrap_or_else(PoisonError::into_inner).insert(world.fingerprint())
     }
 
+    /// The story without a crash: how many points it has where one can come.
+    fn plain(&self) -> u64 {
+        let Telling { story, planted, .. } = self.telling;
+        let path = Path { story, first: None, second: None };
+        let Some(world) = self.try_out(path, || story.told(planted, None, false)) else { return 0 };
+        let points = world.points;
+        self.counts().points = points;
+        self.note(path, finish(world).violation);
+        if points == 0 {
+            self.note(path, Some(pointless("nothing happens in it".to_string())));
+        }
+        points
+    }
+
     fn first(&self, at: CrashAt) {
-        let path = Path { story: self.story, first: at, second: None };
-        let Some(world) = self.try_out(path, || crash_in(self.story, at, false)) else { return };
+        let Telling { story, planted, is_deep, .. } = self.telling;
+        let path = Path { story, first: Some(at), second: None };
+        let Some(world) = self.try_out(path, || crash_in(story, planted, at, false)) else { return };
+        let is_broken = world.oracle.violation.is_some();
+        if !world.has_crashed && !is_broken {
+            self.note(path, Some(pointless("told once more, the story has no such point".to_string())));
+            return;
+        }
         let is_new = self.is_new(0, &world);
         {
             let first = &mut self.counts().first;
             *first = (first.0 + 1, first.1 + u64::from(is_new));
         }
-        if !is_new {
-            return;
+        if is_new || is_broken {
+            self.note(path, end(&world).violation);
         }
-        self.judge(path, &world);
         let mut point = 0;
-        while self.is_deep && self.second(path, &world, point) {
+        while is_deep && is_new && !is_broken && !self.has_enough() && self.second(path, &world, point) {
             point += 1;
         }
     }
@@ -395,7 +451,9 @@ impl Search {
             let at = CrashAt { point, how };
             let path = Path { second: Some(at), ..path };
             let Some(world) = self.try_out(path, || crash_in_recovery(after, at)) else { return false };
+            let is_broken = world.oracle.violation.is_some();
             if !world.has_crashed {
+                self.note(path, world.oracle.violation);
                 return false;
             }
             let is_new = self.is_new(1, &world);
@@ -403,8 +461,8 @@ impl Search {
                 let second = &mut self.counts().second;
                 *second = (second.0 + 1, second.1 + u64::from(is_new));
             }
-            if is_new {
-                self.judge(path, &world);
+            if is_new || is_broken {
+                self.note(path, end(&world).violation);
             }
         }
         true
@@ -414,21 +472,31 @@ impl Search {
         let world = catch_unwind(AssertUnwindSafe(act)).ok();
         if world.is_none() {
             let text = "a panic before the end; replay it to read it".to_string();
-            self.counts().failures.push((path, Violation { invariant: "PANIC", text }));
+            self.note(path, Some(Violation { invariant: "PANIC", text }));
         }
         world
     }
 
-    fn judge(&self, path: Path, world: &World) {
-        if let Some(violation) = end(world).violation {
-            self.counts().failures.push((path, violation));
-        }
+    fn note(&self, path: Path, violation: Option<Violation>) {
+        self.counts().failures.extend(violation.map(|violation| (path, violation)));
     }
 }
 
+/// A story that is not told as it must be proves nothing.
+fn pointless(text: String) -> Violation {
+    Violation { invariant: "STORY", text }
+}
+
+/// The crashes of a story that is told without one.
+const NEVER: &str = "never";
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}@{}", self.story, self.first)?;
+        write!(f, "{:?}@", self.story)?;
+        match self.first {
+            Some(first) => write!(f, "{first}")?,
+            None => write!(f, "{NEVER}")?,
+        }
         self.second.map_or(Ok(()), |second| write!(f, "/{second}"))
     }
 }
@@ -468,10 +536,12 @@ impl FromStr for Path {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, crashes) = text.split_once('@').ok_or(format!("`{text}` is no story and point"))?;
-        let story = Story::ALL.into_iter().find(|story| format!("{story:?}") == name);
-        let story = story.ok_or(format!("there is no story `{name}`"))?;
+        let story = Story::named(name).ok_or(format!("there is no story `{name}`"))?;
+        if crashes == NEVER {
+            return Ok(Self { story, first: None, second: None });
+        }
         let (first, second) =
             crashes.split_once('/').map_or((crashes, None), |(first, second)| (first, Some(second)));
-        Ok(Self { story, first: first.parse()?, second: second.map(str::parse).transpose()? })
+        Ok(Self { story, first: Some(first.parse()?), second: second.map(str::parse).transpose()? })
     }
 }

@@ -62,20 +62,17 @@ impl World {
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.disk.fingerprint().hash(&mut hasher);
-        format!("{:?}", self.engine.containers).hash(&mut hasher);
+        format!("{:?}", self.engine).hash(&mut hasher);
         format!("{:?}", self.git).hash(&mut hasher);
         for ((at, _), item) in &self.queue {
             if let Item::Arrive(number) = item {
-                let op = self.calls.get(number).map(|call| format!("{:?}", call.op));
+                let op = self.calls.get(number).map(|call| (call.is_lost, format!("{:?}", call.op)));
                 (at.saturating_sub(self.now), op).hash(&mut hasher);
             }
         }
-        (self.weather.disk_bad_until > self.now, self.refuses_next).hash(&mut hasher);
-        for (id, promise) in &self.oracle.promises {
-            (id, promise.is_acknowledged, promise.may_go, promise.is_gone, promise.was_meddled_with)
-                .hash(&mut hasher);
-        }
-        (&self.oracle.planted, &self.oracle.unwanted).hash(&mut hasher);
+        (self.weather.disk_bad_until.saturating_sub(self.now), self.refuses_next).hash(&mut hasher);
+        (self.boots, self.wall_ahead).hash(&mut hasher);
+        self.oracle.remembered().hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -13,8 +13,9 @@ use ccells_sim::campaign::{self, Report, Tally};
 use ccells_sim::canary::{self, Planted};
 use ccells_sim::choice::{Choices, Record};
 use ccells_sim::cluster::campaign::{Shown, Wanted};
+use ccells_sim::cluster::slips;
 use ccells_sim::corpus::Head;
-use ccells_sim::exhaustive::{self, Path as Crashes, Story};
+use ccells_sim::exhaustive::{self, Path as Crashes, Story, Telling};
 use ccells_sim::proofs::{self, Proof};
 use ccells_sim::{coverage, shrink, trace};
 
@@ -30,9 +31,12 @@ usage: sim [--seeds N] [--from SEED] [--minutes M]   many worlds (1,000 from a f
                                                      checker must be turned red by one
        sim --determinism                             every world twice here and once more elsewhere
        sim --exhaustive [--deep] [--only STORY]      a crash at every point of a list of short stories, and, two deep,
-                                                     another one at every point of the recovery that follows
-       sim --turmoil [--scenario NAME] [--trace] [--determinism]
-                                                     the production shell in a simulated network";
+                                                     another one at every point of the recovery that follows; with
+                                                     --plant NAME: with a planted fault in the program
+       sim --turmoil [--scenario NAME] [--trace] [--determinism] [--plant NAME]
+                                                     the production shell in a simulated network
+       sim --turmoil --canaries                      every planted fault of the shell must be found there, and every
+                                                     checker of the network be turned red by one";
 
 /// Worlds, unless told.
 const SEEDS: u64 = 1_000;
@@ -53,6 +57,7 @@ struct Options {
     replay: Option<String>,
     only: Option<String>,
     planted: Planted,
+    planted_in_cluster: slips::Planted,
     is_traced: bool,
     is_shrunk: bool,
     canaries: bool,
@@ -96,6 +101,7 @@ fn main() -> ExitCode {
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
+    let mut plant = None;
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} wants a value"));
         let number = |text: String| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
@@ -105,11 +111,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--minutes" => options.minutes = Some(number(value()?)?),
             "--replay" => options.replay = Some(value()?),
             "--only" => options.only = Some(value()?),
-            "--plant" => {
-                let name = value()?;
-                options.planted =
-                    Planted::named(&name).ok_or(format!("nothing named {name} can be planted"))?;
-            }
+            "--plant" => plant = Some(value()?),
             "--trace" => options.is_traced = true,
             "--shrink" => options.is_shrunk = true,
             "--canaries" => options.canaries = true,
@@ -121,6 +123,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--turmoil" => options.turmoil = true,
             "--scenario" => options.scenario = Some(value()?),
             other => return Err(format!("{other} is not known")),
+        }
+    }
+    if let Some(name) = plant {
+        let unknown = format!("nothing named {name} can be planted there");
+        if options.turmoil {
+            options.planted_in_cluster = slips::Planted::named(&name).ok_or(unknown)?;
+        } else {
+            options.planted = Planted::named(&name).ok_or(unknown)?;
         }
     }
     Ok(options)
@@ -140,13 +150,22 @@ fn many(options: &Options) -> bool {
     println!("worlds from seed {from}, commit {}", commit());
     let began = Instant::now();
     let is_wanted = |invariant: &str| options.only.as_ref().is_none_or(|only| only == invariant);
+    if let Some(only) =
+        options.only.as_ref().filter(|only| !proofs::all().iter().any(|it| it.checker == **only))
+    {
+        println!(
+            "no checker is called {only}; they are {}",
+            proofs::all().iter().map(|it| it.checker).collect::<Vec<_>>().join(", ")
+        );
+        return false;
+    }
     let enough = if planted == Planted::Nothing { ENOUGH } else { 1 };
     let (tally, failures) = campaign_of(from, seeds, until, planted, enough, is_wanted);
     for (seed, report) in &failures {
         tell_failure(&seed.to_string(), report, planted, options.is_shrunk);
     }
     tell_tally(&tally, began.elapsed());
-    let mut is_good = failures.is_empty();
+    let mut is_good = failures.is_empty() && tally.worlds > 0;
     if options.coverage {
         print!("{}", coverage::table(&tally));
         for (row, count) in coverage::missing(&tally) {
@@ -334,7 +353,7 @@ fn replay(what: &str, options: &Options) -> bool {
 /// One story with its crashes, as a failure names them: `Create@17:kill/3:power`.
 fn replay_crashes(what: &str, options: &Options) -> bool {
     let report = match what.parse::<Crashes>() {
-        Ok(crashes) => crashes.walk(options.is_traced),
+        Ok(crashes) => crashes.walk(options.planted, options.is_traced),
         Err(error) => {
             eprintln!("{error}");
             return false;
@@ -431,7 +450,7 @@ fn checkers_are_proven() -> bool {
 fn determinism(options: &Options) -> bool {
     let from = options.from.unwrap_or(1);
     let seeds = options.seeds.unwrap_or(SEEDS);
-    let mut is_good = true;
+    let mut is_good = seeds > 0;
     let mut own = String::new();
     let twice = |seed| {
         let first = campaign::run(Choices::seeded(seed), Planted::Nothing, true);
@@ -453,8 +472,13 @@ fn determinism(options: &Options) -> bool {
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     match other {
         Ok(other) if other == own => {}
-        Ok(_) => {
-            println!("another process had other fingerprints");
+        Ok(other) => {
+            let parting =
+                own.lines().zip(other.lines().chain(std::iter::repeat(""))).find(|(own, other)| own != other);
+            let seed = parting.and_then(|(own, _)| own.split(' ').next()).unwrap_or("?");
+            println!(
+                "another process had another trace of seed {seed}; compare: cargo sim --replay {seed} --trace"
+            );
             is_good = false;
         }
         Err(error) => {
@@ -470,13 +494,15 @@ fn differs_at(first: &[String], second: &[String]) -> usize {
     first.iter().zip(second).take_while(|(first, second)| first == second).count()
 }
 
+/// A world in one line: the fingerprint of its steps, how many there were, and the digest of every byte of its trace.
 fn line_of(seed: u64, report: &Report) -> String {
-    format!("{seed} {:016x} {}\n", report.fingerprint.0, report.fingerprint.1)
+    let (hash, steps) = report.fingerprint;
+    format!("{seed} {hash:016x} {steps} {:016x}\n", trace::digest(&report.lines))
 }
 
 fn fingerprints(options: &Options) {
     let from = options.from.unwrap_or(1);
-    let line = |seed| line_of(seed, &campaign::run(Choices::seeded(seed), Planted::Nothing, false));
+    let line = |seed| line_of(seed, &campaign::run(Choices::seeded(seed), Planted::Nothing, true));
     for line in of_each(from, options.seeds.unwrap_or(SEEDS), line) {
         print!("{line}");
     }
@@ -485,6 +511,7 @@ fn fingerprints(options: &Options) {
 fn cluster(options: &Options) -> bool {
     let wanted = Wanted {
         scenario: options.scenario.clone(),
+        planted: options.planted_in_cluster,
         from: options.from.unwrap_or(1),
         seeds: options.seeds.unwrap_or(CLUSTER_SEEDS),
         shown: if options.fingerprints {
@@ -496,18 +523,37 @@ fn cluster(options: &Options) -> bool {
         },
     };
     let mut say = |line: &str| println!("{line}");
-    if options.determinism { wanted.compare(&mut say) } else { wanted.play(&mut say) }
+    if options.canaries {
+        slips::are_found(options.only.as_deref(), threads(), &mut say)
+    } else if options.determinism {
+        wanted.compare(&mut say)
+    } else {
+        wanted.play(&mut say)
+    }
 }
 
 fn tell_stories(options: &Options) -> bool {
     let began = Instant::now();
+    let stories = match &options.only {
+        None => Story::ALL.to_vec(),
+        Some(only) => Story::named(only).into_iter().collect(),
+    };
+    if stories.is_empty() {
+        println!("there is no such story; there are {:?}", Story::ALL);
+        return false;
+    }
+    let flag = match options.planted {
+        Planted::Nothing => String::new(),
+        Planted::InCore(_) | Planted::InShell(_) | Planted::Always => {
+            format!(" --plant {}", options.planted.name())
+        }
+    };
     let (mut points, mut crashes, mut worlds, mut failed) = (0, 0, 0, 0);
     println!("story               points   crashes -> worlds    in recovery -> worlds    failed");
-    for story in Story::ALL {
-        if options.only.as_ref().is_some_and(|only| *only != format!("{story:?}")) {
-            continue;
-        }
-        let counts = exhaustive::explore(story, options.is_deep, threads());
+    for story in stories {
+        let telling =
+            Telling { planted: options.planted, is_deep: options.is_deep, ..Telling::new(story, threads()) };
+        let counts = exhaustive::explore(telling);
         let (first, second) = (counts.first, counts.second);
         println!(
             "{:<18} {:>7} {:>9} {:>9} {:>14} {:>9} {:>9}",
@@ -521,7 +567,7 @@ fn tell_stories(options: &Options) -> bool {
         );
         for (path, violation) in &counts.failures {
             println!("FAIL {} {path} commit={}: {}", violation.invariant, commit(), violation.text);
-            println!("     replay: cargo sim --replay {path} --trace");
+            println!("     replay: cargo sim --replay {path}{flag} --trace");
         }
         points += counts.points;
         crashes += first.0 + second.0;
@@ -532,5 +578,27 @@ fn tell_stories(options: &Options) -> bool {
         "{points} points, {crashes} crashes, {worlds} different worlds left and recovered, {failed} failed, {:.1} s",
         began.elapsed().as_secs_f64()
     );
-    failed == 0
+    let is_whole = options.only.is_none() && options.planted == Planted::Nothing;
+    failed == 0 && (!is_whole || stories_are_proven())
+}
+
+/// Every planted fault of the list must be found by its story: where, and by which checker.
+fn stories_are_proven() -> bool {
+    let began = Instant::now();
+    let all = exhaustive::proofs::all();
+    println!("\nplanted                    must be found in    is found at");
+    let mut found = 0;
+    for proof in &all {
+        let told = match proof.found(threads()) {
+            Ok((path, violation)) => {
+                found += 1;
+                format!("{path}: {}: {}", violation.invariant, violation.text)
+            }
+            Err(why) => why,
+        };
+        let told = told.chars().take(120).collect::<String>();
+        println!("{:<26} {:<19} {told}", proof.planted.name(), format!("{:?}", proof.story));
+    }
+    println!("{found} of {} planted faults were found, {:.1} s", all.len(), began.elapsed().as_secs_f64());
+    found == all.len()
 }

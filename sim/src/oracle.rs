@@ -343,6 +343,28 @@ impl World {
 }
 
 impl Oracle {
+    /// All that it holds against what comes after a crash, as a text. Two worlds that differ in it are two: one of them
+    /// may be broken. Everything has its place here, or a reason to have none.
+    pub fn remembered(&self) -> String {
+        let Self {
+            violation,
+            promises,
+            // Wishes of runs that are gone: nobody answers them any more.
+            asked: _,
+            planted,
+            unwanted,
+            damaged_homes,
+            has_clock_jumped,
+            acknowledged_state,
+            // These two only tell how often something came to pass.
+            took_over: _,
+            recoveries_cut: _,
+            frozen_by_quit,
+        } = self;
+        let promised = (promises, planted, unwanted, acknowledged_state, frozen_by_quit);
+        format!("{:?}", (violation, promised, damaged_homes, has_clock_jumped))
+    }
+
     /// Whether a container of this workstream may come to light late: only where the wall clock jumped ahead, and only
     /// of one that is gone or was never made. It is adopted then.
     pub fn may_resurface(&self, workstream: &WorkstreamId) -> bool {

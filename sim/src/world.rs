@@ -20,7 +20,7 @@ use crate::ports::files::Disk;
 use crate::ports::git::SimGit;
 use crate::ports::platter::Loss;
 use crate::process::{Life, Process};
-use crate::trace::{Trace, Who};
+use crate::trace::{self, Trace, Who};
 
 /// The wall clock when the world begins.
 const EPOCH_MS: u64 = 1_795_000_000_000;
@@ -547,9 +547,10 @@ fn told(op: &FileOp) -> String {
     }
 }
 
-/// A debug text, short enough for a line.
+/// A debug text, short enough for a line. What is cut off is there as a number: two that differ there differ.
 fn brief(text: &str) -> String {
     const MOST: usize = 220;
-    let end = text.char_indices().nth(MOST).map_or(text.len(), |(end, _)| end);
-    text[..end].replace('\n', " ")
+    let Some((end, _)) = text.char_indices().nth(MOST) else { return text.replace('\n', " ") };
+    let rest = trace::digest(&[text[end..].to_string()]);
+    format!("{}…{rest:016x}", text[..end].replace('\n', " "))
 }

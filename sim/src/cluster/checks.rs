@@ -9,22 +9,26 @@ use ccells_core::record::{StateRecord, TrackingRecord};
 use ccells_core::snapshot::{CardState, EngineState, Snapshot};
 
 use super::process::Ending;
+use super::slips::Planted;
 use super::{CALM_MS, Cluster, disk, git};
+use crate::dockerd::Seen;
 use crate::ports::git::Made;
 
 /// The storm is over: checks everything.
 pub fn check(cluster: &mut Cluster) {
+    assert!(cluster.ground.planted != Planted::Always, "C0: the canary sings");
     cluster.calm();
     take_up(cluster);
     rest(cluster);
     leaked(cluster);
     promised(cluster);
-    let before = containers(cluster);
+    streams(cluster);
+    let before = states(cluster);
     let ending = cluster.quit(ccells_core::limits::SHUTDOWN_MS + 1_000);
     let expected = Ending { is_complete: true, tasks: 0, engine_tasks: 0, streams: 0 };
     assert_eq!(ending, expected, "Q2: the run left something of itself behind");
     quiet(cluster);
-    assert_eq!(containers(cluster), before, "Q3: a quit that leaves agents at work changed their containers");
+    assert_eq!(states(cluster), before, "Q3: a quit that leaves agents at work changed their containers");
 }
 
 /// People wait until nothing is being done, have done what was interrupted, and try again what failed.
@@ -93,18 +97,27 @@ fn has_intents(cluster: &Cluster) -> bool {
 
 /// The ids of our containers at the engine.
 fn containers(cluster: &Cluster) -> BTreeSet<String> {
+    ours(cluster).into_iter().map(|it| it.id).collect()
+}
+
+/// The same, each with its state.
+fn states(cluster: &Cluster) -> BTreeSet<String> {
+    ours(cluster).into_iter().map(|it| format!("{} {:?}", it.id, it.state)).collect()
+}
+
+fn ours(cluster: &Cluster) -> Vec<Seen> {
     let is_ours = |labels: &Labels| labels.home == cluster.ground.seat.home;
     let all = cluster.ground.dockerd.containers().into_iter();
-    let ours = all.filter(|it| {
+    all.filter(|it| {
         Labels::parse(|name| it.labels.get(name).map(String::as_str)).is_some_and(|labels| is_ours(&labels))
-    });
-    ours.map(|it| it.id).collect()
+    })
+    .collect()
 }
 
 /// R14: the containers at the engine are those of the picture, of the index and of the state, no more and no fewer.
 fn leaked(cluster: &mut Cluster) {
     let places = cluster.ground.seat.places.clone();
-    cluster.wait("engine, picture, index and state agree (R14)", CALM_MS, |cluster| {
+    cluster.wait("R14: engine, picture, index and state agree", CALM_MS, |cluster| {
         let at_engine = containers(cluster);
         let Some(picture) = cluster.snapshot() else { return false };
         let index = disk::read::<TrackingRecord>(&cluster.ground.disk, &places.index());
@@ -123,17 +136,34 @@ fn shown(picture: &Snapshot) -> BTreeSet<String> {
     picture.workstreams.iter().filter_map(|card| Some(card.container_id.as_ref()?.to_string())).collect()
 }
 
-/// P1 and R13: what was acknowledged is there with its worktree, what was acknowledged as removed is gone.
+/// P1 and R13: what was acknowledged is there with its worktree, what was acknowledged as removed is gone. P2: no work
+/// went that is kept nowhere.
 fn promised(cluster: &Cluster) {
     let trees = git::lock(&cluster.ground.git);
     for (id, is_there) in &cluster.promised {
         let has_worktree = trees.trees.get(id).is_some_and(|tree| tree.worktree == Made::Whole);
         let is_shown = cluster.card(id).is_some();
-        assert_eq!(is_shown, *is_there, "P1/R13: {id} was acknowledged otherwise");
-        assert_eq!(has_worktree, *is_there, "P1/R13: the worktree of {id} was acknowledged otherwise");
-        let lost = trees.trees.get(id).map_or(0, |tree| tree.lost);
-        assert_eq!(lost, 0, "P2: work of {id} is lost");
+        if *is_there {
+            assert!(is_shown, "P1: {id} was acknowledged, and is not there");
+            assert!(has_worktree, "P1: {id} was acknowledged, and its worktree is not there");
+        } else {
+            assert!(!is_shown, "R13: the removal of {id} was acknowledged, and it is there");
+            assert!(!has_worktree, "R13: the removal of {id} was acknowledged, and its worktree is there");
+        }
     }
+    for (id, tree) in &trees.trees {
+        assert_eq!(tree.lost, 0, "P2: work of {id} is lost");
+    }
+}
+
+/// Q6: the streams to the engine are the one that tells of changes and one for each attached terminal.
+fn streams(cluster: &mut Cluster) {
+    cluster.wait("Q6: no more streams are open than are needed", 10_000, |cluster| {
+        let attached = cluster
+            .snapshot()
+            .map_or(0, |picture| picture.workstreams.iter().filter(|card| card.is_attached).count());
+        cluster.ground.lines.open().len() <= 1 + attached
+    });
 }
 
 /// Q4: after its end nothing more of a run reaches the engine.

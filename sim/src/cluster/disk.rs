@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ccells_core::event::Event;
+use ccells_core::ids::PathText;
 use ccells_core::limits;
-use ccells_core::ports::{FileError, Files};
+use ccells_core::ports::{FileError, FileOk, FileOp, Files};
 use ccells_core::store::{Protocol, Step};
 use ccells_shell::adapters::durable::{Records, States};
 use ccells_shell::mailbox::Mailbox;
 use tokio::time::Instant;
 
+use super::slips::{Planted, Slip};
 use crate::choice::Choices;
 use crate::ports::files::{Disk, SimFiles};
 
@@ -22,12 +24,19 @@ const STEP_MS: u32 = 4;
 pub struct PacedFiles {
     files: SimFiles,
     choices: Choices,
+    planted: Planted,
 }
 
 impl PacedFiles {
     /// The files of the process `process` of `disk`.
     pub fn new(files: SimFiles, choices: Choices) -> Self {
-        Self { files, choices }
+        Self { files, choices, planted: Planted::Nothing }
+    }
+
+    /// The same, with a mistake.
+    #[must_use]
+    pub fn with(self, planted: Planted) -> Self {
+        Self { planted, ..self }
     }
 
     /// Drives a protocol to its end. After the process has died it has none.
@@ -38,7 +47,7 @@ impl PacedFiles {
             last = match protocol.step(last) {
                 Step::Do(op) => {
                     self.pause().await;
-                    Some(self.files.apply(&op))
+                    Some(self.apply(&op))
                 }
                 Step::Wait if Instant::now() < patience_until => {
                     tokio::time::sleep(Duration::from_millis(limits::LOCK_POLL_MS)).await;
@@ -51,6 +60,17 @@ impl PacedFiles {
                 return std::future::pending().await;
             }
         }
+    }
+
+    fn apply(&mut self, op: &FileOp) -> Result<FileOk, FileError> {
+        let is_index = |path: &PathText| path.as_str().contains("/containers.json");
+        if self.planted.is(Slip::NoFileSync) && matches!(op, FileOp::SyncFile(_)) {
+            return Ok(FileOk::Done);
+        }
+        if self.planted.is(Slip::IndexBegunAnew) && matches!(op, FileOp::Read(path) if is_index(path)) {
+            return Err(FileError::NotFound);
+        }
+        self.files.apply(op)
     }
 
     async fn pause(&self) {
@@ -82,9 +102,15 @@ pub async fn write_states(states: States, mut files: PacedFiles, mailbox: Mailbo
             states.rung.notified().await;
             continue;
         };
+        let is_early = files.planted.is(Slip::AcknowledgedEarly);
+        if is_early {
+            mailbox.put(Event::StateSaved { generation: state.generation, outcome: Ok(()) }).await;
+        }
         let written = files.run(states.protocol(&state)).await;
         let outcome = written.as_ref().map_err(ToString::to_string).copied();
-        mailbox.put(Event::StateSaved { generation: state.generation, outcome }).await;
+        if !is_early {
+            mailbox.put(Event::StateSaved { generation: state.generation, outcome }).await;
+        }
         saver.written(ticket, state, written);
         if is_last {
             return;

@@ -9,6 +9,7 @@ use ccells_core::ports::{FileError, FileOp, Git, GitError, WorkReport, WorktreeP
 
 use super::Ground;
 use super::disk::PacedFiles;
+use super::slips::Slip;
 use crate::ports::files::SimFiles;
 use crate::ports::git::{GitOk, GitOp, SimGit};
 use crate::process::{Fine, Row};
@@ -78,6 +79,9 @@ impl Git for ClusterGit {
     }
 
     async fn add_worktree(&self, plan: &WorktreePlan) -> Result<(), GitError> {
+        if self.ground.planted.is(Slip::WorktreeNotMade) {
+            return Ok(());
+        }
         self.run(GitOp::Add(Box::new(plan.clone()))).await.map(drop)
     }
 
@@ -116,6 +120,9 @@ impl Git for ClusterGit {
     }
 
     async fn remove_worktree(&self, plan: &WorktreePlan, keep_branch: bool) -> Result<(), GitError> {
+        if self.ground.planted.is(Slip::WorktreeNotRemoved) {
+            return Ok(());
+        }
         self.run(GitOp::Remove(Box::new(plan.clone()), keep_branch)).await.map(drop)
     }
 

@@ -11,6 +11,8 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::TcpStream;
 
+use super::slips::{Planted, Slip};
+
 /// The name of the engine's host.
 pub const ENGINE: &str = "engine";
 /// Where it listens.
@@ -77,28 +79,29 @@ impl Tap {
     }
 }
 
-/// What is told of the first bytes that are read from a stream.
-type First = Box<dyn FnOnce(&[u8]) + Send>;
+/// What is told of all bytes that are read from a stream, and whether they are the first.
+type Overhear = Box<dyn FnMut(&[u8], bool) + Send>;
 
 /// A stream behind a [`Tap`].
 pub struct Tapped<S> {
     io: S,
     tap: Arc<Tap>,
     number: u64,
-    first: Option<First>,
+    overhear: Option<Overhear>,
+    is_first: bool,
 }
 
 impl<S> Tapped<S> {
     /// `io`, as `tap` has it go.
     pub fn new(io: S, tap: Arc<Tap>) -> Self {
         let number = tap.add_stream();
-        Self { io, tap, number, first: None }
+        Self { io, tap, number, overhear: None, is_first: true }
     }
 
-    /// The same; `first` is told of the first bytes that are read.
-    pub fn overheard(io: S, tap: Arc<Tap>, first: impl FnOnce(&[u8]) + Send + 'static) -> Self {
+    /// The same; `overhear` is told of all bytes that are read, and whether they are the first.
+    pub fn overheard(io: S, tap: Arc<Tap>, overhear: impl FnMut(&[u8], bool) + Send + 'static) -> Self {
         let number = tap.add_stream();
-        Self { io, tap, number, first: Some(Box::new(first)) }
+        Self { io, tap, number, overhear: Some(Box::new(overhear)), is_first: true }
     }
 }
 
@@ -118,10 +121,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
             Flow::Free => {
                 let before = buf.filled().len();
                 let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+                let is_first = self.is_first;
                 if buf.filled().len() > before
-                    && let Some(first) = self.first.take()
+                    && let Some(overhear) = &mut self.overhear
                 {
-                    first(&buf.filled()[before..]);
+                    overhear(&buf.filled()[before..], is_first);
+                    self.is_first = false;
                 }
                 polled
             }
@@ -156,22 +161,44 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
 }
 
 /// A stream that can be taken away from whoever holds it.
-struct Held(Arc<Handed>);
+struct Held {
+    stream: Arc<Handed>,
+    planted: Planted,
+}
 
 type Handed = Mutex<Option<TcpStream>>;
 
 impl Held {
     fn with<T>(&self, act: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &mut *self.stream.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(stream) => act(Pin::new(stream)),
             None => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
         }
     }
 }
 
+/// Of ten lines that are numbered, one gets the number of the next.
+fn spoil(bytes: &mut [u8]) {
+    for at in 1..bytes.len() {
+        if bytes[at] == b'\r' && bytes[at - 1] == b'0' {
+            bytes[at - 1] = b'1';
+        }
+    }
+}
+
 impl AsyncRead for Held {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.with(|stream| stream.poll_read(cx, buf))
+        let before = buf.filled().len();
+        let polled = self.with(|stream| stream.poll_read(cx, buf));
+        if self.planted.is(Slip::WrongByte) {
+            spoil(&mut buf.filled_mut()[before..]);
+        }
+        let is_over = match &polled {
+            Poll::Ready(Ok(())) => buf.filled().len() == before && buf.remaining() > 0,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if is_over && self.planted.is(Slip::EndOfStreamLost) { Poll::Pending } else { polled }
     }
 }
 
@@ -243,14 +270,14 @@ impl Lines {
     }
 
     /// The stream, held; none when its process is gone meanwhile.
-    fn hold(&self, stream: TcpStream) -> io::Result<Tapped<Held>> {
+    fn hold(&self, stream: TcpStream, planted: Planted) -> io::Result<Tapped<Held>> {
         let mut all = self.lock();
         if all.is_cut {
             return Err(io::ErrorKind::NetworkDown.into());
         }
         let (tap, held) = (Arc::new(Tap::default()), Arc::new(Mutex::new(Some(stream))));
         all.lines.push((Arc::downgrade(&tap), Arc::downgrade(&held)));
-        Ok(Tapped::new(Held(held), tap))
+        Ok(Tapped::new(Held { stream: held, planted }, tap))
     }
 
     fn lock(&self) -> MutexGuard<'_, Opened> {
@@ -262,24 +289,37 @@ impl Lines {
 #[derive(Clone, Debug, Default)]
 pub struct ClusterDial {
     lines: Lines,
+    planted: Planted,
+    /// What it opened, where it keeps that by mistake.
+    kept: Option<Arc<Mutex<Vec<Arc<Tap>>>>>,
 }
 
 impl ClusterDial {
     /// Notes in `lines` what it opens.
-    pub fn new(lines: Lines) -> Self {
-        Self { lines }
+    pub fn new(lines: Lines, planted: Planted) -> Self {
+        Self { lines, planted, kept: None }
+    }
+
+    /// The same, by mistake: what it opens stays open for as long as it lives.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        Self { kept: Some(Arc::default()), ..self }
     }
 }
 
 impl Dial for ClusterDial {
     fn dial(&self) -> Dialing {
-        let lines = self.lines.clone();
+        let Self { lines, planted, kept } = self.clone();
         async move {
             if lines.is_cut() {
                 return Err(io::ErrorKind::NetworkDown.into());
             }
             let stream = TcpStream::connect((ENGINE, PORT)).await?;
-            Ok(Box::new(lines.hold(stream)?) as Box<dyn Io>)
+            let held = lines.hold(stream, planted)?;
+            if let Some(kept) = kept {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&held.tap));
+            }
+            Ok(Box::new(held) as Box<dyn Io>)
         }
         .boxed()
     }

@@ -5,17 +5,19 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ccells_core::canary::Planted;
-use ccells_core::event::{Event, Purpose};
+use ccells_core::event::Purpose;
 use ccells_core::ids::RunId;
-use ccells_core::ports::ProcessId;
+use ccells_core::machine::Machine;
+use ccells_core::ports::{Engine as _, ProcessId};
 use ccells_core::record::Writer;
 use ccells_core::time::{Now, Wall};
 use ccells_shell::adapters::clock::RealClock;
 use ccells_shell::adapters::docker::DockerEngine;
 use ccells_shell::adapters::durable::Durable;
-use ccells_shell::driver::{Desk, Driver, Ended};
+use ccells_shell::driver::{Desk, Driver, Ended, Seen, Wish};
 use ccells_shell::mailbox::{Mailbox, mailbox};
 use ccells_shell::paths::HomePaths;
 use ccells_shell::perform::{Identity, Performer};
@@ -26,8 +28,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
 use super::disk::{PacedFiles, write_records, write_states};
+use super::engine::{ClusterEngine, HOLDER};
 use super::git::{self, ClusterGit};
 use super::net::{ClusterDial, Lines, PORT, Tapped};
+use super::slips::Slip;
 use super::{EPOCH_S, Ground, lock};
 use crate::boot::{self, Around, Start, Wanted};
 use crate::ports::files::{Crash, SimFiles};
@@ -82,10 +86,11 @@ pub(super) async fn engine(ground: Arc<Ground>) -> turmoil::Result {
         let ground = Arc::clone(&ground);
         tokio::spawn(async move {
             let trace = Arc::clone(&ground);
-            let overhear = move |bytes: &[u8]| {
-                // Without the query: a client may put it in any order.
-                let line = bytes.split(|byte| matches!(byte, b'\r' | b'?')).next().unwrap_or_default();
-                trace.note("engine", &String::from_utf8_lossy(line));
+            let overhear = move |bytes: &[u8], is_first: bool| {
+                // The request's line with its query; whatever else was read is there as a number.
+                let line = bytes.split(|byte| *byte == b'\r').next().filter(|_| is_first).unwrap_or_default();
+                let text = String::from_utf8_lossy(line);
+                trace.note("engine", &format!("{:016x} {:>5} {text}", digest(&in_order(bytes)), bytes.len()));
             };
             let stream = Tapped::overheard(stream, Arc::clone(&ground.engine_tap), overhear);
             ground.dockerd.clone().serve(stream).await;
@@ -102,14 +107,16 @@ pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
     let clock = RealClock::simulated(start.now);
     let writers = TaskTracker::new();
     let durable = Arc::new(begin_to_write(&ground, &start, &files, &mailbox, &writers));
-    let dial = Arc::new(ClusterDial::new(ground.lines.clone()));
-    let engine = DockerEngine::new(dial, b"\x7fELF: a holder");
+    let planted = ground.planted;
+    let dial = ClusterDial::new(ground.lines.clone(), planted);
+    let engine = DockerEngine::new(Arc::new(dial.clone()), HOLDER);
     let damage = Arc::new(Notify::new());
-    let sessions = Arc::new(Sessions::new(engine.clone(), false, mailbox.clone(), damage));
+    let of_sessions = ClusterEngine::of_sessions(&engine, &dial, planted);
+    let sessions = Arc::new(Sessions::new(of_sessions, false, mailbox.clone(), damage));
     let tasks = TaskTracker::new();
     let process = ProcessId { pid: start.pid, start_ticks: 1, boot_id: "boot".to_string() };
     let performer = Performer {
-        engine: Arc::new(engine.clone()),
+        engine: Arc::new(ClusterEngine::new(engine.clone(), start.home.clone(), planted)),
         git: Arc::new(ClusterGit::new(Arc::clone(&ground), ground.seat.places.clone(), files.clone())),
         durable: Some(Arc::clone(&durable)),
         sessions: Arc::clone(&sessions),
@@ -119,8 +126,11 @@ pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
         tasks: tasks.clone(),
     };
     let (driver, desk, _notices) = Driver::new(clock, inbox, performer);
-    let trace = Arc::clone(&ground);
-    let driver = driver.seen_by(Box::new(move |now, event| trace.note("event", &line(now, event))));
+    let driver = driver.seen_by(Box::new(witness(&ground, desk.wishes())));
+    let driver = match planted.in_core() {
+        Some(canary) => driver.decided_by(Machine::with_canary(Some(canary))),
+        None => driver,
+    };
     let (errands, queue) = mpsc::unbounded_channel();
     let killed = Arc::new(Notify::new());
     let live = Live {
@@ -138,13 +148,33 @@ pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
         tokio::spawn(run_errands(Arc::clone(&ground), queue)),
         tokio::spawn(close_streams(killed, ground.lines.clone())),
     ];
+    if planted.is(Slip::TaskPanics) {
+        tokio::spawn(async { panic!("a task that nobody waits for") });
+    }
     let ended = driver.run(found).await;
     durable.finish();
     writers.close();
     writers.wait().await;
     beside.iter().for_each(tokio::task::JoinHandle::abort);
     finish(&ground, &ended, &tasks, &engine, &files);
+    if planted.is(Slip::AsksAfterEnd) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let _answer = DockerEngine::new(Arc::new(dial), HOLDER).ping_engine().await;
+    }
     Ok(())
+}
+
+/// Writes down everything that passes between the machine and the world.
+fn witness(ground: &Arc<Ground>, wishes: mpsc::Sender<Wish>) -> impl FnMut(Now, Seen<'_>) + Send + use<> {
+    let ground = Arc::clone(ground);
+    lock(&ground.flight).begin();
+    move |now, seen| {
+        match seen {
+            Seen::Event(event) => ground.note("event", &line(now, &format!("{event:?}"))),
+            Seen::Effect(effect) => ground.note("effect", &line(now, &format!("{effect:?}"))),
+        }
+        lock(&ground.flight).see(seen, &wishes);
+    }
 }
 
 fn wall(ground: &Ground) -> Wall {
@@ -166,7 +196,7 @@ fn begin(ground: &Ground) -> (Start, SimFiles) {
         repo: ground.seat.repo.clone(),
         settings: crate::workload::settings(),
         now: wall(ground),
-        planted: Planted::default(),
+        planted: Planted::new(ground.planted.in_core()),
     };
     (start, ground.disk.process())
 }
@@ -189,7 +219,7 @@ fn begin_to_write(
     let numbers = Arc::clone(ground);
     let nonces = Arc::new(move || numbers.number());
     let (durable, records, states) = Durable::without_writers(paths, writer, nonces);
-    let paced = || PacedFiles::new(files.clone(), ground.choices.clone());
+    let paced = || PacedFiles::new(files.clone(), ground.choices.clone()).with(ground.planted);
     writers.spawn(write_records(records, paced()));
     writers.spawn(write_states(states, paced(), mailbox.clone()));
     durable
@@ -234,12 +264,26 @@ fn finish(ground: &Ground, ended: &Ended, tasks: &TaskTracker, engine: &DockerEn
 /// Longest part of an event that is in the trace as it is; the rest is there as a number.
 const LINE: usize = 160;
 
-fn line(now: Now, event: &Event) -> String {
-    let text = format!("{event:?}");
-    let rest = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{} {rest:016x} {}", now.mono.0, text.chars().take(LINE).collect::<String>())
+fn line(now: Now, text: &str) -> String {
+    let (all, begin) = (digest(text.as_bytes()), text.chars().take(LINE).collect::<String>());
+    format!("{} {all:016x} {begin}", now.mono.0)
+}
+
+/// What was read, the names in the body of a request in their order: the client library keeps some of them in a map that
+/// has another order in every process, and to the engine it is the same.
+fn in_order(bytes: &[u8]) -> Vec<u8> {
+    const GAP: &[u8] = b"\r\n\r\n";
+    let begin = bytes.windows(GAP.len()).position(|window| window == GAP).map(|at| at + GAP.len());
+    let body = begin.and_then(|begin| serde_json::from_slice::<serde_json::Value>(&bytes[begin..]).ok());
+    match (begin, body) {
+        (Some(begin), Some(body)) => [&bytes[..begin], body.to_string().as_bytes()].concat(),
+        _ => bytes.to_vec(),
+    }
+}
+
+fn digest(bytes: &[u8]) -> u64 {
+    let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// What a screen shows now.
@@ -254,4 +298,25 @@ pub fn text(pane: &Pane) -> String {
         }
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_order_of_names_makes_no_difference() {
+        let of = |text: &str| digest(&in_order(text.as_bytes()));
+        let one = of("POST /x?a=1 HTTP/1.1\r\n\r\n{\"a\":{\"b\":1,\"c\":[1,2]}}");
+        assert_eq!(one, of("POST /x?a=1 HTTP/1.1\r\n\r\n{\"a\":{\"c\":[1,2],\"b\":1}}"));
+        for other in [
+            "POST /x?a=2 HTTP/1.1\r\n\r\n{\"a\":{\"b\":1,\"c\":[1,2]}}",
+            "POST /x?a=1 HTTP/1.1\r\n\r\n{\"a\":{\"b\":1,\"c\":[2,1]}}",
+            "POST /x?a=1 HTTP/1.1\r\n\r\n{\"a\":{\"b\":2,\"c\":[1,2]}}",
+            "POST /x?a=1 HTTP/1.1\r\n\r\n",
+            "",
+        ] {
+            assert_ne!(one, of(other), "{other}");
+        }
+    }
 }

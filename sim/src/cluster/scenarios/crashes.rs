@@ -17,18 +17,44 @@ use ccells_shell::adapters::durable::Durable;
 use ccells_shell::mailbox::{Inbox, mailbox};
 use ccells_shell::paths::{self, HomePaths};
 
-use super::engine::{note, wishes};
+use super::engine::{JUST_BEFORE_MS, note, wishes};
 use crate::cluster::disk::{PacedFiles, read, write_records, write_states};
-use crate::cluster::{Cluster, lock};
+use crate::cluster::{Cluster, DIED_IN_A_FILE_OPERATION, lock};
 use crate::ports::files::Crash;
+
+/// The ways in which a host goes, and what it leaves.
+pub(super) const HOST: [&str; 3] = ["killed", "the power went", "crashed with something in flight"];
+/// A run dies in the middle of a file operation, and what was wished for meanwhile is not answered.
+pub(super) const DIED_WITH_A_WISH: &str = "died with a wish that was not answered";
+/// What the crash meets.
+pub(super) const SAVES: [&str; 5] = [
+    "killed",
+    "the power went",
+    DIED_IN_A_FILE_OPERATION,
+    "some saves were acknowledged at the crash",
+    "some saves were not acknowledged at the crash",
+];
+
+fn saw_crash(cluster: &Cluster, crash: Crash) {
+    cluster.ground.saw(match crash {
+        Crash::Kill => HOST[0],
+        Crash::Power => HOST[1],
+    });
+}
 
 /// Things are under way, the host is gone, and another run begins: three times over.
 pub(super) fn host_crash(cluster: &mut Cluster) {
     let known = [cluster.create("first"), cluster.create("second")];
     for _ in 0..3 {
-        let begun = wishes(cluster, &known, 3);
+        let mut begun = wishes(cluster, &known, 3);
+        begun.push(cluster.begin("last"));
+        cluster.run_ms(u64::from(cluster.ground.choices.below("just before", JUST_BEFORE_MS)));
         let crash = *cluster.ground.choices.pick("crash", &[Crash::Kill, Crash::Power]);
         note(cluster, begun);
+        saw_crash(cluster, crash);
+        if cluster.in_flight() > 0 {
+            cluster.ground.saw(HOST[2]);
+        }
         cluster.crash(crash);
         cluster.run_ms(u64::from(cluster.ground.choices.below("how long", 20_000)));
         cluster.start();
@@ -49,6 +75,9 @@ pub(super) fn crash_within_a_file_operation(cluster: &mut Cluster) {
             cluster.run_ms(u64::from(cluster.ground.choices.below("pause", 1_500)));
         }
         let _gone = cluster.type_text(&known[0], "typed");
+        if cluster.live().is_none() && begun.iter_mut().any(|(_, asked)| asked.is_lost()) {
+            cluster.ground.saw(DIED_WITH_A_WISH);
+        }
         note(cluster, begun);
         cluster.crash(Crash::Kill);
         cluster.start();
@@ -84,17 +113,25 @@ pub(super) fn concurrent_saves_from_many_tasks_under_crash(cluster: &mut Cluster
         cluster.crash_within(40);
         cluster.run_ms(500);
     }
+    saw_crash(cluster, crash);
     cluster.crash(crash);
     cluster.run_ms(100);
     {
         let told = lock(&told);
+        let (acknowledged, all) = (told.tracked.len() as u64, TASKS * ROUNDS);
+        if acknowledged > 0 {
+            cluster.ground.saw(SAVES[3]);
+        }
+        if acknowledged < all {
+            cluster.ground.saw(SAVES[4]);
+        }
+        let index = tracked(cluster, &paths);
+        assert!(index.contains(&id), "R6: the index forgot what another task wrote");
         let state = read::<StateRecord>(&cluster.ground.disk, &paths::text(&paths.state(&repo)));
         let found = state.map_or(Generation(0), |state| state.generation);
         assert!(found >= told.generation, "R1: {:?} was acknowledged, {found:?} is there", told.generation);
-        let index = tracked(cluster, &paths);
         let lost: Vec<_> = told.tracked.difference(&index).collect();
         assert!(lost.is_empty(), "R1: acknowledged, and not in the index: {lost:?}");
-        assert!(index.contains(&id), "R6: the index forgot what another task wrote");
     }
     cluster.start();
     cluster.running().spawn(forget(cluster, tracked(cluster, &paths), id));
@@ -125,7 +162,7 @@ fn store(cluster: &Cluster) -> (Arc<Durable>, impl Future<Output = ()> + Send + 
     let numbers = Arc::clone(&ground);
     let nonces = Arc::new(move || numbers.number());
     let (durable, records, states) = Durable::without_writers(paths, Writer { run, pid: 7 }, nonces);
-    let paced = || PacedFiles::new(files.clone(), ground.choices.clone());
+    let paced = || PacedFiles::new(files.clone(), ground.choices.clone()).with(ground.planted);
     let (records_files, states_files) = (paced(), paced());
     let (mailbox, inbox) = mailbox();
     let write = async move {

@@ -6,6 +6,13 @@ use ccells_core::ids::WorkstreamId;
 use crate::cluster::net::{ENGINE, Flow};
 use crate::cluster::{CALM_MS, CCELLS, Cluster};
 
+/// A stream is cut off while the run waits for something.
+pub(super) const CUT_OFF_IN_FLIGHT: &str = "cut off with something in flight";
+/// Each way a partition can go.
+pub(super) const ONE_WAY: [&str; 2] = ["nothing reaches the engine", "nothing comes from the engine"];
+/// A terminal is attached when its stream is reset.
+pub(super) const RESET_WHILE_ATTACHED: &str = "reset while attached";
+
 /// Make, attach, type, read, freeze, let go on, take away.
 pub(super) fn life(cluster: &mut Cluster) {
     let (first, second) = (cluster.create("first"), cluster.create("second"));
@@ -39,6 +46,9 @@ pub(super) fn partition_and_heal(cluster: &mut Cluster) {
     let id = cluster.create("first");
     let (_late, _asked) = cluster.begin("late");
     cluster.run_ms(u64::from(cluster.ground.choices.below("when", 2_000)));
+    if cluster.in_flight() > 0 {
+        cluster.ground.saw(CUT_OFF_IN_FLIGHT);
+    }
     cluster.partition();
     let _gone = cluster.type_text(&id, "unheard");
     cluster.run_ms(1_000 + u64::from(cluster.ground.choices.below("how long", 120_000)));
@@ -52,6 +62,7 @@ pub(super) fn one_way_partition(cluster: &mut Cluster) {
     let (from, to) = *cluster.ground.choices.pick("way", &ways);
     let (_late, _asked) = cluster.begin("late");
     cluster.run_ms(u64::from(cluster.ground.choices.below("when", 2_000)));
+    cluster.ground.saw(ONE_WAY[usize::from(from == ENGINE)]);
     cluster.partition_one_way(from, to);
     cluster.run_ms(1_000 + u64::from(cluster.ground.choices.below("how long", 120_000)));
     cluster.heal();
@@ -72,6 +83,9 @@ pub(super) fn reset(cluster: &mut Cluster) {
     assert!(cluster.type_text(&id, "--flood=200000 --wait=700 --flood=200000 --wait=700 --say=fin\r"));
     for _ in 0..5 {
         cluster.run_ms(u64::from(cluster.ground.choices.below("when", 900)));
+        if cluster.card(&id).is_some_and(|card| card.is_attached) {
+            cluster.ground.saw(RESET_WHILE_ATTACHED);
+        }
         cluster.ground.lines.turn_all(Flow::Broken, Flow::Broken);
     }
     cluster.wait_attached(&id);
