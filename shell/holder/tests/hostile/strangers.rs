@@ -1,7 +1,7 @@
 //! What may go to the terminal around us: characters to see, and a short list of sequences. Everything else is a stranger.
 
 /// Sequences that every frame may hold, and those that take a terminal and give it back.
-const FIXED: [&str; 23] = [
+const FIXED: [&str; 24] = [
     "\x1b[?1049h",
     "\x1b[?1049l",
     "\x1b[?25h",
@@ -14,11 +14,12 @@ const FIXED: [&str; 23] = [
     "\x1b[?1000l",
     "\x1b[?1002h",
     "\x1b[?1002l",
+    "\x1b[?1003h",
     "\x1b[?1003l",
-    "\x1b[?2031h",
-    "\x1b[?2031l",
     "\x1b[?1006h",
     "\x1b[?1006l",
+    "\x1b[?2031h",
+    "\x1b[?2031l",
     "\x1b[?2026h",
     "\x1b[?2026l",
     "\x1b[0 q",
@@ -68,14 +69,16 @@ fn turns(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What is asked of a terminal when it is taken, the keyboard protocol it may know, and every move of the mouse, where the
-/// agent that has the keys wants them.
+/// What is asked of a terminal when it is taken, and the keyboard protocol it may know, as far as an agent wants it.
 pub(crate) fn probe(text: &str) -> Option<usize> {
-    let known = ["\x1b[?2026$p", "\x1b[?u", "\x1b[c", "\x1b[>1u", "\x1b[<u", "\x1b[?1003h"];
-    let flags = text.strip_prefix("\x1b[=").and_then(|rest| rest.split_once('u')).map(|(flags, _)| flags);
-    let flags = flags.filter(|flags| flags.parse::<u8>().is_ok_and(|flags| flags < 32));
-    let fixed = known.iter().find(|known| text.starts_with(**known)).map(|known| known.len());
-    fixed.or(flags.map(|flags| "\x1b[=u".len() + flags.len()))
+    let known =
+        ["\x1b[?2026$p", "\x1b[?u", "\x1b[c", "\x1b[>1u", "\x1b[<u", "\x1b]10;?\x1b\\", "\x1b]11;?\x1b\\"];
+    let flags = || {
+        let body = text.strip_prefix("\x1b[=")?;
+        let end = body.find(|c: char| !c.is_ascii_digit())?;
+        (matches!(end, 1 | 2) && body[end..].starts_with('u')).then_some(3 + end + 1)
+    };
+    known.iter().find(|known| text.starts_with(**known)).map(|known| known.len()).or_else(flags)
 }
 
 /// A bell.
