@@ -15,10 +15,10 @@ use crate::terminal::{ESCAPE, LEADER, Terminal};
 /// The program of this package, which runs the viewer and the agents.
 pub(crate) const RIG: &str = env!("CARGO_BIN_EXE_ccells-rig");
 
-/// A program that has said 200 lines, and says again what it hears.
+/// A program that has said 200 lines, asks, and says again what it hears.
 pub(crate) const TALKER: &str =
     "i=1; while [ $i -le 200 ]; do echo \"line $i of the build\"; i=$((i+1)); done
-while read -r line; do echo \"heard: $line\"; done";
+printf 'what next? '; while read -r line; do echo \"heard: $line\"; done";
 
 /// Holders, and the screen over them.
 pub(crate) struct Rig {
@@ -32,9 +32,7 @@ impl Rig {
     /// With so many talkers, in a terminal of 130x40.
     pub(crate) fn talkers(panes: usize) -> Self {
         let rig = Self::start(&vec![shell(TALKER); panes], (130, 40));
-        rig.terminal.wait_until("all talkers", SOON, |screen| {
-            screen.matches("line 200 of the build").count() == panes
-        });
+        rig.terminal.wait_until("all talkers", SOON, |screen| screen.matches("what next?").count() == panes);
         rig
     }
 

@@ -3,6 +3,7 @@
 
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
+use unicode_width::UnicodeWidthChar;
 
 use crate::terminal::underline::Underline;
 
@@ -118,6 +119,9 @@ struct Pen {
     underline_color: Color,
 }
 
+/// Joins the characters beside it into one, on terminals that can.
+const JOINER: char = '\u{200d}';
+
 /// What every frame begins with, and SGR 0 leaves.
 const PLAIN: Pen = Pen {
     fg: Color::Reset,
@@ -162,7 +166,7 @@ impl Encoder {
             self.pen = Some(pen);
         }
         let symbol = cell.symbol();
-        out.extend_from_slice(symbol.as_bytes());
+        out.extend_from_slice(within(symbol, if is_narrow { 1 } else { 2 }).as_bytes());
         self.at = (is_narrow && is_surely_narrow(symbol)).then_some((x + 1, y));
     }
 
@@ -403,6 +407,19 @@ fn in_sixteen(red: u8, green: u8, blue: u8) -> Color {
     Color::Indexed(nearest.unwrap_or(7))
 }
 
+/// The start of a symbol that takes no more columns than its cell on a terminal that joins no characters.
+fn within(symbol: &str, columns: usize) -> &str {
+    let mut taken = 0;
+    let is_beyond = |(at, character): &(usize, char)| {
+        taken += character.width().unwrap_or(0);
+        *at > 0 && taken > columns
+    };
+    match symbol.char_indices().find(is_beyond) {
+        Some((at, _)) => symbol[..at].trim_end_matches(JOINER),
+        None => symbol,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -435,6 +452,23 @@ mod tests {
         );
         assert_eq!(written(Depth::True, &[(2, plain("a")), (7, plain("b"))]), "^[5;3H^[0ma^[4Cb");
         assert_eq!(written(Depth::True, &[(2, plain("✳")), (3, plain("b"))]), "^[5;3H^[0m✳^[5;4Hb");
+    }
+
+    /// A terminal that joins nothing would draw the others over the neighbours.
+    #[test]
+    fn of_characters_that_a_joiner_joins_only_those_are_written_that_have_room_apart() {
+        for (symbol, wanted) in [
+            ("👩\u{200d}💻", "👩"),
+            ("👩\u{200d}👩\u{200d}👩\u{200d}👩", "👩"),
+            ("👍🏽", "👍"),
+            ("❤\u{fe0f}", "❤\u{fe0f}"),
+            ("🇩🇪", "🇩🇪"),
+            ("日\u{301}", "日\u{301}"),
+            ("日", "日"),
+        ] {
+            assert_eq!(within(symbol, 2), wanted);
+        }
+        assert_eq!((within("e\u{301}", 1), within("日", 1)), ("e\u{301}", "日"));
     }
 
     #[test]
