@@ -190,7 +190,7 @@ pub(crate) const GROUPS: &[Group] = &[
 ];
 
 /// All of them, without their groups.
-pub(crate) fn all() -> impl Iterator<Item = &'static Described> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Described> + Clone {
     GROUPS.iter().flat_map(|group| group.actions)
 }
 
