@@ -27,6 +27,8 @@ pub const HOLDER: &str = "/ccells/bin/ccells-holder";
 pub const RUN_DIR: &str = "/ccells/run";
 /// The holder's socket, inside.
 pub const HOLDER_SOCKET: &str = "/ccells/run/holder.sock";
+/// The file beside its socket with what its terminal showed in the end, in the frames that a session would get.
+pub const LAST_SCREEN: &str = "last-screen";
 /// The workstream's private git directory, inside.
 pub const GIT_DIR: &str = "/ccells/git";
 /// The repository's objects, inside, read-only.

@@ -218,6 +218,8 @@ pub const SYNC_MS: u64 = 150;
 pub const PASTE_BYTES: usize = 16 * 1_024 * 1_024;
 /// Largest picture of a terminal; the oldest scrollback is left out of a larger one.
 pub const SNAPSHOT_BYTES: usize = 16 * 1_024 * 1_024;
+/// Largest file with what a terminal showed when its agent ended: a picture in its frames, and the report.
+pub const LAST_SCREEN_BYTES: usize = SNAPSHOT_BYTES + FRAME_BYTES;
 /// Longest address of a link on the screen.
 pub const LINK_BYTES: usize = 2_048;
 /// Deepest stack of titles, and of keyboard modes.

@@ -13,7 +13,7 @@ use ccells_core::record::AgentCommand;
 use ccells_core::trash::Keeping;
 use toml::{Table, Value};
 
-use crate::tui::{AgentClipboard, Clipboard, Keymap, KeymapError, Leader};
+use crate::tui::{AgentClipboard, Clipboard, Keymap, KeymapError, Leader, action_names};
 
 /// Everything the user can set.
 #[derive(Clone, Debug, PartialEq)]
@@ -213,6 +213,13 @@ impl Config {
                 config.set(&name, key, from_variable(key, &text))?;
             }
         }
+        for action in action_names() {
+            let name = variable_name(&format!("keys.{action}"));
+            if let Some(text) = variable(&name) {
+                bound.retain(|(known, _)| known != action);
+                bound.push((action.to_string(), keys_of(&name, &format!("keys.{action}"), &list(&text))?));
+            }
+        }
         config.keys = Keymap::with(&bound, config.leader).map_err(|why| ConfigError::Keys { origin, why })?;
         Ok(config)
     }
@@ -311,13 +318,14 @@ pub(crate) fn flatten(table: Table) -> Vec<(String, Value)> {
 
 /// `limits.memory_mb` is `CCELLS_LIMITS_MEMORY_MB`.
 pub fn variable_name(key: &str) -> String {
-    format!("CCELLS_{}", key.replace('.', "_").to_uppercase())
+    format!("CCELLS_{}", key.replace(['.', '-'], "_").to_uppercase())
 }
 
 /// Refuses the first of these variables that looks like one of ours and is none: a setting with a slip in its name would
 /// be without effect, and without a word.
 pub fn check_variables(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
-    let settings = KEYS.iter().map(|(key, _)| variable_name(key));
+    let keys = action_names().map(|action| variable_name(&format!("keys.{action}")));
+    let settings = KEYS.iter().map(|(key, _)| variable_name(key)).chain(keys);
     let ours = || settings.clone().chain(OTHER_VARIABLES.iter().map(ToString::to_string));
     let mut strange: Vec<String> =
         names.filter(|name| name.starts_with("CCELLS_") && ours().all(|known| known != *name)).collect();
@@ -330,17 +338,25 @@ pub fn check_variables(names: impl Iterator<Item = String>) -> Result<(), Config
 
 /// A variable holds TOML where that is what the key takes, and plain text or words otherwise.
 pub(crate) fn from_variable(key: &str, text: &str) -> Value {
-    let as_toml = || format!("it = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("it"));
     match key {
-        "agent.command" | "agent.resume" => as_toml().filter(Value::is_array).unwrap_or_else(|| {
-            Value::Array(text.split_whitespace().map(|word| Value::String(word.to_string())).collect())
-        }),
+        "agent.command" | "agent.resume" => list(text),
         "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback" | "trash.days"
         | "trash.count" | "copy_on_select" | "bell" | "notifications" => {
-            as_toml().unwrap_or_else(|| Value::String(text.to_string()))
+            as_toml(text).unwrap_or_else(|| Value::String(text.to_string()))
         }
         _ => Value::String(text.to_string()),
     }
+}
+
+fn as_toml(text: &str) -> Option<Value> {
+    format!("it = {text}").parse::<Table>().ok()?.remove("it")
+}
+
+/// A list in TOML, or its words with blanks between them.
+fn list(text: &str) -> Value {
+    as_toml(text).filter(Value::is_array).unwrap_or_else(|| {
+        Value::Array(text.split_whitespace().map(|word| Value::String(word.to_string())).collect())
+    })
 }
 
 /// The file's text, whose length is bounded like that of every file of ours.
@@ -531,21 +547,62 @@ mod tests {
         assert!(refused("leader = 'x'").contains("a key that leaves a pane"));
     }
 
+    /// Another value than the default, as a variable holds it.
+    fn other_value(key: &str) -> &'static str {
+        match key {
+            "image" => "another:1",
+            "on_quit" => "keep",
+            "leader" => "ctrl+g",
+            "theme" => "dark",
+            "motion" => "reduced",
+            "engine" => "unix:///x",
+            "branch_prefix" => "me/",
+            "scrollback" => "7",
+            "clipboard" => "off",
+            "agent_clipboard" => "deny",
+            "bell" | "notifications" | "copy_on_select" => "false",
+            "agent.command" => "codex",
+            "agent.resume" => "codex resume",
+            "agent.env" => "{ A = 'b' }",
+            "limits.pids" | "limits.memory_mb" | "limits.cpus" | "trash.days" | "trash.count" => "3",
+            _ => panic!("nobody has said how `{key}` is tried"),
+        }
+    }
+
     #[test]
     fn every_key_can_be_set_by_a_variable() {
-        for (key, value) in [
-            ("agent.env", "{ A = 'b' }"),
-            ("limits.cpus", "3"),
-            ("engine", "unix:///x"),
-            ("branch_prefix", "me/"),
-            ("leader", "ctrl+g"),
-            ("theme", "dark"),
-            ("motion", "reduced"),
-            ("trash.days", "7"),
-            ("trash.count", "3"),
-        ] {
+        for (key, _) in KEYS {
             let name = variable_name(key);
-            assert_ne!(read("", &[(&name, value)]).unwrap(), Config::default(), "{key}");
+            assert_ne!(read("", &[(&name, other_value(key))]).unwrap(), Config::default(), "{key}");
         }
+    }
+
+    #[test]
+    fn every_action_gets_other_keys_by_a_variable() {
+        for action in action_names() {
+            let name = variable_name(&format!("keys.{action}"));
+            assert_eq!(
+                check_variables([name.clone()].into_iter()).map_err(|error| error.to_string()),
+                Ok(())
+            );
+            let wanted = |keys: &[&str]| {
+                let keys = keys.iter().map(ToString::to_string).collect();
+                Keymap::with(&[(action.to_string(), keys)], Leader::default()).unwrap()
+            };
+            // Over the file, one key or several or none.
+            let file = format!("[keys]\n{action} = 'f9'\n");
+            for (text, keys) in [
+                ("f12", &["f12"][..]),
+                ("f12 ctrl+x", &["f12", "ctrl+x"]),
+                (r#"["f12", "ctrl+x"]"#, &["f12", "ctrl+x"]),
+                ("", &[]),
+            ] {
+                assert_eq!(read(&file, &[(&name, text)]).unwrap().keys, wanted(keys), "{name}={text}");
+            }
+            assert_ne!(wanted(&["f12"]), Keymap::default());
+        }
+        assert_eq!(variable_name("keys.paste-image"), "CCELLS_KEYS_PASTE_IMAGE");
+        assert!(check_variables(["CCELLS_KEYS_ZOON".to_string()].into_iter()).is_err());
+        assert!(read("", &[("CCELLS_KEYS_NEW", "hugo")]).unwrap_err().contains("hugo"));
     }
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use ccells_shell::cli::{self, Cli};
+use ccells_shell::tui::screen::end_on_panic;
 use clap::Parser;
 
 // The simulator's planted faults must not reach anybody.
@@ -11,6 +12,7 @@ const _: () =
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    end_on_panic();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::FAILURE };
     let code = runtime.block_on(cli::run(cli));

@@ -157,8 +157,20 @@ fn exit_codes_tell_usage_from_absence_from_conflict() {
     let said = stage.run(&["new", "-n", "two", "--base", "no-such-ref"]);
     assert!(said.code == 3 || said.code == 2, "{said:#?}");
     assert!(said.err.contains("no-such-ref"), "{said:#?}");
-    let said = stage.run(&["new", "-n", "two", "--image", "no-such-image-here:1"]).expect(1);
+    let said = stage.run(&["new", "-n", "two", "--json", "--image", "no-such-image-here:1"]).expect(1);
     assert!(said.err.contains("no-such-image-here:1"), "{said:#?}");
+    let told = said.json();
+    assert_eq!((&told["name"], &told["state"], &told["code"]), (&json!("two"), &json!("failed"), &json!(1)));
+    assert!(told["error"].as_str().is_some_and(|error| error.contains("no-such-image-here:1")), "{told:#}");
+    assert_eq!(
+        told["id"],
+        stage.card("two").unwrap()["id"],
+        "it can be tried again and discarded by this id"
+    );
+    // Of what never began there is nothing but the word.
+    let told = stage.run(&["new", "-n", "three", "--json", "--branch", taken]).expect(4).json();
+    assert_eq!((&told["name"], &told["state"], &told["code"]), (&json!("three"), &Value::Null, &json!(4)));
+    assert!(told["id"].is_string() && told["error"].is_string(), "{told:#}");
     // What failed is there for the user to try again or to discard.
     for card in stage.json(&["ls"]).as_array().unwrap().iter().filter(|card| card["name"] != "one") {
         assert_eq!(card["state"], "failed", "{card:#}");
@@ -294,4 +306,58 @@ fn a_text_for_an_agent_that_does_not_read_is_given_up_in_time_and_at_a_signal() 
     assert_eq!(said.code, 130, "{said:#?}");
     assert!(said.took < std::time::Duration::from_secs(5), "{said:#?}");
     stage.run(&["rm", "--force", "deaf"]).expect(0);
+}
+
+#[test]
+fn what_a_terminal_showed_is_there_when_its_holder_is_not() {
+    let Some(stage) = Stage::set() else { return };
+    let script = "i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo tick $i end; done; echo done; sleep 1000";
+    let card = stage.json(&["new", "-n", "login", "--", "sh", "-c", script]);
+    logs_until(&stage, "login", "done");
+    stage.run(&["pause", "login"]).expect(0);
+    let said = stage.run(&["logs", "login"]).expect(4);
+    assert!(said.err.contains("is paused") && said.err.contains("ccells resume login"), "{said:#?}");
+    stage.run(&["resume", "login"]).expect(0);
+    stage.run(&["stop", "login"]).expect(0);
+    for words in [&["logs", "login"][..], &["logs", "-f", "login"]] {
+        let said = stage.run(words).expect(0);
+        assert_eq!(assert_whole(&said.out), 100, "{said:#?}");
+        assert!(said.out.contains("done") && said.err.contains("is stopped"), "{said:#?}");
+    }
+    // Its container may go; what it showed stays.
+    let path = format!("/containers/{}?force=1&v=1", card["container_id"].as_str().unwrap());
+    stage.plain().ask("DELETE", &path, "text/plain", b"").unwrap();
+    stage.wait_for_state("login", "lost");
+    assert_eq!(assert_whole(&stage.run(&["logs", "login"]).expect(0).out), 100);
+
+    // The file is the agent's to write: what it may be is not followed, not waited for, and not believed.
+    let file = std::path::Path::new(card["directory"].as_str().unwrap()).join("run").join("last-screen");
+    let whole = std::fs::read(&file).unwrap();
+    let elsewhere = stage.room().join("elsewhere");
+    std::fs::write(&elsewhere, &whole).unwrap();
+    let replace = |make: &dyn Fn()| {
+        std::fs::remove_file(&file).unwrap();
+        make();
+        let said = stage.run(&["logs", "login"]);
+        assert!(said.took < std::time::Duration::from_secs(10), "{said:#?}");
+        assert!(
+            !said.out.chars().chain(said.err.chars()).any(|it| it.is_control() && it != '\n'),
+            "{said:#?}"
+        );
+        said
+    };
+    let said = replace(&|| std::os::unix::fs::symlink(&elsewhere, &file).unwrap()).expect(4);
+    assert!(said.out.is_empty(), "{said:#?}");
+    let said =
+        replace(&|| assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success()));
+    assert_eq!((said.code, said.out.as_str()), (4, ""), "{said:#?}");
+    let said = replace(&|| std::fs::File::create(&file).unwrap().set_len(1 << 30).unwrap());
+    assert_eq!((said.code, said.out.as_str()), (4, ""), "{said:#?}");
+    let said = replace(&|| std::fs::write(&file, b"\x1b]2;owned\x07\xff\xff\xff\xff").unwrap());
+    assert_ne!(said.code, 0, "{said:#?}");
+    replace(&|| std::fs::write(&file, &whole[..whole.len() / 2]).unwrap());
+    assert_eq!(assert_whole(&replace(&|| std::fs::write(&file, &whole).unwrap()).expect(0).out), 100);
+    let said = replace(&|| ()).expect(4);
+    assert!(said.err.contains("nothing was kept"), "{said:#?}");
+    std::fs::write(&file, &whole).unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{SOON, Stage, collect, count, eventually, kill, wait_for_ticks};
+use crate::harness::{SOON, Stage, announce, collect, count, eventually, kill, wait_for_ticks};
 use crate::tap::Tap;
 use crate::terminal::Terminal;
 
@@ -333,4 +333,31 @@ fn a_second_hangup_changes_nothing_and_a_request_to_terminate_after_it_does() {
     drop(tap);
     stage.variable("DOCKER_HOST", &engine);
     stage.run(&["reconcile", "--apply"]).expect(0);
+}
+
+#[test]
+fn a_panic_anywhere_gives_the_terminal_back_and_ends_the_process() {
+    if !cfg!(debug_assertions) {
+        announce("SKIPPED: only a debug build can be told to panic");
+        return;
+    }
+    let Some(mut stage) = Stage::set() else { return };
+    let card = stage.new_workstream("steady");
+    for place in ["task", "thread"] {
+        stage.variable("DEBUG_CCELLS_PANIC", place);
+        stage.variable("RUST_BACKTRACE", "0");
+        let mut terminal = Terminal::open(&stage, &[]);
+        terminal.wait_for("tick ");
+        assert!(terminal.is_taken());
+        terminal.signal(Signal::USR1);
+        let said = terminal.end(END);
+        assert_eq!(said.code, 101, "{said:#?}");
+        assert_given_back(&terminal);
+        let told = format!("told to panic in a {place}");
+        assert!(terminal.screen().contains(&told), "{}", terminal.screen());
+        // It is a crash like any other: nothing is lost with it.
+        wait_for_ticks(&card, 2);
+        stage.run(&["reconcile", "--apply"]).expect(0);
+        wait_for_ticks(&card, 2);
+    }
 }

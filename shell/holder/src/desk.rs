@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ccells_core::agent::{AgentExit, AgentLife, AgentReport, AgentStatus};
 use ccells_core::limits;
 use ccells_core::ring::Ring;
-use ccells_core::wire::{Resync, Surroundings, ToHolder};
+use ccells_core::wire::{FromHolder, Resync, Surroundings, ToHolder, encode};
 
 use crate::emulator::Emulator;
 use crate::session::{Scene, Session};
@@ -152,6 +152,30 @@ impl Desk {
         self.exit = Some(exit);
     }
 
+    /// What a session would be told that came now, for those who come when nobody can be asked any more.
+    pub fn last_words(&mut self) -> Vec<u8> {
+        let (mut out, (columns, rows), sequence) = (Vec::new(), self.emulator.size(), self.ring.head());
+        encode(&FromHolder::Welcome { sequence, columns, rows, resync: Resync::Snapshot }, &mut out);
+        let picture = self.emulator.snapshot();
+        let count = picture.len().div_ceil(limits::CHUNK_BYTES);
+        for (index, piece) in picture.chunks(limits::CHUNK_BYTES).enumerate() {
+            let (bytes, is_last) = (piece.to_vec(), index + 1 == count);
+            encode(&FromHolder::Snapshot { sequence, columns, rows, bytes, is_last }, &mut out);
+        }
+        encode(&FromHolder::Agent(self.report_now()), &mut out);
+        out
+    }
+
+    fn report_now(&self) -> AgentReport {
+        AgentReport {
+            life: self.exit.clone().map_or(AgentLife::Running, AgentLife::Exited),
+            starts: self.starts,
+            status: self.emulator.status().clone(),
+            title: self.emulator.title().to_owned(),
+            bells: self.emulator.bells(),
+        }
+    }
+
     /// The agent will not be started again.
     pub fn close_down(&mut self) {
         self.is_ending = true;
@@ -245,13 +269,7 @@ impl Desk {
 
     /// Makes ready for every session what it has not seen, as far as its buffer goes.
     pub fn prepare(&mut self) {
-        let report = AgentReport {
-            life: self.exit.clone().map_or(AgentLife::Running, AgentLife::Exited),
-            starts: self.starts,
-            status: self.emulator.status().clone(),
-            title: self.emulator.title().to_owned(),
-            bells: self.emulator.bells(),
-        };
+        let report = self.report_now();
         let is_new = report != self.report;
         self.report = report;
         let mut scene = Scene { emulator: &mut self.emulator, ring: &self.ring, report: &self.report };

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ccells_core::agent::AgentExit;
+use ccells_core::container::LAST_SCREEN;
 use ccells_core::limits;
 use ccells_core::time::Wall;
 use ccells_core::wire::{SIGNALS, Surroundings};
@@ -53,6 +54,7 @@ pub fn serve(config: Serve) -> io::Result<()> {
     holder.recall();
     holder.start();
     let result = holder.run(&listener, &mut signals);
+    holder.keep_screen();
     let _ = fs::remove_file(&holder.config.socket);
     result
 }
@@ -195,7 +197,9 @@ impl Holder {
             &self.config.argv
         };
         let (columns, rows) = self.desk.size();
+        // Both are an earlier agent's.
         let _ = fs::remove_file(self.beside("agent-exit.json"));
+        let _ = fs::remove_file(self.beside(LAST_SCREEN));
         self.desk.begin();
         match Agent::start(argv, columns, rows) {
             Ok(agent) => {
@@ -255,8 +259,18 @@ impl Holder {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let text = exit.to_json(self.desk.starts(), Wall(u64::try_from(at.as_millis()).unwrap_or(u64::MAX)));
         // The report says it too: where the directory takes no file, it is known while the holder lives.
-        let _ = replace(&self.beside("agent-exit.json"), &text);
+        let _ = replace(&self.beside("agent-exit.json"), text.as_bytes());
         self.desk.note_exit(exit);
+        self.keep_screen();
+    }
+
+    /// Keeps what the terminal shows and showed, for those who come when there is no holder to ask.
+    fn keep_screen(&mut self) {
+        let words = self.desk.last_words();
+        if words.len() <= limits::LAST_SCREEN_BYTES {
+            // Where the directory takes no file, the holder tells it while it lives.
+            let _ = replace(&self.beside(LAST_SCREEN), &words);
+        }
     }
 
     fn beside(&self, name: &str) -> PathBuf {
@@ -298,7 +312,8 @@ impl Holder {
                 Wish::Signal(number) => self.signal(number),
                 // Without it a holder that begins after this one answers as if it were dark until somebody attaches.
                 Wish::Remember(surroundings) => {
-                    let _ = replace(&self.beside(SURROUNDINGS), &surroundings.to_number().to_string());
+                    let _ =
+                        replace(&self.beside(SURROUNDINGS), surroundings.to_number().to_string().as_bytes());
                 }
             }
         }
@@ -411,14 +426,15 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Replaces a file as a whole.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write as _;
 
     let new = path.with_extension("new");
     let mut file = fs::File::create(&new)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(new, path)
+    fs::rename(new, path)?;
+    path.parent().map_or(Ok(()), |directory| fs::File::open(directory)?.sync_all())
 }
 
 /// The number of the first byte of output: later than any number that a holder before this one gave, so that a

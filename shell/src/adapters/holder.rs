@@ -1,12 +1,14 @@
 //! Touches the world: the way to an agent's holder. Its socket in the workstream's directory when the engine is on
 //! this machine, a tunnel through an exec of the engine otherwise.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use ccells_core::container::{HOLDER, HOLDER_SOCKET};
+use ccells_core::container::{HOLDER, HOLDER_SOCKET, LAST_SCREEN};
 use ccells_core::ids::ContainerId;
+use ccells_core::limits;
 use rustix::fs::{FileType, Mode, OFlags};
 use tokio::net::UnixStream;
 
@@ -49,6 +51,22 @@ pub async fn direct(path: &Path) -> io::Result<UnixStream> {
         ));
     }
     UnixStream::connect(format!("/proc/self/fd/{}", file.as_raw_fd())).await
+}
+
+/// What the holder of the workstream in `directory` kept of its terminal, in its frames. The directory is the agent's to
+/// write, so the file may be anything: a link, a pipe, or far too large.
+pub fn read_last_screen(directory: &Path) -> io::Result<Vec<u8>> {
+    let path = directory.join("run").join(LAST_SCREEN);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(&path, flags, Mode::empty())?);
+    let most = limits::LAST_SCREEN_BYTES as u64;
+    let facts = file.metadata()?;
+    if !facts.is_file() || facts.len() > most {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "what is there was not written by a holder"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn is_elsewhere(error: &io::Error) -> bool {

@@ -1,5 +1,6 @@
 //! `ccells logs`: what a workstream's terminal showed, as plain text.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use alacritty_terminal::grid::Dimensions;
@@ -12,6 +13,7 @@ use clap::Args;
 
 use super::link::{Link, exit_code, resolve, unless_ended};
 use super::{Failure, print};
+use crate::adapters::holder;
 use crate::adapters::signals::Endings;
 use crate::cli::send::Line as HolderLine;
 
@@ -28,10 +30,10 @@ pub(super) struct Logs {
 
 /// Does it.
 pub(super) async fn run(directory: &Path, verb: &Logs) -> Result<u8, Failure> {
-    let mut line = unless_ended(Box::pin(open(directory, verb))).await?;
+    let Source { mut line, is_over } = unless_ended(Box::pin(open(directory, verb))).await?;
     let mut printer = Printer::default();
     printer.print(line.emulator());
-    if !verb.follow {
+    if !verb.follow || is_over {
         printer.finish(line.emulator());
         return Ok(0);
     }
@@ -54,13 +56,35 @@ pub(super) async fn run(directory: &Path, verb: &Logs) -> Result<u8, Failure> {
     }
 }
 
-async fn open(directory: &Path, verb: &Logs) -> Result<HolderLine, Failure> {
+/// Where the text comes from.
+struct Source {
+    line: HolderLine,
+    /// Whether nothing can follow: the holder is gone, and this is what it kept.
+    is_over: bool,
+}
+
+async fn open(directory: &Path, verb: &Logs) -> Result<Source, Failure> {
     let (mut link, ground) = Link::to_look(directory).await?;
     let picture = link.show().await;
     link.end().await;
     let picture = picture?;
     let (_, card) = resolve(&picture, &verb.id)?;
-    HolderLine::open(&ground.engine, card, true).await
+    let text = |key: &str| card[key].as_str().unwrap_or_default();
+    if text("container_state") == "running" || text("state") == "paused" {
+        // A frozen holder cannot be asked, and knows more than any file.
+        return Ok(Source { line: HolderLine::open(&ground.engine, card, true).await?, is_over: false });
+    }
+    let (name, state) = (print::clean(text("name")), print::clean(text("state")));
+    let bytes = holder::read_last_screen(Path::new(text("directory"))).map_err(|error| {
+        let reason = match error.kind() {
+            ErrorKind::NotFound => "nothing was kept of its terminal".to_string(),
+            _ => format!("what was kept of its terminal cannot be read: {error}"),
+        };
+        Failure::new(4, format!("`{name}` is {state}, and {reason}; run `ccells resume {name}` first"))
+    })?;
+    let line = HolderLine::of_last_words(name.clone(), &bytes)?;
+    print::tell(&format!("`{name}` is {state}; this is what its terminal showed in the end"));
+    Ok(Source { line, is_over: true })
 }
 
 /// Prints each line once, when it has left the screen for the scrollback; at the end, the screen too.

@@ -7,6 +7,7 @@ use ccells_core::event::Purpose;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::link::{Link, resolve};
 use super::{Failure, ground, print};
@@ -39,14 +40,34 @@ pub(super) struct New {
     argv: Vec<String>,
 }
 
-/// Does it.
+/// Does it. With `--json` a failure is a document as well: whoever asked learns what there is to try again or to discard.
 pub(super) async fn run(directory: &Path, verb: New) -> Result<u8, Failure> {
+    let id = WorkstreamId::parse(&entropy::ulid()).expect("a ULID is a workstream id");
+    let (is_json, mut card) = (verb.json, json!({ "id": id, "name": verb.name, "state": null }));
+    let made = make(directory, verb, &id, &mut card).await;
+    match &made {
+        Ok(()) if is_json => print::json(&card),
+        Ok(()) => {
+            let text = |key: &str| print::clean(card[key].as_str().unwrap_or_default());
+            print::say(&format!("{}  {}  on branch {}", id, text("name"), text("branch")));
+            print::tell(&format!("attach with: ccells attach {}", text("name")));
+        }
+        Err(failure) if is_json => {
+            (card["error"], card["code"]) = (json!(failure.text), json!(failure.code));
+            print::json(&card);
+        }
+        Err(_) => {}
+    }
+    made.map(|()| 0)
+}
+
+/// Makes it; `card` is what there is of it in the end.
+async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) -> Result<(), Failure> {
     let prompt = match verb.prompt.as_deref() {
         Some("-") => read_prompt()?,
         Some(prompt) => prompt.to_string(),
         None => String::new(),
     };
-    let id = WorkstreamId::parse(&entropy::ulid()).expect("a ULID is a workstream id");
     let ground = ground(directory).await?;
     let mut link = Link::to_change(&ground, Purpose::Verb).await?;
     let request = Request::New {
@@ -60,25 +81,21 @@ pub(super) async fn run(directory: &Path, verb: New) -> Result<u8, Failure> {
         session_id: entropy::uuid(),
     };
     let is_watched = !verb.json && std::io::stderr().is_terminal();
-    let watch = is_watched.then(|| watch(&link, &id)).flatten();
+    let watch = is_watched.then(|| watch(&link, id)).flatten();
     let answer = link.call(request).await;
     if let Some(watch) = watch {
         watch.abort();
     }
     link.end().await;
     let answer = answer?;
-    if let Some(refusal) = answer.refusal {
-        return Err(refusal.into());
+    let found = resolve(&answer.picture, id.as_str()).map(|(_, found)| found.clone());
+    if let Ok(found) = &found {
+        card.clone_from(found);
     }
-    let (_, card) = resolve(&answer.picture, id.as_str())?;
-    if verb.json {
-        print::json(card);
-    } else {
-        let text = |key: &str| print::clean(card[key].as_str().unwrap_or_default());
-        print::say(&format!("{}  {}  on branch {}", id, text("name"), text("branch")));
-        print::tell(&format!("attach with: ccells attach {}", text("name")));
+    match answer.refusal {
+        Some(refusal) => Err(refusal.into()),
+        None => found.map(drop),
     }
-    Ok(0)
 }
 
 /// Tells each step as it begins, to a person who watches a run of our own.

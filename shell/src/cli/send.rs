@@ -99,6 +99,17 @@ impl Line {
         Ok(line)
     }
 
+    /// A line that is over: what its holder said last is all there is.
+    pub(super) fn of_last_words(name: String, bytes: &[u8]) -> Result<Self, Failure> {
+        let emulator = Emulator::pane(80, 24, limits::SCROLLBACK_LINES);
+        let (stream, decoder) = (Box::new(tokio::io::empty()), Decoder::new());
+        let mut line = Self { name, stream, decoder, emulator, pings: 0, ponged: 0, is_agent_running: false };
+        for piece in bytes.chunks(limits::CHUNK_BYTES) {
+            line.take(piece)?;
+        }
+        Ok(line)
+    }
+
     /// What the terminal shows.
     pub(super) fn emulator(&self) -> &Emulator {
         &self.emulator
@@ -152,7 +163,12 @@ impl Line {
         if count == 0 {
             return Err(Failure::new(1, "the holder ended the session"));
         }
-        self.decoder.push(&bytes[..count]);
+        self.take(&bytes[..count])
+    }
+
+    /// Takes in the bytes of whole frames and of parts of them.
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.decoder.push(bytes);
         while let Some(frame) = self.decoder.next().map_err(|error| Failure::new(1, error.to_string()))? {
             match frame {
                 FromHolder::Welcome { columns, rows, .. } | FromHolder::Resized { columns, rows } => {

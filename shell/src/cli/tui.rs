@@ -60,6 +60,8 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
             link::watchdog(1);
         }
     });
+    #[cfg(debug_assertions)]
+    panic_when_told()?;
     let (signalled, code) = watch::channel(0);
     let end = move || {
         let desk = desk.clone();
@@ -93,6 +95,24 @@ async fn begin(ground: &Ground) -> Result<Run, Failure> {
             Ok(Run::begin(ground, Wanted::WriteOrLook, Purpose::Interactive)?)
         }
     }
+}
+
+/// So that a test can see what becomes of the terminal: a debug build that is told where to panic does so at SIGUSR1.
+#[cfg(debug_assertions)]
+fn panic_when_told() -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let Ok(place) = std::env::var("DEBUG_CCELLS_PANIC") else { return Ok(()) };
+    let mut told = signal(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        told.recv().await;
+        if place == "thread" {
+            std::thread::spawn(|| panic!("told to panic in a thread"));
+        } else {
+            panic!("told to panic in a task");
+        }
+    });
+    Ok(())
 }
 
 /// Tells the screen of each signal, and calls `end` at the first that ends us. One that is sent again by somebody who

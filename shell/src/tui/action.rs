@@ -376,7 +376,7 @@ const SETTINGS: &[Described] = &[
 ];
 
 /// All of them, without their groups.
-pub(crate) fn all() -> impl Iterator<Item = &'static Described> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Described> + Clone {
     GROUPS.iter().flat_map(|group| group.actions)
 }
 

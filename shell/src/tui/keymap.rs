@@ -114,6 +114,11 @@ impl fmt::Display for Chord {
     }
 }
 
+/// The names of all actions, as `[keys]` takes them.
+pub fn action_names() -> impl Iterator<Item = &'static str> + Clone {
+    action::all().map(|described| described.name)
+}
+
 /// Which key does what in this run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keymap {

@@ -46,7 +46,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 pub use desktop::{Desktop, NoDesktop};
 pub use errands::{Change, Errands, NoErrands, Origin, Setting, Settings, Subject, Usage};
-pub use keymap::{Keymap, KeymapError, Leader, LeaderError};
+pub use keymap::{Keymap, KeymapError, Leader, LeaderError, action_names};
 pub use preferences::{AgentClipboard, Clipboard, Preferences};
 pub use run::run;
 pub use screen::{Input, Screen};

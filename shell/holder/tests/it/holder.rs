@@ -470,3 +470,43 @@ fn nothing_of_the_environment_is_needed() {
     client.stream.read_to_end(&mut rest).unwrap();
     assert!(process.wait().unwrap().success());
 }
+
+#[test]
+fn what_the_terminal_showed_outlives_the_holder() {
+    use ccells_core::container::LAST_SCREEN;
+    use ccells_core::wire::{Decoder, FromHolder};
+
+    let last = |holder: &Holder| {
+        let bytes = fs::read(holder.path(LAST_SCREEN)).ok()?;
+        let (mut decoder, mut emulator, mut life) = (Decoder::new(), Emulator::pane(80, 24, 100), None);
+        decoder.push(&bytes);
+        while let Some(frame) = decoder.next().unwrap() {
+            match frame {
+                FromHolder::Welcome { columns, rows, .. } => emulator.resize(columns, rows),
+                FromHolder::Snapshot { bytes, .. } => emulator.restore(&bytes),
+                FromHolder::Agent(report) => life = Some(report.life),
+                other => panic!("{other:?} is no last word"),
+            }
+        }
+        Some((screen(&emulator), life.expect("how it ended is told")))
+    };
+    let mut holder = Holder::script("echo hello; exit 3");
+    wait_until("it is kept", || last(&holder).is_some());
+    let (shown, life) = last(&holder).unwrap();
+    assert!(shown.contains("hello"), "{shown}");
+    assert_eq!(life, AgentLife::Exited(AgentExit::Code(3)));
+    holder.end();
+    assert_eq!(last(&holder).unwrap().1, AgentLife::Exited(AgentExit::Code(3)));
+
+    // One that is told to end keeps what its agent says while it leaves.
+    let mut holder =
+        Holder::script("trap 'echo bye; exit 4' TERM HUP; echo hello; while :; do sleep 0.1; done");
+    let mut client = holder.attach(false, None);
+    client.wait_for_screen("hello");
+    assert!(last(&holder).is_none(), "there is a holder to ask");
+    drop(client);
+    holder.end();
+    let (shown, life) = last(&holder).unwrap();
+    assert!(shown.contains("hello") && shown.contains("bye"), "{shown}");
+    assert_eq!(life, AgentLife::Exited(AgentExit::Code(4)));
+}

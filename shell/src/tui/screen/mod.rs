@@ -136,7 +136,6 @@ impl Screen {
         let mut screen = Self::with(writer::standard_output(), door, depth, columns, rows);
         screen.underlines = underlines;
         screen.is_raw = true;
-        install_panic_hook();
         screen.take()?;
         screen.writer.write(format!("{PROBE}{ASK_COLOURS}").as_bytes());
         Ok(screen)
@@ -432,14 +431,16 @@ static RESTORED: Notify = Notify::const_new();
 /// Whether the terminal is taken, for all who may have to give it back.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// A panic must be readable: the terminal is given back before it is told.
-fn install_panic_hook() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        let tell = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            restore_now();
-            tell(panic);
-        }));
-    });
+/// The exit code of a process that a panic ended.
+pub const PANICKED: u8 = 101;
+
+/// From now on a panic ends the process, wherever it comes: the terminal is given back, the panic is told, and nothing
+/// else runs. What a side task leaves half done no other task repairs; the next start does, as after a power cut.
+pub fn end_on_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        restore_now();
+        tell(panic);
+        std::process::exit(i32::from(PANICKED));
+    }));
 }
