@@ -27,6 +27,7 @@ pub mod ring;
 pub mod shutdown;
 pub mod snapshot;
 pub mod store;
+pub mod surroundings;
 #[cfg(test)]
 mod tests;
 pub mod time;

@@ -13,6 +13,7 @@ use core::marker::PhantomData;
 
 use crate::agent::{AgentExit, AgentLife, AgentReport, AgentStatus, BlockedKind};
 use crate::limits;
+pub use crate::surroundings::Surroundings;
 
 /// The version of the protocol both sides must speak.
 pub const VERSION: u16 = 1;
@@ -55,54 +56,7 @@ pub enum ToHolder {
     /// What the terminal around the session is like: what the agent asks about is answered from it.
     Surroundings(Surroundings),
     /// Keep so many lines that have scrolled off, if they are more than are kept.
-    Keep {
-        /// How many.
-        lines: u32,
-    },
-}
-
-/// What a session shows the agent in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
-    /// Whether it tells when a key is repeated, and when it is let go.
-    pub has_key_events: bool,
-    /// The colour of text: red, green and blue; `None` when it does not say.
-    pub foreground: Option<[u8; 3]>,
-    /// The colour behind it.
-    pub background: Option<[u8; 3]>,
-}
-
-impl Surroundings {
-    /// All of it in 56 bits.
-    pub fn to_number(self) -> u64 {
-        let flag = |is_on: bool, bit: u64| if is_on { 1 << bit } else { 0 };
-        let colour = |colour: Option<[u8; 3]>| {
-            colour.unwrap_or_default().iter().fold(0, |all, part| all << 8 | u64::from(*part))
-        };
-        let flags = flag(self.has_key_events, 48)
-            | flag(self.foreground.is_some(), 49)
-            | flag(self.background.is_some(), 50);
-        flags | colour(self.foreground) << 24 | colour(self.background)
-    }
-
-    /// What [`Surroundings::to_number`] made a number of. Bits without a meaning are left to later versions.
-    pub fn from_number(number: u64) -> Self {
-        let [_, flags, red, green, blue, rest @ ..] = number.to_be_bytes();
-        let colour = |bit: u8, colour: [u8; 3]| (flags & 1 << bit != 0).then_some(colour);
-        Self {
-            has_key_events: flags & 1 != 0,
-            foreground: colour(1, [red, green, blue]),
-            background: colour(2, rest),
-        }
-    }
-
-    /// Whether dark text on a light ground suits it.
-    pub fn is_light(self) -> bool {
-        // The eye sees most of its light in green and least in blue.
-        self.background.is_some_and(|[red, green, blue]| {
-            299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue) > 127_500
-        })
-    }
+    Keep(u32),
 }
 
 /// The signals a session may send: hang-up, interrupt, quit, kill and terminate.
@@ -112,9 +66,7 @@ pub const SIGNALS: [u8; 5] = [1, 2, 3, 9, 15];
 /// takes it for a ping, answers that, and goes on. So it needs no other version.
 pub const PING_MOST: u64 = (1 << WORD_SHIFT) - 1;
 const WORD_SHIFT: u32 = 56;
-/// Above [`PING_MOST`], of [`ToHolder::Surroundings`].
 const WORD_SURROUNDINGS: u64 = 0xc5;
-/// Above [`PING_MOST`], of [`ToHolder::Keep`].
 const WORD_KEEP: u64 = 0xc6;
 
 /// What a holder says.
@@ -348,9 +300,6 @@ impl Frame for ToHolder {
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
-        let ping = |out: &mut Vec<u8>, number: u64| {
-            frame(out, kind::PING, |out| out.extend(number.to_le_bytes()));
-        };
         match self {
             Self::Hello { size, observe, from_sequence } => frame(out, kind::HELLO, |out| {
                 out.extend(VERSION.to_le_bytes());
@@ -367,11 +316,11 @@ impl Frame for ToHolder {
             Self::RestartAgent => frame(out, kind::RESTART, |_| {}),
             Self::SignalAgent { signal } => frame(out, kind::SIGNAL, |out| out.push(*signal)),
             Self::Detach => frame(out, kind::DETACH, |_| {}),
-            Self::Ping(number) => ping(out, *number),
-            Self::Surroundings(surroundings) => {
-                ping(out, WORD_SURROUNDINGS << WORD_SHIFT | surroundings.to_number());
+            Self::Ping(number) => frame(out, kind::PING, |out| out.extend(number.to_le_bytes())),
+            Self::Surroundings(it) => {
+                Self::Ping(WORD_SURROUNDINGS << WORD_SHIFT | it.to_number()).encode(out);
             }
-            Self::Keep { lines } => ping(out, WORD_KEEP << WORD_SHIFT | u64::from(*lines)),
+            Self::Keep(lines) => Self::Ping(WORD_KEEP << WORD_SHIFT | u64::from(*lines)).encode(out),
         }
     }
 }
@@ -381,7 +330,7 @@ fn read_word(number: u64) -> ToHolder {
     let value = number & PING_MOST;
     match number >> WORD_SHIFT {
         WORD_SURROUNDINGS => ToHolder::Surroundings(Surroundings::from_number(value)),
-        WORD_KEEP => ToHolder::Keep { lines: u32::try_from(value).unwrap_or(u32::MAX) },
+        WORD_KEEP => ToHolder::Keep(u32::try_from(value).unwrap_or(u32::MAX)),
         // A word of a later version is answered as one of ours would be by an earlier one.
         _ => ToHolder::Ping(number),
     }
@@ -706,11 +655,8 @@ impl fmt::Display for ToHolder {
             Self::SignalAgent { signal } => write!(f, "signal agent with {signal}"),
             Self::Detach => f.write_str("detach"),
             Self::Ping(number) => write!(f, "ping {number}"),
-            Self::Surroundings(Surroundings { has_key_events, foreground, background }) => {
-                write!(f, "surroundings, text {foreground:?} on {background:?}")?;
-                f.write_str(if *has_key_events { ", with key events" } else { "" })
-            }
-            Self::Keep { lines } => write!(f, "keep {lines} lines"),
+            Self::Surroundings(surroundings) => write!(f, "surroundings, {surroundings}"),
+            Self::Keep(lines) => write!(f, "keep {lines} lines"),
         }
     }
 }

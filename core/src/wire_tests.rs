@@ -31,7 +31,7 @@ fn to_holder() -> impl Strategy<Value = ToHolder> {
                 ToHolder::Surroundings(Surroundings { has_key_events, foreground, background })
             }
         ),
-        any::<u32>().prop_map(|lines| ToHolder::Keep { lines }),
+        any::<u32>().prop_map(ToHolder::Keep),
     ]
 }
 
@@ -313,7 +313,7 @@ fn newer_words_are_pings_to_older_holders() {
         Surroundings { has_key_events: true, foreground: Some([1, 2, 3]), background: Some([255, 254, 253]) };
     for (frame, number) in [
         (ToHolder::Surroundings(surroundings), 0xc507_0102_03ff_fefd_u64),
-        (ToHolder::Keep { lines: 50_000 }, 0xc600_0000_0000_c350),
+        (ToHolder::Keep(50_000), 0xc600_0000_0000_c350),
     ] {
         let mut out = Vec::new();
         encode(&frame, &mut out);

@@ -99,7 +99,7 @@ impl Pane {
     fn keep(&self) -> Option<ToHolder> {
         let scrollback = self.lock().scrollback;
         let lines = u32::try_from(scrollback).unwrap_or(u32::MAX);
-        (scrollback > limits::SCROLLBACK_LINES).then_some(ToHolder::Keep { lines })
+        (scrollback > limits::SCROLLBACK_LINES).then_some(ToHolder::Keep(lines))
     }
 
     fn hello(&self, observe: bool) -> ToHolder {

@@ -293,14 +293,14 @@ impl Desk {
             (_, false, _) => session.dismiss("a session says hello first".to_owned()),
             (ToHolder::Ping(number), true, _) => session.pong(number),
             // Whoever only looks is not whom the agent works for.
-            (ToHolder::Surroundings(_) | ToHolder::Keep { .. }, true, true) => {}
+            (ToHolder::Surroundings(_) | ToHolder::Keep(_), true, true) => {}
             (ToHolder::Surroundings(surroundings), true, false) => {
                 let before = self.emulator.surroundings();
                 self.surround(surroundings);
                 let now = self.emulator.surroundings();
                 return (now != before).then_some(Wish::Remember(now));
             }
-            (ToHolder::Keep { lines }, true, false) => {
+            (ToHolder::Keep(lines), true, false) => {
                 self.asked_lines = self.asked_lines.max(usize::try_from(lines).unwrap_or(usize::MAX));
                 self.keep();
             }

@@ -143,13 +143,13 @@ fn as_many_lines_are_kept_as_a_session_asks_for() {
     let mut desk = Desk::new((80, 24), FIRST);
     assert_eq!(desk.scrollback(), limits::SCROLLBACK_LINES);
     let typist = attached(&mut desk, false);
-    assert_eq!(say(&mut desk, typist, &ToHolder::Keep { lines: 30_000 }), None);
+    assert_eq!(say(&mut desk, typist, &ToHolder::Keep(30_000)), None);
     for line in 0..30_100 {
         desk.show(format!("line {line}\r\n").as_bytes());
     }
     // On the alternate screen, too, it is the main one that keeps them.
     desk.show(b"\x1b[?1049h");
-    say(&mut desk, typist, &ToHolder::Keep { lines: 40_000 });
+    say(&mut desk, typist, &ToHolder::Keep(40_000));
     desk.show(b"\x1b[?1049l");
     let next = attached(&mut desk, false);
     let mut copy = Emulator::resident(80, 24, limits::SCROLLBACK_MOST);
@@ -166,15 +166,15 @@ fn as_many_lines_are_kept_as_a_session_asks_for() {
     }
     assert_eq!(copy.term().history_size(), 30_000);
     // Fewer are no wish, and more than there is memory for are not kept.
-    say(&mut desk, typist, &ToHolder::Keep { lines: 5 });
+    say(&mut desk, typist, &ToHolder::Keep(5));
     assert_eq!(desk.scrollback(), 40_000);
-    say(&mut desk, typist, &ToHolder::Keep { lines: u32::MAX });
+    say(&mut desk, typist, &ToHolder::Keep(u32::MAX));
     assert!((40_000..=limits::SCROLLBACK_MOST).contains(&desk.scrollback()));
     let narrow = desk.scrollback();
     say(&mut desk, typist, &ToHolder::Resize { columns: 1_000, rows: 24 });
     assert!(desk.scrollback() < narrow && desk.scrollback() >= limits::SCROLLBACK_LINES);
     let looker = attached(&mut desk, true);
     let before = desk.scrollback();
-    say(&mut desk, looker, &ToHolder::Keep { lines: 90_000 });
+    say(&mut desk, looker, &ToHolder::Keep(90_000));
     assert_eq!(desk.scrollback(), before);
 }

@@ -19,7 +19,21 @@ const LONG: [(&str, &str, &str); 1] =
 /// The steps of the core: a file imports only from lower ones; words may import words.
 const STAIRCASE: [(u8, &[&str]); 4] = [
     (0, &["ids", "limits", "time", "canary"]),
-    (1, &["agent", "container", "effect", "event", "naming", "places", "ports", "record", "wire"]),
+    (
+        1,
+        &[
+            "agent",
+            "container",
+            "effect",
+            "event",
+            "naming",
+            "places",
+            "ports",
+            "record",
+            "surroundings",
+            "wire",
+        ],
+    ),
     (
         2,
         &[
