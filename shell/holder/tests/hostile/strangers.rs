@@ -71,7 +71,16 @@ fn turns(c: char) -> bool {
 /// What is asked of a terminal when it is taken, the keyboard protocol it may know, and every move of the mouse, where the
 /// agent that has the keys wants them.
 pub(crate) fn probe(text: &str) -> Option<usize> {
-    let known = ["\x1b[?2026$p", "\x1b[?u", "\x1b[c", "\x1b[>1u", "\x1b[<u", "\x1b[?1003h"];
+    let known = [
+        "\x1b[?2026$p",
+        "\x1b[?u",
+        "\x1b[c",
+        "\x1b[>1u",
+        "\x1b[<u",
+        "\x1b[?1003h",
+        "\x1b]10;?\x1b\\",
+        "\x1b]11;?\x1b\\",
+    ];
     let flags = text.strip_prefix("\x1b[=").and_then(|rest| rest.split_once('u')).map(|(flags, _)| flags);
     let flags = flags.filter(|flags| flags.parse::<u8>().is_ok_and(|flags| flags < 32));
     let fixed = known.iter().find(|known| text.starts_with(**known)).map(|known| known.len());
