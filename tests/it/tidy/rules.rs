@@ -17,23 +17,10 @@ const LONG: [(&str, &str, &str); 1] =
     [("core/src/machine.rs", "take", "the only match over all events: one arm each, nothing else")];
 
 /// The steps of the core: a file imports only from lower ones; words may import words.
+#[rustfmt::skip]
 const STAIRCASE: [(u8, &[&str]); 4] = [
     (0, &["ids", "limits", "time", "canary"]),
-    (
-        1,
-        &[
-            "agent",
-            "container",
-            "effect",
-            "event",
-            "naming",
-            "places",
-            "ports",
-            "record",
-            "surroundings",
-            "wire",
-        ],
-    ),
+    (1, &["agent", "container", "effect", "event", "naming", "places", "ports", "record", "surroundings", "wire"]),
     (
         2,
         &[

@@ -485,7 +485,10 @@ fn what_the_terminal_showed_outlives_the_holder() {
                 FromHolder::Welcome { columns, rows, .. } => emulator.resize(columns, rows),
                 FromHolder::Snapshot { bytes, .. } => emulator.restore(&bytes),
                 FromHolder::Agent(report) => life = Some(report.life),
-                other => panic!("{other:?} is no last word"),
+                other @ (FromHolder::Output { .. }
+                | FromHolder::Resized { .. }
+                | FromHolder::Pong(_)
+                | FromHolder::Refused { .. }) => panic!("{other:?} is no last word"),
             }
         }
         Some((screen(&emulator), life.expect("how it ended is told")))
