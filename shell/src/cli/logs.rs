@@ -76,9 +76,10 @@ async fn open(directory: &Path, verb: &Logs) -> Result<Source, Failure> {
     }
     let (name, state) = (print::clean(text("name")), print::clean(text("state")));
     let bytes = holder::read_last_screen(Path::new(text("directory"))).map_err(|error| {
-        let reason = match error.kind() {
-            ErrorKind::NotFound => "nothing was kept of its terminal".to_string(),
-            _ => format!("what was kept of its terminal cannot be read: {error}"),
+        let reason = if error.kind() == ErrorKind::NotFound {
+            "nothing was kept of its terminal".to_string()
+        } else {
+            format!("what was kept of its terminal cannot be read: {error}")
         };
         Failure::new(4, format!("`{name}` is {state}, and {reason}; run `ccells resume {name}` first"))
     })?;
