@@ -274,6 +274,16 @@ pub struct RemovedRecord {
     pub extra: Map<String, Value>,
 }
 
+/// The reason in the intent of a creation that an orderly end of its run broke off.
+pub const LEFT_AT_END: &str = "ccells ended before it was finished";
+
+impl Intent {
+    /// Whether an orderly end left it for the next start to take up.
+    pub fn was_left_at_end(&self) -> bool {
+        self.reason.as_deref() == Some(LEFT_AT_END)
+    }
+}
+
 /// Who wrote a shared file last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Writer {

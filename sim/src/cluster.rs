@@ -162,7 +162,8 @@ impl Cluster {
         let ground = Arc::new(Ground {
             seat: crate::world::seats().swap_remove(0),
             disk: Disk::new(&choices),
-            git: Mutex::default(),
+            // The worktrees are on another file system than the home: nothing is moved, so all must be kept first.
+            git: Mutex::new(SimGit { is_split: true, ..SimGit::default() }),
             dockerd: Dockerd::new(choices.clone(), clock),
             lines: Lines::default(),
             engine_tap: Arc::default(),

@@ -47,7 +47,7 @@ fn nothing_done_is_not_well_done() {
     for nothing in [
         &["--seeds", "0"][..],
         &["--determinism", "--seeds", "0"],
-        &["--seeds", "1", "--only", "R99"],
+        &["--seeds", "1", "--only", "Typo"],
         &["--exhaustive", "--only", "Typo"],
         &["--canaries", "--only", "Typo"],
         &["--turmoil", "--seeds", "0"],

@@ -32,7 +32,12 @@ impl Rig {
     /// With so many talkers, in a terminal of 130x40.
     pub(crate) fn talkers(panes: usize) -> Self {
         let rig = Self::start(&vec![shell(TALKER); panes], (130, 40));
-        rig.terminal.wait_until("all talkers", SOON, |screen| screen.matches("what next?").count() == panes);
+        rig.terminal.wait_until("all talkers, each as large as its pane", SOON, |screen| {
+            let rows: Vec<&str> = screen.lines().collect();
+            let is_last = |pair: &[&str]| pair[1].starts_with(['─', '━']) || pair[1].starts_with(" NAV");
+            let mut asking = rows.windows(2).filter(|pair| pair[0].contains("what next?"));
+            screen.matches("what next?").count() == panes && asking.all(is_last)
+        });
         rig
     }
 

@@ -361,3 +361,32 @@ fn a_panic_anywhere_gives_the_terminal_back_and_ends_the_process() {
         wait_for_ticks(&card, 2);
     }
 }
+
+#[test]
+fn an_end_in_the_middle_of_a_creation_leaves_it_to_the_next_start() {
+    let Some(mut stage) = Stage::set() else { return };
+    let engine = format!("unix://{}", stage.plain().socket().display());
+    let mut tap = Tap::open(stage.room().join("tap.sock"), stage.plain().socket());
+    stage.variable("DOCKER_HOST", &tap.endpoint());
+    let mut terminal = Terminal::open(&stage, &[]);
+    terminal.wait_for("n new workstream");
+    tap.jam();
+    let began = Instant::now();
+    let child = stage.command(["new", "-n", "begun", "--json"]).spawn().unwrap();
+    terminal.wait_for("creating the container");
+    terminal.signal(Signal::INT);
+    std::thread::sleep(Duration::from_millis(300));
+    tap.reopen();
+    assert_eq!(terminal.end(END).code, 130);
+    let said = collect(child, began, SOON).expect("it is answered");
+    assert!(said.code == 1 && said.err.contains("ended before it was finished"), "{said:#?}");
+    assert_eq!(stage.doctor(), Vec::<Value>::new(), "an end in good order is no fault");
+    let told = stage.run(&["doctor", "--json"]).json();
+    assert!(told.to_string().contains("before its creation was finished"), "{told:#}");
+    stage.variable("DOCKER_HOST", &engine);
+    stage.run(&["reconcile", "--apply"]).expect(0);
+    let card = stage.card("begun").expect("its container was made, so it is finished");
+    assert_eq!(card["state"], "running");
+    wait_for_ticks(&card, 2);
+    drop(tap);
+}

@@ -9,7 +9,7 @@ use crate::container::ContainerState;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, ContainerId, Generation, RequestId};
 use crate::limits::LATE_MS;
-use crate::record::{Delta, Operation, TrackedContainer};
+use crate::record::{Delta, LEFT_AT_END, Operation, TrackedContainer};
 use crate::workstream::destroy::DestroyStep;
 
 /// The steps of making a workstream, in order. The second and every later one is preceded by a durable intent.
@@ -219,7 +219,7 @@ impl Workstream {
             return self.reply_all(&Ok("running".to_string()));
         };
         if around.is_ending && next < CreateStep::SavingState {
-            return self.break_off(next, RefusalKind::Failed, "ccells ended before it was finished", around);
+            return self.break_off(next, RefusalKind::Failed, LEFT_AT_END, around);
         }
         let next = self.skip_as_planted(next, around.planted);
         self.begin_create_step(next, around)

@@ -153,7 +153,6 @@ impl Look {
             }
         }
         self.index = self.record(&self.paths.index());
-        let _previous: Option<TrackingRecord> = self.record(&self.paths.index().with_extension("json.prev"));
         let _heartbeat: Option<BeatRecord> = self.record(&self.paths.heartbeat());
         let count = self.states.len();
         self.note(
@@ -247,6 +246,10 @@ impl Look {
                 continue;
             }
             let (grade, what) = match intent.operation {
+                // Nobody is in doubt about it, and the next start asks or goes on.
+                Operation::Create if intent.was_left_at_end() => {
+                    (Grade::Warning, "ccells was ended before its creation was finished")
+                }
                 Operation::Create => (Grade::Failure, "its creation was interrupted"),
                 Operation::Destroy { unsettled_since: Some(_), .. } => {
                     (Grade::Warning, "its removal waits for what may still land")

@@ -8,7 +8,8 @@ use std::time::Duration;
 use ccells_core::event::Purpose;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
-use ccells_core::snapshot::{ShutdownOutcome, Snapshot};
+use ccells_core::record::LEFT_AT_END;
+use ccells_core::snapshot::{Card, ShutdownOutcome, Snapshot};
 use tokio::sync::{mpsc, watch};
 
 use super::{Failure, ground, link, print};
@@ -203,6 +204,10 @@ fn report(ended: &Ended) {
             ShutdownOutcome::Failed(reason) => format!("not paused: {}", print::clean(reason)),
         };
         print::tell(&format!("{}: {outcome}", name(picture, id)));
+    }
+    let is_left = |card: &&Card| card.reason.as_deref().is_some_and(|reason| reason.ends_with(LEFT_AT_END));
+    for card in picture.workstreams.iter().filter(is_left) {
+        print::tell(&format!("{}: {LEFT_AT_END}; the next start takes it up", print::clean(&card.name)));
     }
 }
 

@@ -126,6 +126,9 @@ pub(crate) enum Outcome {
     Submit,
 }
 
+/// What makes Enter a new line of the prompt; `Ctrl+J` is one everywhere.
+const NEW_LINE: KeyModifiers = KeyModifiers::SHIFT.union(KeyModifiers::ALT);
+
 impl NewDialog {
     /// The dialog over a draft from before.
     pub(crate) fn over(draft: Draft) -> Self {
@@ -141,10 +144,13 @@ impl NewDialog {
             // What was sent is not changed any more.
             _ if self.sent.is_some() => {}
             KeyCode::Char('s') if is_ctrl => return Outcome::Submit,
-            KeyCode::Enter if is_ctrl || self.field == Field::Create => return Outcome::Submit,
+            // As agents take it themselves: Enter sends, and with another key it is a new line.
+            KeyCode::Enter if !(self.field == Field::Prompt && key.modifiers.intersects(NEW_LINE)) => {
+                return Outcome::Submit;
+            }
             KeyCode::Tab => self.field = self.field.step(1),
             KeyCode::BackTab => self.field = self.field.step(Field::ALL.len() - 1),
-            KeyCode::Enter | KeyCode::Down if self.field != Field::Prompt => self.field = self.field.step(1),
+            KeyCode::Down if self.field != Field::Prompt => self.field = self.field.step(1),
             KeyCode::Up if self.field != Field::Prompt => self.field = self.field.step(Field::ALL.len() - 1),
             _ => {
                 if let Some(editor) = self.draft.editor_mut(self.field) {

@@ -3,7 +3,7 @@
 use alacritty_terminal::vte::ansi::CursorShape;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::encode::{Depth, Encoder, Underlines};
 
@@ -98,16 +98,22 @@ impl Canvas {
                 continue;
             }
             let x = area.x + u16::try_from(column).unwrap_or(u16::MAX);
+            let mut touched = width;
             if width > columns - column {
                 // Half a character is none.
                 self.encoder.cell((x, y), &Cell::EMPTY, true, out);
             } else {
-                self.encoder.cell((x, y), to, width == 1, out);
+                // A terminal that joins nothing writes over what is beside it, which is drawn anew; where that is not
+                // ours to draw, the first of the joined has to do.
+                let apart = apart(to.symbol());
+                let may_spread = apart <= columns - column;
+                touched = if may_spread { width.max(apart) } else { width };
+                self.encoder.cell_of((x, y), to, width, may_spread, out);
             }
             shown[column].clone_from(to);
             // The terminal clears the other half of a wide character when one half is written over: that is drawn anew
             // since it is like nothing that is ever drawn.
-            shown[column + 1..columns.min(column + width)].fill(covered());
+            shown[column + 1..columns.min(column + touched)].fill(covered());
             column += width;
         }
         if area.right() == self.next.area.right() {
@@ -152,6 +158,12 @@ fn width(cell: &Cell) -> usize {
     }
 }
 
+/// Columns that a symbol takes on a terminal that joins no characters.
+fn apart(symbol: &str) -> usize {
+    // One character is joined with none.
+    if symbol.len() <= 4 { 1 } else { symbol.chars().map(|c| c.width().unwrap_or(0)).sum() }
+}
+
 /// What is remembered of the place below the second half of a wide character.
 fn covered() -> Cell {
     Cell::new("\u{0}")
@@ -185,6 +197,42 @@ mod tests {
             cells.filter(|cell| !cell.flags.contains(Flags::WIDE_CHAR_SPACER)).map(|cell| cell.c).collect()
         };
         (0..i32::from(AREA.height)).map(row).collect()
+    }
+
+    /// The same on a terminal that joins no characters.
+    fn rows_apart(bytes: &[u8]) -> Vec<String> {
+        use alacritty_terminal::Term;
+        use alacritty_terminal::event::VoidListener;
+        use alacritty_terminal::index::{Column, Line};
+        use alacritty_terminal::term::cell::Flags;
+        use alacritty_terminal::term::test::TermSize;
+        use alacritty_terminal::vte::ansi::Processor;
+        let size = TermSize::new(usize::from(AREA.width), usize::from(AREA.height));
+        let mut term = Term::new(alacritty_terminal::term::Config::default(), &size, VoidListener);
+        Processor::<alacritty_terminal::vte::ansi::StdSyncHandler>::new().advance(&mut term, bytes);
+        let row = |line: i32| {
+            let cells = (0..usize::from(AREA.width)).map(|column| &term.grid()[Line(line)][Column(column)]);
+            cells.filter(|cell| !cell.flags.contains(Flags::WIDE_CHAR_SPACER)).map(|cell| cell.c).collect()
+        };
+        (0..i32::from(AREA.height)).map(row).collect()
+    }
+
+    #[test]
+    fn a_terminal_that_joins_nothing_shows_the_first_and_its_neighbours_whole() {
+        let mut canvas = Canvas::new(AREA, Depth::True, Underlines::Styled);
+        let lines =
+            ["a👩\u{200d}💻bcdefghi", "abcdefgh👩\u{200d}💻z", "abcdefghi👩\u{200d}💻"].map(String::from);
+        let mut bytes = frame(&mut canvas, &lines);
+        assert_eq!(
+            String::from_utf8_lossy(&bytes).matches('💻').count(),
+            2,
+            "it is drawn whole where it may be"
+        );
+        assert_eq!(rows_apart(&bytes), ["a👩bcdefghi ", "abcdefgh👩z ", "abcdefghi👩 "]);
+        // Drawn anew, and gone.
+        let later = ["ab👩\u{200d}💻cdefghi", "x", ""].map(String::from);
+        bytes.extend(frame(&mut canvas, &later));
+        assert_eq!(rows_apart(&bytes), ["ab👩cdefghi ", "x           ", "            "]);
     }
 
     fn frame(canvas: &mut Canvas, lines: &[String]) -> Vec<u8> {

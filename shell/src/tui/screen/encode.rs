@@ -156,7 +156,19 @@ impl Encoder {
     }
 
     /// Writes one cell; `is_narrow` when it takes one column.
-    pub(super) fn cell(&mut self, (x, y): (u16, u16), cell: &Cell, is_narrow: bool, out: &mut Vec<u8>) {
+    pub(super) fn cell(&mut self, place: (u16, u16), cell: &Cell, is_narrow: bool, out: &mut Vec<u8>) {
+        self.cell_of(place, cell, if is_narrow { 1 } else { 2 }, true, out);
+    }
+
+    /// Writes one cell of so many columns, and no more of it than has room in them apart, unless it `may_spread`.
+    pub(super) fn cell_of(
+        &mut self,
+        (x, y): (u16, u16),
+        cell: &Cell,
+        columns: usize,
+        may_spread: bool,
+        out: &mut Vec<u8>,
+    ) {
         if self.at != Some((x, y)) {
             go(self.at, (x, y), out);
         }
@@ -166,8 +178,9 @@ impl Encoder {
             self.pen = Some(pen);
         }
         let symbol = cell.symbol();
-        out.extend_from_slice(within(symbol, if is_narrow { 1 } else { 2 }).as_bytes());
-        self.at = (is_narrow && is_surely_narrow(symbol)).then_some((x + 1, y));
+        let written = if may_spread { symbol } else { within(symbol, columns) };
+        out.extend_from_slice(written.as_bytes());
+        self.at = (columns == 1 && is_surely_narrow(symbol)).then_some((x + 1, y));
     }
 
     /// How a cell is written on this terminal.

@@ -138,6 +138,23 @@ fn shown_rows(bytes: &[u8]) -> Vec<String> {
     (0..i32::from(SIZE.1)).map(row).collect()
 }
 
+/// Rows with only the first of the characters that are joined: at the edge of a pane there is room for no other.
+fn firsts(rows: &[String]) -> Vec<String> {
+    let of = |row: &String| {
+        let parts = row.split('\u{200d}').enumerate();
+        // What follows a joiner is joined; what comes after that stands for itself.
+        let kept = parts
+            .map(|(number, part)| if number == 0 { part } else { part.get(first(part)..).unwrap_or("") });
+        kept.collect()
+    };
+    rows.iter().map(of).collect()
+}
+
+/// How long the first character is.
+fn first(text: &str) -> usize {
+    text.chars().next().map_or(0, char::len_utf8)
+}
+
 /// The first cell outside of `area` in which two frames differ.
 fn difference_outside(area: Rect, one: &Buffer, other: &Buffer) -> Option<(u16, u16)> {
     one.area
@@ -166,7 +183,11 @@ fn nothing_escapes_a_pane() {
             "{name}: changed outside of its pane"
         );
         let (drawn, shown) = (drawn_rows(&frame), shown_rows(&outer));
-        assert_eq!(shown, drawn, "{name}: the terminal shows something else than was drawn");
+        assert_eq!(
+            firsts(&shown),
+            firsts(&drawn),
+            "{name}: the terminal shows something else than was drawn"
+        );
         let before = shown_rows(&written(&[&calm]));
         for y in (0..SIZE.1).filter(|y| !(area.top()..area.bottom()).contains(y)) {
             assert_eq!(shown[usize::from(y)], before[usize::from(y)], "{name}: row {y}");

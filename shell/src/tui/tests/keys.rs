@@ -182,9 +182,13 @@ fn a_new_workstream_is_asked_for_and_focused_when_it_is_there() {
     let mut stage = three();
     stage.press("n");
     stage.send(Msg::Paste("add a map".to_owned()));
-    let wishes = stage.press("<C-s>");
+    for modifier in [KeyModifiers::ALT, KeyModifiers::SHIFT] {
+        assert_eq!(stage.send(Msg::Key(KeyEvent::new(KeyCode::Enter, modifier))), [], "a new line");
+    }
+    stage.press("and legends");
+    let wishes = stage.press("<enter>");
     let Some(Wish::Create(ticket, wanted)) = wishes.first() else { panic!("{wishes:?}") };
-    assert_eq!((wanted.prompt.as_str(), &wanted.name), ("add a map", &None));
+    assert_eq!((wanted.prompt.as_str(), &wanted.name), ("add a map\n\nand legends", &None));
     assert_eq!(stage.press("<C-s>x<enter>"), [], "what was sent is not sent twice");
     stage.send(Msg::Begun { ticket: *ticket, workstream: id(4) });
     let mut cards = stage.model.snapshot.as_deref().expect("there is one").workstreams.clone();

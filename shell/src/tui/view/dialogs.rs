@@ -120,7 +120,7 @@ fn draw_button(model: &Model, dialog: &NewDialog, area: Rect, buffer: &mut Buffe
     let style = if dialog.field == Field::Create { theme.chosen() } else { theme.text() };
     let mut line = Line::from(vec![Span::styled("[ Create ]", style), Span::raw("   ")]);
     let rest = area.width.saturating_sub(13);
-    let hints = [("Ctrl+S", "create"), ("Tab", "next field"), ("Esc", "close, keep the draft")];
+    let hints = [("Enter", "create"), ("Alt+Enter", "newline"), ("Tab", "next"), ("Esc", "close")];
     line.spans.extend(keys::hints(&hints, rest, theme).spans);
     super::draw_lines(&[line], area, buffer);
     at(area, 2, 0)
