@@ -248,6 +248,7 @@ impl Look {
             }
             let (grade, what) = match intent.operation {
                 Operation::Create => (Grade::Failure, "its creation was interrupted"),
+                Operation::Restore { .. } => (Grade::Failure, "its way back from the trash was interrupted"),
                 Operation::Destroy { unsettled_since: Some(_), .. } => {
                     (Grade::Warning, "its removal waits for what may still land")
                 }
