@@ -22,4 +22,5 @@ mod quit;
 mod saving;
 mod sessions;
 mod spec;
+mod undo;
 mod wishes;
