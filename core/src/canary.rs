@@ -64,8 +64,6 @@ pub enum Canary {
     SnapshotSkipped,
     /// Uncommitted work is kept while its agent still writes.
     SnapshotFirst,
-    /// What is brought back is made anew, without its files.
-    UndoSkipsFiles,
     /// A removal that is not forced goes on as if it were.
     ForceIgnored,
     /// A branch that was to stay goes with its worktree.
@@ -128,7 +126,7 @@ pub enum Canary {
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 59] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -159,7 +157,6 @@ impl Canary {
         Self::NoSettling,
         Self::SnapshotSkipped,
         Self::SnapshotFirst,
-        Self::UndoSkipsFiles,
         Self::ForceIgnored,
         Self::BranchNotKept,
         Self::LookerActs,

@@ -25,7 +25,6 @@ mod asks;
 mod boot;
 mod ending;
 mod picture;
-mod undo;
 
 /// Everything a run knows and decides.
 #[derive(Clone, Debug)]
@@ -184,9 +183,6 @@ impl Machine {
             Event::BaseResolved { workstream, attempt, outcome } => {
                 let outcome = outcome.and_then(|base| self.check_branch(&workstream).map(|()| base));
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Base, git_trouble))
-            }
-            Event::WorkRestored { workstream, attempt, outcome } => {
-                self.answer(now, &workstream, attempt, settle(outcome, Answer::Branch, git_trouble))
             }
             Event::WorkInspected { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Work, git_trouble))

@@ -22,5 +22,4 @@ mod quit;
 mod saving;
 mod sessions;
 mod spec;
-mod undo;
 mod wishes;

@@ -89,8 +89,6 @@ pub enum Answer {
     Done,
     /// The base.
     Base(Commit),
-    /// The branch it came back on.
-    Branch(String),
     /// The container.
     Container(ContainerId),
     /// What would be lost.
@@ -221,8 +219,6 @@ pub struct Workstream {
     pub is_branch_chosen: bool,
     /// Whether it was made once: then making it again is about its container only, and cancelling that takes nothing.
     pub is_made: bool,
-    /// Whether it is on its way back from the trash.
-    pub is_from_trash: bool,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
     /// Until when a container may still appear that was asked for and whose outcome is unknown.
@@ -261,7 +257,6 @@ impl Workstream {
             was_stopped_by_user: false,
             is_branch_chosen: true,
             is_made: false,
-            is_from_trash: false,
             is_recovered: false,
             unsettled_until: None,
             has_intent: false,
@@ -276,9 +271,7 @@ impl Workstream {
         let is_in = match &self.phase {
             Phase::Live | Phase::Lost | Phase::Changing { .. } => true,
             Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
-                // Without its intent it would look like one that is made, and nothing of it is back yet.
-                let is_there = self.is_made && (self.has_intent || !self.is_from_trash);
-                is_there || *step >= CreateStep::SavingState
+                self.is_made || *step >= CreateStep::SavingState
             }
             Phase::Destroying { step, .. } => *step <= DestroyStep::RetiringHome,
             Phase::Gone => false,

@@ -145,8 +145,7 @@ impl<E: Engine, G: Git> Hands<E, G> {
             | Effect::InspectWork { .. }
             | Effect::SnapshotWork { .. }
             | Effect::RemoveWorktree { .. }
-            | Effect::RetireHome { .. }
-            | Effect::RestoreWork { .. } => self.in_git(effect).await,
+            | Effect::RetireHome { .. } => self.in_git(effect).await,
             Effect::PingEngine
             | Effect::ListContainers { .. }
             | Effect::CreateContainer { .. }
@@ -226,9 +225,6 @@ impl<E: Engine, G: Git> Hands<E, G> {
             }
             Effect::RetireHome { workstream, attempt, plan } => {
                 Event::HomeRetired { workstream, attempt, outcome: git.retire_home(&plan).await }
-            }
-            Effect::RestoreWork { workstream, attempt, plan } => {
-                Event::WorkRestored { workstream, attempt, outcome: git.restore_work(&plan).await }
             }
             effect => unreachable!("{effect:?} is not git's"),
         }

@@ -67,8 +67,7 @@ impl World {
             | Effect::InspectWork { .. }
             | Effect::SnapshotWork { .. }
             | Effect::RemoveWorktree { .. }
-            | Effect::RetireHome { .. }
-            | Effect::RestoreWork { .. } => self.perform_git(process, effect),
+            | Effect::RetireHome { .. } => self.perform_git(process, effect),
             Effect::PingEngine
             | Effect::CreateContainer { .. }
             | Effect::UploadHolder { .. }
@@ -258,7 +257,7 @@ impl World {
                     attempt,
                     outcome: match outcome {
                         Ok(GitOk::Base(commit)) => Ok(commit),
-                        Ok(_) => Err(unfit()),
+                        Ok(GitOk::Done | GitOk::Work(_) | GitOk::Kept(_)) => Err(unfit()),
                         Err(error) => Err(error),
                     },
                 };
@@ -278,7 +277,7 @@ impl World {
                     attempt,
                     outcome: match outcome {
                         Ok(GitOk::Work(report)) => Ok(report),
-                        Ok(_) => Err(unfit()),
+                        Ok(GitOk::Done | GitOk::Base(_) | GitOk::Kept(_)) => Err(unfit()),
                         Err(error) => Err(error),
                     },
                 };
@@ -290,7 +289,7 @@ impl World {
                     attempt,
                     outcome: match outcome {
                         Ok(GitOk::Kept(commit)) => Ok(commit),
-                        Ok(_) => Err(unfit()),
+                        Ok(GitOk::Done | GitOk::Base(_) | GitOk::Work(_)) => Err(unfit()),
                         Err(error) => Err(error),
                     },
                 };
@@ -305,9 +304,6 @@ impl World {
             }
             Effect::RetireHome { workstream, attempt, plan } => {
                 self.retire_home(process, workstream, attempt, plan);
-            }
-            Effect::RestoreWork { workstream, attempt, plan } => {
-                self.restore_work(process, workstream, attempt, plan);
             }
             other => unreachable!("not for git: {other:?}"),
         }
@@ -372,49 +368,6 @@ impl World {
         };
         let answer = done(move |outcome| Event::HomeRetired { workstream, attempt, outcome });
         let then = Job::Git { op: GitOp::Unpin(plan), done: 0, answer };
-        self.begin_files(process, Box::new(Mapped::new(row, map)), Some(Box::new(then)));
-    }
-
-    /// Its own directory first and then the rest: until its intent is gone, both are looked at again.
-    fn restore_work(
-        &mut self,
-        process: usize,
-        workstream: WorkstreamId,
-        attempt: Attempt,
-        plan: Box<WorktreePlan>,
-    ) {
-        let places = &self.processes[process].places;
-        let (rooms, trash) = (places.workstreams(), places.trash());
-        let names = self.disk.names(&trash).unwrap_or_default();
-        let number =
-            |name: &String| name.strip_prefix(workstream.as_str())?.strip_prefix('-')?.parse::<u64>().ok();
-        let newest = names.iter().max_by_key(|name| number(name));
-        let newest = newest.filter(|name| number(name).is_some());
-        let from = trash.join(newest.map_or(workstream.as_str(), String::as_str));
-        let row = Row::new(
-            Some(plan.home.join("workstream.json")),
-            vec![
-                (FileOp::Rename(from, plan.home.clone()), Fine::Nothing),
-                (FileOp::SyncDir(rooms), Fine::Nothing),
-                (FileOp::SyncDir(trash), Fine::Nothing),
-            ],
-        );
-        let id = workstream.clone();
-        let map = move |outcome: Result<(), FileError>| {
-            let error = outcome.err()?;
-            let outcome = Err(GitError::Failed { what: error.to_string() });
-            Some(Event::WorkRestored { workstream: id, attempt, outcome })
-        };
-        let answer = move |outcome: Result<GitOk, GitError>| Event::WorkRestored {
-            workstream,
-            attempt,
-            outcome: match outcome {
-                Ok(GitOk::Branch(branch)) => Ok(branch),
-                Ok(_) => Err(unfit()),
-                Err(error) => Err(error),
-            },
-        };
-        let then = Job::Git { op: GitOp::Restore(plan), done: 0, answer: Box::new(answer) };
         self.begin_files(process, Box::new(Mapped::new(row, map)), Some(Box::new(then)));
     }
 }

@@ -67,7 +67,6 @@ pub fn all() -> Vec<Proof> {
         core("R28", Canary::QuitPausesNothing, 20),
         core("R29", Canary::EndedIsFinal, 40),
         core("R30", Canary::NoRelist, 20),
-        core("R31", Canary::UndoSkipsFiles, 300),
     ]
 }
 

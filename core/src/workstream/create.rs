@@ -1,7 +1,7 @@
 //! Making a workstream, step by step. Each step may be repeated, and from the second on an intent stands for all.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
 use super::{Answer, Phase, Surroundings, Trouble, Workstream};
 use crate::canary::{Canary, Planted};
@@ -19,8 +19,6 @@ pub enum CreateStep {
     ResolvingBase,
     /// Writing down what is about to be made.
     WritingIntent,
-    /// Bringing it back from the trash. Mostly it was never there.
-    RestoringWork,
     /// Pinning the base.
     PinningBase,
     /// Making branch and worktree.
@@ -82,12 +80,7 @@ impl Workstream {
         let container = self.container.clone();
         Effects::from(match (step, container) {
             (CreateStep::ResolvingBase | CreateStep::WritingIntent, _) => {
-                let intent = self.intent(self.making(around), around);
-                Effect::WriteIntent { workstream, attempt, intent }
-            }
-            (CreateStep::RestoringWork, _) => {
-                assert!(self.has_intent, "R9: nothing comes back before its intent is durable");
-                Effect::RestoreWork { workstream, attempt, plan }
+                Effect::WriteIntent { workstream, attempt, intent: self.intent(Operation::Create, around) }
             }
             (CreateStep::PinningBase, _) => Effect::PinBase { workstream, attempt, plan },
             (CreateStep::AddingWorktree, _) => Effect::AddWorktree { workstream, attempt, plan },
@@ -155,20 +148,6 @@ impl Workstream {
         }
     }
 
-    /// What the intent says of its making.
-    fn making(&self, around: &Surroundings<'_>) -> Operation {
-        if self.is_from_trash {
-            Operation::Restore { unsettled_since: self.unsettled_since(around.now) }
-        } else {
-            Operation::Create
-        }
-    }
-
-    /// The step that comes first once its intent is durable.
-    pub(crate) fn first_step(&self) -> CreateStep {
-        if self.is_from_trash { CreateStep::RestoringWork } else { CreateStep::PinningBase }
-    }
-
     fn retries(&self) -> u32 {
         if let Phase::Creating { retries, .. } = self.phase { retries } else { 0 }
     }
@@ -190,10 +169,6 @@ impl Workstream {
                 self.facts.base = Some(base);
                 self.after_create_step(CreateStep::ResolvingBase, is_cancelled, around)
             }
-            Answer::Branch(branch) => {
-                self.comes_back_on(branch);
-                self.after_create_step(CreateStep::RestoringWork, is_cancelled, around)
-            }
             Answer::Container(container) => {
                 self.container = Some(container);
                 self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
@@ -202,7 +177,7 @@ impl Workstream {
                 match step {
                     CreateStep::WritingIntent => self.has_intent = true,
                     CreateStep::ClearingIntent => {
-                        (self.has_intent, self.is_from_trash) = (false, false);
+                        self.has_intent = false;
                         self.is_made = true;
                     }
                     CreateStep::Starting => {
@@ -217,7 +192,6 @@ impl Workstream {
                     }
                     CreateStep::Tracking | CreateStep::TrackingStart => self.is_index_doubtful = false,
                     CreateStep::ResolvingBase
-                    | CreateStep::RestoringWork
                     | CreateStep::PinningBase
                     | CreateStep::AddingWorktree
                     | CreateStep::BuildingHome
@@ -242,7 +216,7 @@ impl Workstream {
         let Some(next) = step.next() else {
             self.phase = Phase::Live;
             self.settled_at = around.settled_at();
-            return self.reply_all(&Ok(self.made_note()));
+            return self.reply_all(&Ok("running".to_string()));
         };
         if around.is_ending && next < CreateStep::SavingState {
             return self.break_off(next, RefusalKind::Failed, LEFT_AT_END, around);
@@ -251,30 +225,11 @@ impl Workstream {
         self.begin_create_step(next, around)
     }
 
-    /// It is on this branch from now on. Another one than it was on is told.
-    fn comes_back_on(&mut self, branch: String) {
-        if branch != self.facts.branch {
-            let was = core::mem::replace(&mut self.facts.branch, branch);
-            self.last_trouble = Some(alloc::format!(
-                "branch `{was}` is taken or has moved; it is on `{}` now",
-                self.facts.branch
-            ));
-        }
-    }
-
-    /// What its user hears at the end of its making.
-    fn made_note(&self) -> String {
-        self.last_trouble.as_ref().map_or("running".to_string(), |note| alloc::format!("running; {note}"))
-    }
-
-    /// Begins `step`, or the one after it where nothing is in the way or to be brought back.
+    /// Begins `step`, or the one after it where nothing is in the way.
     pub(super) fn begin_create_step(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
         let is_in_the_way = self.remake == Remake::Due && self.is_untouched;
-        let is_back = !self.is_from_trash || around.planted.is(Canary::UndoSkipsFiles);
         let step = if step == CreateStep::ClearingWay && !is_in_the_way {
             CreateStep::CreatingContainer
-        } else if step == CreateStep::RestoringWork && is_back {
-            CreateStep::PinningBase
         } else {
             step
         };
@@ -381,16 +336,13 @@ impl Workstream {
         reason: &str,
         around: &mut Surroundings<'_>,
     ) -> Effects {
-        // What is in the trash stays there as long as no intent says that it comes back.
-        let is_still_away = self.is_from_trash && !self.has_intent;
-        self.phase =
-            if is_still_away { Phase::Gone } else { Phase::Broken { step, reason: reason.to_string() } };
+        self.phase = Phase::Broken { step, reason: reason.to_string() };
         self.settled_at = around.settled_at();
         let text = alloc::format!("`{}`: {reason}", self.facts.name);
         let mut effects = self.reply_all(&Err(Refusal { kind, text, work: None }));
         if self.has_intent {
             let workstream = self.facts.id.clone();
-            let intent = self.intent(self.making(around), around);
+            let intent = self.intent(Operation::Create, around);
             effects.push(Effect::WriteIntent { workstream, attempt: self.wait(around), intent });
         }
         effects
@@ -432,10 +384,9 @@ impl Workstream {
 
 impl CreateStep {
     /// All, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::ResolvingBase,
         Self::WritingIntent,
-        Self::RestoringWork,
         Self::PinningBase,
         Self::AddingWorktree,
         Self::BuildingHome,
@@ -458,7 +409,6 @@ impl CreateStep {
         match self {
             Self::ResolvingBase => "resolving the base commit",
             Self::WritingIntent => "writing the intent",
-            Self::RestoringWork => "bringing it back from the trash",
             Self::PinningBase => "pinning the base commit",
             Self::AddingWorktree => "adding branch and worktree",
             Self::BuildingHome => "building the private git directory",

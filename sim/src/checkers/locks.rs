@@ -56,7 +56,6 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::SnapshotWork { .. }
         | Effect::RemoveWorktree { .. }
         | Effect::RetireHome { .. }
-        | Effect::RestoreWork { .. }
         | Effect::CreateContainer { .. }
         | Effect::UploadHolder { .. }
         | Effect::StartContainer { .. }

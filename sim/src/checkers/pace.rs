@@ -110,7 +110,6 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::SnapshotWork { .. }
         | Effect::RemoveWorktree { .. }
         | Effect::RetireHome { .. }
-        | Effect::RestoreWork { .. }
         | Effect::PingEngine
         | Effect::CreateContainer { .. }
         | Effect::UploadHolder { .. }

@@ -17,10 +17,6 @@ use crate::world::World;
 pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Done, Refusal>) {
     match (ask, outcome) {
         (Ask::New(wanted), Ok(_)) => made(world, process, &wanted.id),
-        (Ask::Undo(facts), Ok(_)) => {
-            made(world, process, &facts.id);
-            brought_back(world, process, &facts.id);
-        }
         (Ask::Remove { workstream, .. }, Err(refusal)) => {
             if refusal.work.is_some()
                 && let Some(promise) = world.oracle.promises.get_mut(workstream)
@@ -58,7 +54,6 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
         }
         (
             Ask::New(_)
-            | Ask::Undo(_)
             | Ask::Remove { .. }
             | Ask::Pause(_)
             | Ask::Resume(_)
@@ -125,20 +120,6 @@ pub fn after_landing(world: &mut World, op: &EngineOp, outcome: &Result<EngineOk
     let Some(labels) = world.engine.by_id(id).and_then(|it| it.labels.clone()) else { return };
     if let Some(promise) = world.oracle.promises.get_mut(&labels.workstream) {
         promise.is_to_rest = false;
-    }
-}
-
-/// R31: what came back has all that was ever written in it.
-fn brought_back(world: &mut World, process: usize, id: &WorkstreamId) {
-    world.saw("brought back");
-    let is_going = |ask: &Ask| matches!(ask, Ask::Remove { workstream, .. } if workstream == id);
-    let may_go = world.processes.iter().any(|run| run.open.values().any(is_going));
-    if let Some(promise) = world.oracle.promises.get_mut(id) {
-        promise.may_go = may_go;
-    }
-    let (there, written) = world.git.trees.get(id).map_or((0, 0), |tree| (tree.there, tree.written));
-    if there < written && !world.processes[process].is_damaged(&world.oracle) {
-        world.fail("R31", format!("{id} came back with {there} of {written} changes"));
     }
 }
 

@@ -26,7 +26,6 @@ pub enum Flying {
     SnapshotWork,
     RemoveWorktree,
     RetireHome,
-    RestoreWork,
     PingEngine,
     CreateContainer,
     UploadHolder,
@@ -43,7 +42,7 @@ pub enum Flying {
 
 impl Flying {
     /// All, in the order of the table in `core/README.md`.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 25] = [
         Self::WriteIntent,
         Self::ClearIntent,
         Self::TrackContainer,
@@ -57,7 +56,6 @@ impl Flying {
         Self::SnapshotWork,
         Self::RemoveWorktree,
         Self::RetireHome,
-        Self::RestoreWork,
         Self::PingEngine,
         Self::CreateContainer,
         Self::UploadHolder,
@@ -87,7 +85,6 @@ impl Flying {
             Effect::SnapshotWork { workstream, .. } => (Self::SnapshotWork, workstream),
             Effect::RemoveWorktree { workstream, .. } => (Self::RemoveWorktree, workstream),
             Effect::RetireHome { workstream, .. } => (Self::RetireHome, workstream),
-            Effect::RestoreWork { workstream, .. } => (Self::RestoreWork, workstream),
             Effect::CreateContainer { workstream, .. } => (Self::CreateContainer, workstream),
             Effect::UploadHolder { workstream, .. } => (Self::UploadHolder, workstream),
             Effect::StartContainer { workstream, .. } => (Self::StartContainer, workstream),
@@ -139,7 +136,6 @@ impl Flying {
             Event::WorkSnapshotted { workstream, .. } => (Self::SnapshotWork, workstream),
             Event::WorktreeRemoved { workstream, .. } => (Self::RemoveWorktree, workstream),
             Event::HomeRetired { workstream, .. } => (Self::RetireHome, workstream),
-            Event::WorkRestored { workstream, .. } => (Self::RestoreWork, workstream),
             Event::ContainerCreated { workstream, .. } => (Self::CreateContainer, workstream),
             Event::HolderUploaded { workstream, .. } => (Self::UploadHolder, workstream),
             Event::ContainerStarted { workstream, .. } => (Self::StartContainer, workstream),
