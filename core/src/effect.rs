@@ -146,6 +146,21 @@ pub enum Effect {
         /// Which.
         spec: Box<ContainerSpec>,
     },
+    /// Get an image from its registry. Answered by [`ImagePulled`](crate::event::Event::ImagePulled), and before that by
+    /// any number of [`PullProgressed`](crate::event::Event::PullProgressed).
+    PullImage {
+        /// For whom.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// Which.
+        image: String,
+    },
+    /// Wait no longer for the pull of that workstream's image. Not answered: the pull is, at once, where one is in flight.
+    AbandonPull {
+        /// For whom.
+        workstream: WorkstreamId,
+    },
     /// Put the holder in its place. Answered by [`HolderUploaded`](crate::event::Event::HolderUploaded).
     UploadHolder {
         /// Whose.

@@ -10,7 +10,7 @@ use crate::container::{ContainerLimits, Observed};
 use crate::ids::{
     Attempt, Commit, ContainerId, Generation, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId,
 };
-use crate::ports::{EngineError, EngineFacts, GitError, WorkReport};
+use crate::ports::{EngineError, EngineFacts, GitError, PullProgress, WorkReport};
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, StateRecord, ViewRecord};
 use crate::time::Mono;
 
@@ -159,6 +159,24 @@ pub enum Event {
         attempt: Attempt,
         /// What came of it.
         outcome: Result<ContainerId, EngineError>,
+    },
+    /// The pull of an image has come so far.
+    PullProgressed {
+        /// For whom.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// How far.
+        progress: PullProgress,
+    },
+    /// An image is on the engine, or the pull of it ended in another way.
+    ImagePulled {
+        /// For whom.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it.
+        outcome: Result<(), EngineError>,
     },
     /// The holder is in its place.
     HolderUploaded {

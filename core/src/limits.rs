@@ -38,6 +38,14 @@ pub const PAUSE_MS: u64 = 2_000;
 pub const CREATE_MS: u64 = 30_000;
 /// Deadline of a stop, grace included.
 pub const STOP_MS: u64 = 15_000;
+/// Deadline of the pull of an image, all in all.
+pub const PULL_MS: u64 = 30 * 60_000;
+/// A pull that nothing is heard of for this long has failed.
+pub const PULL_STALL_MS: u64 = 60_000;
+/// How far a pull has come is told this often at most.
+pub const PULL_TELL_MS: u64 = 250;
+/// Most layers of an image that are counted.
+pub const PULL_LAYERS: usize = 1_000;
 /// How long an agent may take to leave after SIGTERM, in whole seconds as the engine wants it.
 pub const STOP_GRACE_S: u64 = 5;
 /// Deadline of a removal.
@@ -310,6 +318,7 @@ const _: () =
 const _: () =
     assert!(DIAL_MS < PING_MS && DIAL_MS < PAUSE_MS, "a dial that fails must not look like a lost answer");
 const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS);
+const _: () = assert!(PULL_TELL_MS < PULL_STALL_MS && PULL_STALL_MS < PULL_MS);
 const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
 const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);
 const _: () = assert!(GIT_LOCK_POLL_MS < GIT_LOCK_MS && GIT_LOCK_MS + GIT_GRACE_MS < GIT_MS);

@@ -25,6 +25,7 @@ mod asks;
 mod boot;
 mod ending;
 mod picture;
+mod pulls;
 
 /// Everything a run knows and decides.
 #[derive(Clone, Debug)]
@@ -175,7 +176,8 @@ impl Machine {
             Event::IntentWritten { workstream, attempt, outcome }
             | Event::IntentCleared { workstream, attempt, outcome }
             | Event::ContainerTracked { workstream, attempt, outcome }
-            | Event::ContainerUntracked { workstream, attempt, outcome } => {
+            | Event::ContainerUntracked { workstream, attempt, outcome }
+            | Event::AgentRestarted { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, |()| Answer::Done, Trouble::Failed))
             }
             Event::StateSaved { generation, outcome } => self.state_saved(now, generation, outcome),
@@ -202,7 +204,11 @@ impl Machine {
                 let outcome = outcome.and_then(|container| self.check_container(&workstream, container));
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Container, engine_trouble))
             }
-            Event::HolderUploaded { workstream, attempt, outcome }
+            Event::PullProgressed { workstream, attempt, progress } => {
+                self.pull_progressed(&workstream, attempt, progress)
+            }
+            Event::ImagePulled { workstream, attempt, outcome }
+            | Event::HolderUploaded { workstream, attempt, outcome }
             | Event::ContainerStarted { workstream, attempt, outcome }
             | Event::ContainerPaused { workstream, attempt, outcome }
             | Event::ContainerUnpaused { workstream, attempt, outcome }
@@ -230,9 +236,6 @@ impl Machine {
                     workstream.agent = Some(report);
                 }
                 Effects::none()
-            }
-            Event::AgentRestarted { workstream, attempt, outcome } => {
-                self.answer(now, &workstream, attempt, settle(outcome, |()| Answer::Done, Trouble::Failed))
             }
         }
     }

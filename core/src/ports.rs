@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::future::Future;
 
 use crate::container::{ContainerSpec, Observed};
@@ -99,6 +100,33 @@ pub struct EngineFacts {
     pub api: String,
 }
 
+/// How far the pull of an image has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PullProgress {
+    /// Layers that are there.
+    pub layers_done: u32,
+    /// Layers it is known to have.
+    pub layers: u32,
+    /// Bytes that have come.
+    pub bytes_done: u64,
+    /// Bytes that are known to have to come; 0 while none are.
+    pub bytes: u64,
+}
+
+impl fmt::Display for PullProgress {
+    /// In a few words; none while nothing is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mega = |bytes: u64| bytes.div_ceil(1_000_000);
+        if self.layers > 0 {
+            write!(f, "{} of {} layers", self.layers_done, self.layers)?;
+        }
+        if self.layers > 0 && self.bytes > 0 {
+            write!(f, ", {} of {} MB", mega(self.bytes_done), mega(self.bytes))?;
+        }
+        Ok(())
+    }
+}
+
 /// What happened to a request to the engine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
@@ -153,6 +181,13 @@ pub trait Engine: Send + Sync + 'static {
         &self,
         spec: &ContainerSpec,
     ) -> impl Future<Output = Result<ContainerId, EngineError>> + Send;
+    /// Has the engine get an image from its registry, and tells how far that is. One that is there already is fine.
+    /// Dropping the call ends it at once, as far as anybody can tell.
+    fn pull_image(
+        &self,
+        image: &str,
+        tell: impl Fn(PullProgress) + Send + Sync,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
     /// Puts the holder into its volume. Doing it again is harmless.
     fn upload_holder(&self, container: &ContainerId) -> impl Future<Output = Result<(), EngineError>> + Send;
     /// Starts it; one that runs already is fine.

@@ -1,12 +1,13 @@
 //! A plain, read-only picture of everything, for the screen and for `--json`.
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use crate::agent::AgentReport;
 use crate::container::{ContainerExit, ContainerState};
 use crate::event::{Access, Previous};
 use crate::ids::{ContainerId, PathText, RepoId, WorkstreamId};
+use crate::ports::PullProgress;
 use crate::record::ViewRecord;
 pub use crate::shutdown::{ShutdownOutcome, ShutdownState};
 use crate::time::{Mono, Wall};
@@ -141,6 +142,18 @@ pub struct Progress {
     pub of: usize,
     /// Since when.
     pub since: Mono,
+    /// How far the pull of an image has come, where that is the step.
+    pub pull: Option<PullProgress>,
+}
+
+impl Progress {
+    /// The step, with how far it has come where that is known.
+    pub fn text(&self) -> String {
+        match self.pull.map(|pull| pull.to_string()) {
+            Some(pull) if !pull.is_empty() => alloc::format!("{}: {pull}", self.step),
+            Some(_) | None => String::from(self.step),
+        }
+    }
 }
 
 /// Something the start found.

@@ -18,6 +18,7 @@ mod exhaustive;
 mod late;
 mod life;
 mod properties;
+mod pull;
 mod quit;
 mod saving;
 mod sessions;

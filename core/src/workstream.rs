@@ -20,7 +20,7 @@ mod create;
 mod destroy;
 
 pub use change::LifeOp;
-pub use create::{CreateStep, Remake};
+pub use create::{CreateStep, Pull, Remake};
 pub use destroy::DestroyStep;
 
 /// Where a workstream is in its life.
@@ -201,6 +201,8 @@ pub struct Workstream {
     pub is_untouched: bool,
     /// Whether its container is made again because the engine refuses to start it.
     pub remake: Remake,
+    /// Whether its image is got from a registry for this creation.
+    pub pull: Pull,
     /// How its container ended.
     pub exit: Option<ContainerExit>,
     /// How its agent fares.
@@ -248,6 +250,7 @@ impl Workstream {
             observed: None,
             is_untouched: false,
             remake: Remake::No,
+            pull: Pull::No,
             exit: None,
             agent: None,
             session: SessionState::None,
@@ -317,6 +320,7 @@ impl Workstream {
     pub fn create_from(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
         self.last_trouble = None;
         self.remake = if step == CreateStep::ClearingWay { Remake::Due } else { Remake::No };
+        self.pull = Pull::No;
         self.begin_create_step(step, around)
     }
 

@@ -13,7 +13,7 @@ use ccells_core::ids::{
 };
 use ccells_core::machine::Machine;
 use ccells_core::naming;
-use ccells_core::ports::{EngineError, EngineFacts, GitError, WorkReport};
+use ccells_core::ports::{EngineError, EngineFacts, GitError, PullProgress, WorkReport};
 use ccells_core::record::{
     AgentCommand, Facts, Intent, Layout, Operation, StateEntry, StateRecord, VERSION, ViewRecord,
 };
@@ -415,6 +415,8 @@ fn answer(effect: Effect, how: u8, now: u64) -> Option<Event> {
         E::RetireHome { workstream, attempt, .. } => Event::HomeRetired { workstream, attempt, outcome: git(how) },
         E::PingEngine => Event::EnginePinged { outcome: engine(how).map(|()| facts_of_engine()) },
         E::CreateContainer { workstream, attempt, .. } => Event::ContainerCreated { workstream, attempt, outcome: engine(how).map(|()| container(how % 5)) },
+        E::PullImage { workstream, attempt, .. } if how & 0x40 != 0 => Event::PullProgressed { workstream, attempt, progress: pulled(how) },
+        E::PullImage { workstream, attempt, .. } => Event::ImagePulled { workstream, attempt, outcome: engine(how) },
         E::UploadHolder { workstream, attempt, .. } => Event::HolderUploaded { workstream, attempt, outcome: engine(how) },
         E::StartContainer { workstream, attempt, .. } => Event::ContainerStarted { workstream, attempt, outcome: engine(how) },
         E::PauseContainer { workstream, attempt, .. } => Event::ContainerPaused { workstream, attempt, outcome: engine(how) },
@@ -427,7 +429,7 @@ fn answer(effect: Effect, how: u8, now: u64) -> Option<Event> {
         E::OpenSession { workstream, attempt, .. } if how & 1 == 1 => Event::SessionOpened { workstream, attempt },
         E::OpenSession { workstream, attempt, .. } => Event::SessionEnded { workstream, attempt, reason: "broken".to_owned() },
         E::RestartAgent { workstream, attempt, .. } => Event::AgentRestarted { workstream, attempt, outcome: text(how) },
-        E::CloseSession { .. } | E::Beat { .. } | E::Reply { .. } | E::Notify { .. } | E::Exit { .. } => return None,
+        E::CloseSession { .. } | E::AbandonPull { .. } | E::Beat { .. } | E::Reply { .. } | E::Notify { .. } | E::Exit { .. } => return None,
     })
 }
 
@@ -438,7 +440,7 @@ fn facts_of_engine() -> EngineFacts {
 /// Any event but the boot, about anybody, with any attempt: late, early or from nowhere. A run boots once.
 #[rustfmt::skip]
 fn event(choices: &mut Choices<'_>, now: u64) -> Event {
-    let (kind, how) = (choices.below(30), choices.byte());
+    let (kind, how) = (choices.below(32), choices.byte());
     let (workstream, attempt) = (id(choices.byte()), Attempt(u64::from(choices.byte())));
     match kind {
         0 => Event::IntentWritten { workstream, attempt, outcome: text(how) },
@@ -469,8 +471,15 @@ fn event(choices: &mut Choices<'_>, now: u64) -> Event {
         26 => Event::SessionEnded { workstream, attempt, reason: choices.text() },
         27 => Event::AgentReported { workstream, report: report(choices) },
         28 => Event::AgentRestarted { workstream, attempt, outcome: text(how) },
+        29 => Event::ImagePulled { workstream, attempt, outcome: engine(how) },
+        30 => Event::PullProgressed { workstream, attempt, progress: pulled(how) },
         _ => Event::TimePassed,
     }
+}
+
+fn pulled(how: u8) -> PullProgress {
+    let layers = u32::from(how);
+    PullProgress { layers_done: layers / 2, layers, bytes_done: 1, bytes: u64::MAX }
 }
 
 fn report(choices: &mut Choices<'_>) -> AgentReport {

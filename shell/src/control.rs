@@ -202,7 +202,7 @@ fn card_json(snapshot: &Snapshot, card: &Card) -> Value {
         "prompt": card.prompt,
         "image": card.image,
         "created_at": card.created_at.to_string(),
-        "progress": card.progress.map(|progress| progress.step),
+        "progress": card.progress.map(|progress| progress.text()),
         "reason": card.reason,
         "exit_code": card.exit.map(|exit| exit.code),
         "out_of_memory": card.exit.is_some_and(|exit| exit.was_out_of_memory),

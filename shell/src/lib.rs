@@ -14,6 +14,7 @@ pub mod kernel;
 pub mod mailbox;
 pub mod paths;
 pub mod perform;
+pub mod pulls;
 pub mod runs;
 pub mod session;
 pub mod sessions;

@@ -16,6 +16,7 @@ use crate::adapters::clock::RealClock;
 use crate::adapters::docker::{DockerEngine, EngineNotice};
 use crate::adapters::durable::Durable;
 use crate::mailbox::Mailbox;
+use crate::pulls::{Pull, Pulls};
 use crate::sessions::Sessions;
 
 /// An engine that can also tell of changes as they happen.
@@ -48,6 +49,8 @@ pub struct Performer<E, G> {
     pub durable: Option<Arc<Durable>>,
     /// The attached terminals.
     pub sessions: Arc<Sessions>,
+    /// The pulls of images in flight.
+    pub pulls: Pulls,
     /// The clocks.
     pub clock: RealClock,
     /// Who this run is.
@@ -77,6 +80,13 @@ impl<E: Watch, G: Git> Performer<E, G> {
                 let (engine, mailbox) = (Arc::clone(&self.engine), self.mailbox.clone());
                 self.tasks.spawn(async move { engine.watch_changes(&home, &mailbox).await });
             }
+            Effect::PullImage { workstream, attempt, image } => {
+                let is_abandoned = self.pulls.begin(&workstream);
+                let pull = Pull { workstream, attempt, image, is_abandoned };
+                let (engine, mailbox) = (Arc::clone(&self.engine), self.mailbox.clone());
+                self.tasks.spawn(async move { pull.run(&*engine, &mailbox).await });
+            }
+            Effect::AbandonPull { workstream } => self.pulls.abandon(&workstream),
             effect => {
                 let hands = Hands {
                     engine: Arc::clone(&self.engine),
@@ -94,6 +104,7 @@ impl<E: Watch, G: Git> Performer<E, G> {
     /// Ends everything the run began. What was sent to the engine is not waited for when the run was cut short.
     pub async fn end(self, is_complete: bool) {
         self.sessions.close_all();
+        self.pulls.abandon_all();
         if is_complete && let Some(durable) = &self.durable {
             durable.end_beat(&self.identity.run);
         }
@@ -163,6 +174,8 @@ impl<E: Engine, G: Git> Hands<E, G> {
             | Effect::WatchEngine { .. }
             | Effect::OpenSession { .. }
             | Effect::CloseSession { .. }
+            | Effect::PullImage { .. }
+            | Effect::AbandonPull { .. }
             | Effect::Beat { .. }
             | Effect::Reply { .. }
             | Effect::Notify { .. }

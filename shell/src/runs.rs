@@ -88,6 +88,7 @@ impl Run {
             git: Arc::clone(&ground.git),
             durable: durable.clone(),
             sessions: Arc::clone(&sessions),
+            pulls: crate::pulls::Pulls::default(),
             clock,
             identity: Identity {
                 run: found.run.clone(),

@@ -177,6 +177,7 @@ fn performer(
         git: Arc::new(RealGit::new().expect("git")),
         durable: Some(Arc::clone(&durable)),
         sessions: Arc::new(Sessions::new(engine, false, mailbox.clone(), Arc::new(Notify::new()))),
+        pulls: ccells_shell::pulls::Pulls::default(),
         clock,
         identity: Identity {
             run: run_id(),

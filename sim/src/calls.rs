@@ -12,6 +12,10 @@ use crate::world::{Call, EngineAnswer, Item, World};
 
 /// The longest a request is under way before it lands or never does; the core allows for a little more.
 const LONGEST_WAY_MS: u64 = 120_000;
+/// The longest a pull takes, if nothing else happens. Some take longer than anybody waits.
+const LONGEST_PULL_MS: u64 = 70_000;
+/// How many of ten thousand pulls fail in a storm.
+const PULL_FAILS: u32 = 4_000;
 /// No sleep makes a storm longer than this.
 const LONGEST_STORM_MS: u64 = 400_000;
 /// How much more often a run falls asleep where that hurts most.
@@ -31,7 +35,8 @@ impl World {
             self.later(1, Item::Tell(process, answer(Err(error))));
             return;
         }
-        let way = self.way();
+        let is_slow_pull = matches!(op, EngineOp::Pull(_)) && self.is_storm;
+        let way = if is_slow_pull { self.draw("pull.way", LONGEST_PULL_MS) } else { self.way() };
         self.later(patience_ms, Item::Impatience(number));
         let rate = self.weather.request_lost;
         let is_lost = self.chance("call.lost", rate);
@@ -157,7 +162,9 @@ impl World {
             }
             Ok(_) | Err(_) => outcome,
         };
-        if !matches!(op, EngineOp::List | EngineOp::Ping) {
+        if matches!(op, EngineOp::Pull(_)) {
+            self.saw(if outcome.is_ok() { "pulled image" } else { "failed pull" });
+        } else if !matches!(op, EngineOp::List | EngineOp::Ping) {
             self.engine_changed();
         }
         let rate = self.weather.reply_lost;
@@ -205,6 +212,10 @@ impl World {
         if self.refuses_next.take_if(|word| *word == op.word()).is_some() {
             return Some(EngineError::Refused { status: 500, what: "internal error".to_string() });
         }
+        if matches!(op, EngineOp::Pull(_)) && self.is_storm && self.chance("pull.fails", PULL_FAILS) {
+            let what = "the registry has no such image".to_string();
+            return Some(EngineError::NotFound { what });
+        }
         let rate = self.weather.engine_error;
         if !self.is_storm || !self.chance("engine.error", rate) {
             return None;
@@ -218,6 +229,7 @@ impl World {
             EngineOp::Create(_) | EngineOp::Remove(..) => EngineError::Unknown { reason: what },
             EngineOp::Ping
             | EngineOp::List
+            | EngineOp::Pull(_)
             | EngineOp::Upload(_)
             | EngineOp::Start(_)
             | EngineOp::Pause(_)
@@ -234,6 +246,23 @@ impl World {
             self.trace.note(self.now, Who::Process(call.process), "answer", || format!("#{number}"));
             self.tell_soon(call.process, 0, event);
         }
+    }
+
+    /// Nobody waits for that workstream's image any more. The engine may get it all the same.
+    pub fn abandon_pull(&mut self, process: usize, workstream: &WorkstreamId) {
+        let is_it = |call: &Call| {
+            let is_pull = matches!(&call.op, EngineOp::Pull(whose) if whose == workstream);
+            call.process == process && call.is_waited_for && is_pull
+        };
+        let Some((number, call)) = self.calls.iter_mut().find(|(_, call)| is_it(call)) else { return };
+        let (number, is_lost) = (*number, call.is_lost);
+        call.is_waited_for = false;
+        let event = (call.answer)(Err(EngineError::Conflict { what: "the pull was cancelled".to_string() }));
+        if is_lost {
+            self.calls.remove(&number);
+        }
+        self.saw("abandoned pull");
+        self.tell_soon(process, 0, event);
     }
 
     /// The client waited long enough. The request goes its way all the same.

@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 68] = [
+pub const ROWS: [&str; 71] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -27,6 +27,9 @@ pub const ROWS: [&str; 68] = [
     "hung engine",
     "stuck container",
     "made again",
+    "pulled image",
+    "failed pull",
+    "abandoned pull",
     "engine restart",
     "engine restart with live-restore",
     "quit with a hung engine",

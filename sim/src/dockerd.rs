@@ -10,6 +10,7 @@ mod inside;
 mod journal;
 mod pipe;
 mod portrait;
+mod pull;
 mod script;
 mod tunnel;
 mod weather;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::journal::{Entry, Outcome};
 pub use self::pipe::PipeDial;
+pub use self::pull::Pulling;
 pub use self::script::Step;
 pub use self::weather::{Endpoint, Fate, Weather};
 
@@ -125,6 +127,11 @@ impl Dockerd {
             silent: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// From now on a registry has this image, and a pull of it goes like that.
+    pub fn set_pull(&self, image: &str, pulling: Pulling) {
+        self.yard().registry.insert(image.to_owned(), pulling);
     }
 
     /// Only these images are there.

@@ -21,6 +21,8 @@ const STRIKE_MS: u64 = 250;
 const ENGINE_FORGETS_MS: u64 = 100;
 /// How many of ten thousand starts get stuck where some do.
 const STUCK_RATE: u32 = 500;
+/// In one of so many worlds the engine lacks the image.
+const ONE_LACKS_IMAGE: u32 = 10;
 /// The kernel's number for "no locks available".
 const ENOLCK: i32 = 37;
 
@@ -72,6 +74,8 @@ pub struct Weather {
     pub engine_forgets: u32,
     /// The engine dies in the middle of a start, and refuses every other start of that container.
     pub start_stuck: u32,
+    /// Whether the engine lacks the image.
+    pub lacks_image: bool,
     kill: u32,
     power: u32,
     stop: u32,
@@ -106,6 +110,7 @@ impl Weather {
     pub fn draw(choices: &Choices) -> Self {
         // A stream of its own: worlds from before this fault was known go on as they did until it strikes.
         let is_stuck_at_times = choices.below("swarm.stuck", 2) != 0;
+        let lacks_image = choices.below("swarm.image", ONE_LACKS_IMAGE) == 1;
         let rate = |most: u32| {
             if choices.below("swarm", 2) == 0 { 0 } else { 1 + choices.below("swarm.rate", most) }
         };
@@ -138,6 +143,7 @@ impl Weather {
             pid_reuse: rate(2_000),
             strange_home: rate(500),
             engine_forgets: rate(5_000),
+            lacks_image,
             start_stuck: if is_stuck_at_times { STUCK_RATE } else { 0 },
             disk_bad_until: 0,
             disk_trouble_is: DiskTrouble::ReadOnly,

@@ -70,6 +70,7 @@ impl World {
             | Effect::RetireHome { .. } => self.perform_git(process, effect),
             Effect::PingEngine
             | Effect::CreateContainer { .. }
+            | Effect::PullImage { .. }
             | Effect::UploadHolder { .. }
             | Effect::StartContainer { .. }
             | Effect::PauseContainer { .. }
@@ -81,6 +82,7 @@ impl World {
             Effect::OpenSession { workstream, attempt, container, .. } => {
                 self.open_session(process, workstream, attempt, &container);
             }
+            Effect::AbandonPull { workstream } => self.abandon_pull(process, &workstream),
             Effect::CloseSession { workstream } => {
                 self.processes[process].sessions.remove(&workstream);
             }
@@ -516,6 +518,11 @@ impl World {
                 self.send(process, EngineOp::Ping, limits::PING_MS, Box::new(answer));
             }
             Effect::WatchEngine { home: _ } => self.watch(process),
+            Effect::PullImage { workstream: w, attempt, image: _ } => {
+                let op = EngineOp::Pull(w.clone());
+                let event = move |outcome| Event::ImagePulled { workstream: w.clone(), attempt, outcome };
+                self.send_plain(process, op, limits::PULL_STALL_MS, event);
+            }
             Effect::UploadHolder { workstream: w, attempt, container } => {
                 let event = move |outcome| Event::HolderUploaded { workstream: w.clone(), attempt, outcome };
                 self.send_plain(process, EngineOp::Upload(container), limits::UPLOAD_MS, event);

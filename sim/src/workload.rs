@@ -238,6 +238,7 @@ impl World {
             }
             EngineOp::Ping
             | EngineOp::List
+            | EngineOp::Pull(_)
             | EngineOp::Upload(_)
             | EngineOp::Start(_)
             | EngineOp::Pause(_)

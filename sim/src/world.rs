@@ -190,8 +190,8 @@ impl World {
             wall_ahead: 0,
             disk: Disk::new(&choices),
             choices,
+            engine: SimEngine::lacking(weather.lacks_image),
             weather,
-            engine: SimEngine::default(),
             // The hard case: the snapshot is the only copy there is.
             git: SimGit { is_split: true, ..SimGit::default() },
             processes: Vec::new(),

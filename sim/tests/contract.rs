@@ -11,7 +11,9 @@ use std::task::{Context, Poll, Waker};
 
 use ccells_core::container::{ContainerExit, ContainerLimits, ContainerSpec, Labels, Observed};
 use ccells_core::ids::{Commit, ContainerId, HomeId, PathText, RepoId, RunId, WorkstreamId};
-use ccells_core::ports::{Clock, Engine, EngineError, EngineFacts, Git, GitError, WorkReport, WorktreePlan};
+use ccells_core::ports::{
+    Clock, Engine, EngineError, EngineFacts, Git, GitError, PullProgress, WorkReport, WorktreePlan,
+};
 use ccells_core::time::{Now, Wall};
 use ccells_sim::canary::Planted;
 use ccells_sim::choice::Choices;
@@ -38,6 +40,9 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 macro_rules! on_the_model_engine {
     (an_image_that_is_not_there_says_what_to_do) => {
         on_the_model_engine!(an_image_that_is_not_there_says_what_to_do, ignore = "the model has every image");
+    };
+    (an_image_that_cannot_be_got_says_what_to_do) => {
+        on_the_model_engine!(an_image_that_cannot_be_got_says_what_to_do, ignore = "the model gets every image");
     };
     ($case:ident $(, $left_out:meta)?) => {
         #[test]
@@ -110,6 +115,14 @@ impl Engine for ModelEngine {
             panic!("a container was asked for")
         };
         Ok(id)
+    }
+
+    async fn pull_image(
+        &self,
+        image: &str,
+        tell: impl Fn(PullProgress) + Send + Sync,
+    ) -> Result<(), EngineError> {
+        panic!("no case pulls {image}, which would tell {}", std::any::type_name_of_val(&tell))
     }
 
     async fn upload_holder(&self, container: &ContainerId) -> Result<(), EngineError> {

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use ccells_core::container::{ContainerExit, ContainerLimits, ContainerSpec, ContainerState, Labels};
 use ccells_core::ids::{ContainerId, HomeId, RepoId, RunId, WorkstreamId};
-use ccells_core::ports::{Engine as _, EngineError};
+use ccells_core::ports::{Engine as _, EngineError, PullProgress};
 use ccells_core::wire::ToHolder;
 use ccells_shell::adapters::dial::Dial as _;
 use ccells_shell::adapters::docker::{ContainerChange, DockerEngine, EngineNotice};
 use ccells_sim::choice::Choices;
-use ccells_sim::dockerd::{Dockerd, Endpoint, Fate, PipeDial, Weather};
+use ccells_sim::dockerd::{Dockerd, Endpoint, Fate, PipeDial, Pulling, Weather};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
@@ -483,4 +483,78 @@ fn the_same_seed_is_the_same_storm() {
         assert_eq!(weather(seed), weather(seed), "seed {seed}");
     }
     assert_ne!(weather(0), weather(1));
+}
+
+/// Pulls `image`, and gives what was told meanwhile.
+async fn pulled(bench: &Bench, image: &str) -> (Vec<String>, Result<(), EngineError>) {
+    let told = std::sync::Mutex::new(Vec::new());
+    let tell = |progress: PullProgress| told.lock().unwrap().push(progress.to_string());
+    let outcome = bench.engine.pull_image(image, tell).await;
+    (told.into_inner().unwrap(), outcome)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_is_pulled_and_then_there_is_a_container_of_it() {
+    let bench = Bench::pitch(1, STAND_IN);
+    bench.dockerd.set_pull("registry.test:5000/new:2", Pulling::Comes);
+    let mut spec = bench.made_of("one", &["agent"]);
+    spec.image = "registry.test:5000/new:2".into();
+    let error = bench.engine.create_container(&spec).await.unwrap_err();
+    assert!(matches!(error, EngineError::NotFound { .. }), "{error:?}");
+    let (told, outcome) = pulled(&bench, &spec.image).await;
+    outcome.unwrap();
+    assert!(told.contains(&"1 of 2 layers, 3 of 9 MB".to_owned()), "{told:?}");
+    assert_eq!(told.last().map(String::as_str), Some("2 of 2 layers, 9 of 9 MB"));
+    bench.engine.create_container(&spec).await.unwrap();
+    bench.engine.close().await;
+    assert_eq!((bench.engine.open_streams(), bench.engine.live_tasks()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_that_goes_wrong_says_what_happened_and_what_to_do() {
+    let full = "write /var/lib/docker/tmp/x: no space left on device";
+    for (pulling, said) in [
+        (Some(Pulling::Fails(full)), "make room"),
+        (
+            Some(Pulling::Fails("Get \"https://x/v2/\": dial tcp: lookup x: no such host")),
+            "cannot reach the registry",
+        ),
+        (None, "docker pull new:2"),
+        (Some(Pulling::IsCut), "did not answer"),
+        (Some(Pulling::Hangs), "nothing was heard of the pull of new:2 for 60 s"),
+    ] {
+        let bench = Bench::pitch(1, STAND_IN);
+        if let Some(pulling) = pulling.clone() {
+            bench.dockerd.set_pull("new:2", pulling);
+        }
+        let began = Instant::now();
+        let (_, outcome) = pulled(&bench, "new:2").await;
+        let error = outcome.unwrap_err();
+        assert!(error.to_string().contains(said), "{pulling:?}: {error}");
+        assert!(!bench.engine.image_exists("new:2").await.unwrap());
+        assert!(began.elapsed() < Duration::from_secs(62), "{pulling:?}");
+        bench.engine.close().await;
+        assert_eq!((bench.engine.open_streams(), bench.engine.live_tasks()), (0, 0), "{pulling:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_that_is_no_longer_waited_for_leaves_no_stream_open() {
+    let bench = Bench::pitch(1, STAND_IN);
+    bench.dockerd.set_pull("new:2", Pulling::Hangs);
+    let given_up = tokio::time::timeout(Duration::from_secs(5), pulled(&bench, "new:2")).await;
+    assert!(given_up.is_err());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!((bench.engine.open_streams(), bench.engine.live_tasks()), (0, 0));
+    bench.engine.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_name_of_an_image_is_not_asked_for() {
+    let bench = Bench::pitch(1, STAND_IN);
+    for image in ["", "a b", "a?fromSrc=http://x", "../x", "a&tag=b"] {
+        let (_, outcome) = pulled(&bench, image).await;
+        assert!(matches!(outcome, Err(EngineError::Refused { status: 400, .. })), "{image}: {outcome:?}");
+    }
+    bench.engine.close().await;
 }

@@ -108,6 +108,8 @@ fn engine_at(socket: &Path) -> DockerEngine {
         create: DEADLINE,
         stop: DEADLINE,
         remove: DEADLINE,
+        pull: DEADLINE,
+        pull_stall: DEADLINE,
         upload: DEADLINE,
         attach: DEADLINE,
         watch_ping: DEADLINE,

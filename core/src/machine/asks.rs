@@ -110,7 +110,9 @@ impl Machine {
             return Effects::none();
         }
         self.shutdown.begin(now.mono, policy);
-        self.refuse_held_back()
+        let mut effects = self.refuse_held_back();
+        effects.extend(self.abandon_pulls());
+        effects
     }
 
     /// Wishes that were never judged are refused: the run is ending.
@@ -124,6 +126,9 @@ impl Machine {
 
     fn cancel(&mut self, now: Now, request: RequestId, id: &WorkstreamId) -> Effects {
         let Some(it) = self.workstreams.get(id) else { return refuse_unknown(request, id) };
+        if let Some(effects) = self.cancel_pull(request, id) {
+            return effects;
+        }
         match &it.phase {
             Phase::Broken { .. } if it.is_busy() => {
                 refuse(request, RefusalKind::Conflict, "its failure is being written down; try again")

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::Machine;
 use crate::container::ContainerState;
 use crate::snapshot::{Card, CardState, EngineState, Progress, Snapshot};
-use crate::workstream::{CreateStep, DestroyStep, Phase, SessionState, Workstream};
+use crate::workstream::{CreateStep, DestroyStep, Phase, Pull, SessionState, Workstream};
 
 impl Machine {
     /// The picture; `None` before the boot.
@@ -100,7 +100,8 @@ fn progress(it: &Workstream) -> Option<Progress> {
             return None;
         }
     };
-    Some(Progress { step, index: index + 1, of, since: it.since })
+    let pull = if let Pull::Going(pull) = it.pull { Some(pull) } else { None };
+    Some(Progress { step, index: index + 1, of, since: it.since, pull })
 }
 
 fn reason(it: &Workstream) -> Option<alloc::string::String> {

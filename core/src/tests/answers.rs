@@ -157,6 +157,9 @@ fn engine_event(effect: Effect, how: How, known: Known) -> Event {
             let outcome = how.engine().map(|()| known.made.expect("it was made"));
             Event::ContainerCreated { workstream, attempt, outcome }
         }
+        Effect::PullImage { workstream, attempt, .. } => {
+            Event::ImagePulled { workstream, attempt, outcome: how.engine() }
+        }
         Effect::UploadHolder { workstream, attempt, .. } => {
             Event::HolderUploaded { workstream, attempt, outcome: how.engine() }
         }

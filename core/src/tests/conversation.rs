@@ -10,6 +10,7 @@
 //! all ok                                                   everything outstanding is answered well
 //! list NAME=STATE …                                        the listing shows exactly these
 //! engine NAME STATE|gone                                   the small engine changes by itself
+//! pulled N of M                                            the pull of an image has come so far
 //! changed    lost    ended NAME    wait 5s    crash        events without a question
 //! made NAME …                                              makes workstreams, unseen
 //! quietly LINE                                             plays a line, unseen
@@ -25,7 +26,8 @@ use super::world::{self, World, observed};
 use crate::container::ContainerState;
 use crate::effect::{Effect, Level, RefusalKind};
 use crate::event::{Access, Ask, Event, OnQuit, Previous, Purpose};
-use crate::ids::{ContainerId, HomeId};
+use crate::ids::{Attempt, ContainerId, HomeId};
+use crate::ports::PullProgress;
 use crate::record::{Operation, StateRecord};
 use crate::snapshot::{EngineState, ShutdownOutcome};
 use crate::time::Wall;
@@ -127,6 +129,18 @@ fn happen(world: &mut World, words: &[&str]) -> Vec<Effect> {
             world.send(event)
         }
         ["list", shown @ ..] => list(world, shown),
+        ["pulled", done, "of", layers] => {
+            let attempt = world.pending.iter().find_map(|asked| match asked.effect {
+                Effect::PullImage { attempt, .. } => Some(attempt),
+                _ => None,
+            });
+            let attempt = attempt.unwrap_or(Attempt(1));
+            let (done, layers) = (done.parse().unwrap(), layers.parse().unwrap());
+            let (bytes_done, bytes) = (u64::from(done) * 1_000_000, u64::from(layers) * 1_000_000);
+            let progress = PullProgress { layers_done: done, layers, bytes_done, bytes };
+            let workstream = world.id("fix-login");
+            world.send(Event::PullProgressed { workstream, attempt, progress })
+        }
         ["changed"] => world.send(Event::EngineChanged),
         ["lost"] => {
             world.pending.retain(|asked| !matches!(asked.effect, Effect::WatchEngine { .. }));
@@ -296,7 +310,7 @@ fn show(world: &World) -> Vec<String> {
     for card in &picture.workstreams {
         let mut line = format!("= {}: {}", card.name, card.state.as_str());
         if let Some(progress) = &card.progress {
-            line = format!("{line}, {}", progress.step);
+            line = format!("{line}, {}", progress.text());
         }
         if let Some(reason) = &card.reason {
             line = format!("{line} ({reason})");
@@ -344,6 +358,7 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         Effect::CreateContainer { workstream, spec, .. } => {
             format!("{} {}", world.name(workstream), spec.name)
         }
+        Effect::PullImage { workstream, image, .. } => format!("{} {image}", world.name(workstream)),
         Effect::RemoveContainer { workstream, name, .. } => format!("{} {name}", world.name(workstream)),
         Effect::ClearIntent { workstream, .. }
         | Effect::PinBase { workstream, .. }
@@ -353,6 +368,7 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         | Effect::SnapshotWork { workstream, .. }
         | Effect::RemoveWorktree { workstream, keep_branch: false, .. }
         | Effect::RetireHome { workstream, .. }
+        | Effect::AbandonPull { workstream }
         | Effect::CloseSession { workstream } => world.name(workstream),
         Effect::UploadHolder { workstream, container, .. }
         | Effect::StartContainer { workstream, container, .. }

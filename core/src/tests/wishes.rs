@@ -143,7 +143,7 @@ fn a_making_and_a_removal_tell_how_far_they_are() {
         seen.push((progress.index, progress.of));
         play(&mut world, &format!("ok {kind}"));
     }
-    assert_eq!(seen, [(1, 13), (2, 13), (3, 13), (4, 13)]);
+    assert_eq!(seen, [(1, 14), (2, 14), (3, 14), (4, 14)]);
     play(&mut world, "all ok");
     let stranger = world.id("nobody");
     let picture = world.machine.snapshot().unwrap();

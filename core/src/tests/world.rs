@@ -216,6 +216,7 @@ impl World {
             | Effect::AddWorktree { .. }
             | Effect::BuildHome { .. }
             | Effect::CreateContainer { .. }
+            | Effect::PullImage { .. }
             | Effect::UploadHolder { .. } => {
                 assert_eq!(intent, Some(Operation::Create), "R9: {effect:?} without its intent");
             }
@@ -417,6 +418,7 @@ fn is_answered(effect: &Effect) -> bool {
     !matches!(
         effect,
         Effect::CloseSession { .. }
+            | Effect::AbandonPull { .. }
             | Effect::Beat { .. }
             | Effect::Reply { .. }
             | Effect::Notify { .. }
@@ -440,6 +442,7 @@ fn operates_on(effect: &Effect) -> Option<WorkstreamId> {
         | Effect::RemoveWorktree { workstream, .. }
         | Effect::RetireHome { workstream, .. }
         | Effect::CreateContainer { workstream, .. }
+        | Effect::PullImage { workstream, .. }
         | Effect::UploadHolder { workstream, .. }
         | Effect::StartContainer { workstream, .. }
         | Effect::PauseContainer { workstream, .. }
@@ -453,6 +456,7 @@ fn operates_on(effect: &Effect) -> Option<WorkstreamId> {
         | Effect::WatchEngine { .. }
         | Effect::OpenSession { .. }
         | Effect::CloseSession { .. }
+        | Effect::AbandonPull { .. }
         | Effect::Beat { .. }
         | Effect::Reply { .. }
         | Effect::Notify { .. }

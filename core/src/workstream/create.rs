@@ -9,6 +9,7 @@ use crate::container::ContainerState;
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, ContainerId, Generation, RequestId};
 use crate::limits::LATE_MS;
+use crate::ports::PullProgress;
 use crate::record::{Delta, LEFT_AT_END, Operation, TrackedContainer};
 use crate::workstream::destroy::DestroyStep;
 
@@ -27,6 +28,8 @@ pub enum CreateStep {
     BuildingHome,
     /// Taking away a container that never ran and that the engine refuses to start. Mostly there is none.
     ClearingWay,
+    /// Getting the image, which the engine said it does not have. Mostly it has.
+    PullingImage,
     /// Making the container.
     CreatingContainer,
     /// Writing the container down.
@@ -51,6 +54,17 @@ pub enum Remake {
     /// It is to be taken away first.
     Due,
     /// It was: what is refused now is the user's to decide.
+    Done,
+}
+
+/// Whether the image is got from its registry because the engine does not have it: a creation does that once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// It is not.
+    No,
+    /// It is being got, and has come so far.
+    Going(PullProgress),
+    /// It was got: that the engine still does not have it is the user's to look into.
     Done,
 }
 
@@ -94,6 +108,9 @@ impl Workstream {
                 );
                 let (home, name) = (around.home.clone(), self.facts.container_name.clone());
                 Effect::RemoveContainer { workstream, attempt, home, name }
+            }
+            (CreateStep::PullingImage, _) => {
+                Effect::PullImage { workstream, attempt, image: self.facts.image.clone() }
             }
             (CreateStep::ClearingIntent, _) => Effect::ClearIntent { workstream, attempt },
             (CreateStep::Tracking, Some(container)) => {
@@ -190,6 +207,7 @@ impl Workstream {
                         self.remake = Remake::Done;
                         self.forget_container();
                     }
+                    CreateStep::PullingImage => self.pull = Pull::Done,
                     CreateStep::Tracking | CreateStep::TrackingStart => self.is_index_doubtful = false,
                     CreateStep::ResolvingBase
                     | CreateStep::PinningBase
@@ -228,11 +246,10 @@ impl Workstream {
     /// Begins `step`, or the one after it where nothing is in the way.
     pub(super) fn begin_create_step(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
         let is_in_the_way = self.remake == Remake::Due && self.is_untouched;
-        let step = if step == CreateStep::ClearingWay && !is_in_the_way {
-            CreateStep::CreatingContainer
-        } else {
-            step
-        };
+        let is_image_due = matches!(self.pull, Pull::Going(_));
+        let is_needless = (step == CreateStep::ClearingWay && !is_in_the_way)
+            || (step == CreateStep::PullingImage && !is_image_due);
+        let step = if is_needless { CreateStep::CreatingContainer } else { step };
         self.phase = Phase::Creating { step, retries: 0, is_cancelled: false };
         self.issue_create(step, around)
     }
@@ -297,12 +314,35 @@ impl Workstream {
         if step == CreateStep::ResolvingBase {
             return self.trouble_with_base(retries, trouble, around);
         }
-        if is_unknown && retries < RETRIES && !around.is_ending {
+        let is_absent = matches!(trouble, Trouble::Absent(_)) && step == CreateStep::CreatingContainer;
+        if is_absent && self.pull == Pull::No && !around.is_ending {
+            self.pull = Pull::Going(PullProgress::default());
+            return self.begin_create_step(CreateStep::PullingImage, around);
+        }
+        // A pull has waited for long already, and was told so.
+        let is_repeated = step != CreateStep::PullingImage && !around.is_ending;
+        if is_unknown && retries < RETRIES && is_repeated {
             self.phase = Phase::Creating { step, retries: retries + 1, is_cancelled };
             return self.issue_create(step, around);
         }
         let kind = if is_unknown { RefusalKind::Timeout } else { RefusalKind::Failed };
         self.break_off(step, kind, trouble.reason(), around)
+    }
+
+    /// The pull of its image has come so far.
+    pub fn pull_progressed(&mut self, attempt: Attempt, progress: PullProgress) {
+        if self.waiting == Some(attempt) && matches!(self.pull, Pull::Going(_)) {
+            self.pull = Pull::Going(progress);
+        }
+    }
+
+    /// A pull in flight may take long, and nothing of ours hangs on how it ends: it is not waited for.
+    pub fn abandon_pull(&self) -> Effects {
+        let is_pulling = matches!(self.phase, Phase::Creating { step: CreateStep::PullingImage, .. });
+        if is_pulling && self.waiting.is_some() {
+            return Effects::from(Effect::AbandonPull { workstream: self.facts.id.clone() });
+        }
+        Effects::none()
     }
 
     /// Nothing exists yet. A branch that we named and that is taken gets another name; all else is the user's.
@@ -362,6 +402,7 @@ impl Workstream {
         let text = alloc::format!("the creation of `{}` was cancelled", self.facts.name);
         let mut effects = self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }));
         self.asked_by.push(request);
+        effects.extend(self.abandon_pull());
         if !is_under_way {
             effects.extend(self.roll_back(around));
         }
@@ -384,13 +425,14 @@ impl Workstream {
 
 impl CreateStep {
     /// All, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ResolvingBase,
         Self::WritingIntent,
         Self::PinningBase,
         Self::AddingWorktree,
         Self::BuildingHome,
         Self::ClearingWay,
+        Self::PullingImage,
         Self::CreatingContainer,
         Self::Tracking,
         Self::UploadingHolder,
@@ -413,6 +455,7 @@ impl CreateStep {
             Self::AddingWorktree => "adding branch and worktree",
             Self::BuildingHome => "building the private git directory",
             Self::ClearingWay => "taking away a container that does not start",
+            Self::PullingImage => "pulling the image",
             Self::CreatingContainer => "creating the container",
             Self::Tracking => "tracking the container",
             Self::UploadingHolder => "uploading the holder",

@@ -103,14 +103,17 @@ fn watch(link: &Link, id: &WorkstreamId) -> Option<tokio::task::JoinHandle<()>> 
     let Link::Own(run, _) = link else { return None };
     let (mut desk, id) = (run.desk.clone(), id.clone());
     Some(tokio::spawn(async move {
-        let mut last = 0;
+        let (mut last, mut is_line_open) = (0, false);
         while desk.snapshots.changed().await.is_ok() {
             let progress =
                 desk.snapshots.borrow_and_update().as_deref().and_then(|picture| picture.card(&id)?.progress);
-            if let Some(progress) = progress.filter(|progress| progress.index > last) {
-                last = progress.index;
-                print::tell(&format!("[{:>2}/{}] {}", progress.index, progress.of, progress.step));
-            }
+            let Some(progress) = progress.filter(|it| it.index != last || it.pull.is_some()) else {
+                continue;
+            };
+            let text = format!("[{:>2}/{}] {}", progress.index, progress.of, progress.text());
+            let is_same_line = progress.index == last && is_line_open;
+            (last, is_line_open) = (progress.index, progress.pull.is_some());
+            print::tell_on(&text, is_same_line, is_line_open);
         }
     }))
 }

@@ -49,6 +49,14 @@ pub(super) fn tell(text: &str) {
     let _reader_gone = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// The same, for what goes on: `is_same_line` takes the place of what was told last, and `is_open` stays open for more.
+pub(super) fn tell_on(text: &str, is_same_line: bool, is_open: bool) {
+    let start = if is_same_line { "\r\x1b[K" } else { "" };
+    let end = if is_open { "" } else { "\n" };
+    let mut out = std::io::stderr().lock();
+    let _reader_gone = write!(out, "{start}{text}{end}").and_then(|()| out.flush());
+}
+
 /// Text from outside, made harmless for a terminal.
 pub(super) fn clean(text: &str) -> String {
     ccells_core::naming::sanitise(text)

@@ -40,6 +40,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::WatchEngine { .. }
         | Effect::OpenSession { .. }
         | Effect::CloseSession { .. }
+        | Effect::AbandonPull { .. }
         | Effect::Reply { .. }
         | Effect::Notify { .. }
         | Effect::Exit { .. } => false,
@@ -57,6 +58,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::RemoveWorktree { .. }
         | Effect::RetireHome { .. }
         | Effect::CreateContainer { .. }
+        | Effect::PullImage { .. }
         | Effect::UploadHolder { .. }
         | Effect::StartContainer { .. }
         | Effect::PauseContainer { .. }

@@ -112,6 +112,8 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::RetireHome { .. }
         | Effect::PingEngine
         | Effect::CreateContainer { .. }
+        | Effect::PullImage { .. }
+        | Effect::AbandonPull { .. }
         | Effect::UploadHolder { .. }
         | Effect::StartContainer { .. }
         | Effect::PauseContainer { .. }

@@ -16,7 +16,7 @@ pub fn after_landing(
     outcome: &Result<EngineOk, EngineError>,
 ) {
     match op {
-        EngineOp::Ping | EngineOp::List | EngineOp::Create(_) => {}
+        EngineOp::Ping | EngineOp::List | EngineOp::Create(_) | EngineOp::Pull(_) => {}
         EngineOp::Upload(id)
         | EngineOp::Start(id)
         | EngineOp::Pause(id)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ccells_core::container::{ContainerSpec, Observed};
 use ccells_core::ids::{ContainerId, HomeId};
-use ccells_core::ports::{Engine, EngineError, EngineFacts};
+use ccells_core::ports::{Engine, EngineError, EngineFacts, PullProgress};
 use ccells_shell::adapters::docker::DockerEngine;
 use ccells_shell::mailbox::Mailbox;
 use ccells_shell::perform::Watch;
@@ -55,6 +55,14 @@ impl Engine for ClusterEngine {
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
         self.engine.create_container(spec).await
+    }
+
+    async fn pull_image(
+        &self,
+        image: &str,
+        tell: impl Fn(PullProgress) + Send + Sync,
+    ) -> Result<(), EngineError> {
+        self.engine.pull_image(image, tell).await
     }
 
     async fn upload_holder(&self, container: &ContainerId) -> Result<(), EngineError> {

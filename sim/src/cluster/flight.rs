@@ -28,6 +28,7 @@ pub enum Flying {
     RetireHome,
     PingEngine,
     CreateContainer,
+    PullImage,
     UploadHolder,
     StartContainer,
     PauseContainer,
@@ -42,7 +43,7 @@ pub enum Flying {
 
 impl Flying {
     /// All, in the order of the table in `core/README.md`.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::WriteIntent,
         Self::ClearIntent,
         Self::TrackContainer,
@@ -58,6 +59,7 @@ impl Flying {
         Self::RetireHome,
         Self::PingEngine,
         Self::CreateContainer,
+        Self::PullImage,
         Self::UploadHolder,
         Self::StartContainer,
         Self::PauseContainer,
@@ -86,6 +88,7 @@ impl Flying {
             Effect::RemoveWorktree { workstream, .. } => (Self::RemoveWorktree, workstream),
             Effect::RetireHome { workstream, .. } => (Self::RetireHome, workstream),
             Effect::CreateContainer { workstream, .. } => (Self::CreateContainer, workstream),
+            Effect::PullImage { workstream, .. } => (Self::PullImage, workstream),
             Effect::UploadHolder { workstream, .. } => (Self::UploadHolder, workstream),
             Effect::StartContainer { workstream, .. } => (Self::StartContainer, workstream),
             Effect::PauseContainer { workstream, .. } => (Self::PauseContainer, workstream),
@@ -99,6 +102,7 @@ impl Flying {
             Effect::ListContainers { .. } => return Some((Self::ListContainers, None)),
             Effect::WatchEngine { .. } => return Some((Self::WatchEngine, None)),
             Effect::CloseSession { .. }
+            | Effect::AbandonPull { .. }
             | Effect::Beat { .. }
             | Effect::Reply { .. }
             | Effect::Notify { .. }
@@ -137,6 +141,7 @@ impl Flying {
             Event::WorktreeRemoved { workstream, .. } => (Self::RemoveWorktree, workstream),
             Event::HomeRetired { workstream, .. } => (Self::RetireHome, workstream),
             Event::ContainerCreated { workstream, .. } => (Self::CreateContainer, workstream),
+            Event::ImagePulled { workstream, .. } => (Self::PullImage, workstream),
             Event::HolderUploaded { workstream, .. } => (Self::UploadHolder, workstream),
             Event::ContainerStarted { workstream, .. } => (Self::StartContainer, workstream),
             Event::ContainerPaused { workstream, .. } => (Self::PauseContainer, workstream),
@@ -155,6 +160,7 @@ impl Flying {
             | Event::Asked { .. }
             | Event::TimePassed
             | Event::EngineChanged
+            | Event::PullProgressed { .. }
             | Event::AgentReported { .. } => return None,
         };
         Some((flying, Some(whose)))

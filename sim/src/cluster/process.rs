@@ -120,6 +120,7 @@ pub(super) async fn run(ground: Arc<Ground>) -> turmoil::Result {
         git: Arc::new(ClusterGit::new(Arc::clone(&ground), ground.seat.places.clone(), files.clone())),
         durable: Some(Arc::clone(&durable)),
         sessions: Arc::clone(&sessions),
+        pulls: ccells_shell::pulls::Pulls::default(),
         clock,
         identity: Identity { run: start.run.clone(), repo: start.repo.id.clone(), process },
         mailbox,

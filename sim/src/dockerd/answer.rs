@@ -43,6 +43,8 @@ pub(super) enum Answer {
     Words(u16, &'static str),
     /// Documents, one after another, until the sender is gone.
     Stream(mpsc::UnboundedReceiver<Bytes>),
+    /// The same, cut off when the sender is gone.
+    CutStream(mpsc::UnboundedReceiver<Bytes>),
     /// The stream is handed to this exec.
     Upgrade(String),
 }
@@ -72,7 +74,7 @@ impl Answer {
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Empty(status) | Self::Document(status, _) | Self::Words(status, _) => *status,
-            Self::Stream(_) => 200,
+            Self::Stream(_) | Self::CutStream(_) => 200,
             Self::Upgrade(_) => 101,
         }
     }
@@ -99,6 +101,10 @@ impl Answer {
                 let body = Lines(lines).map_err(never).boxed_unsync();
                 dated(head).header(CONTENT_TYPE, "application/json").body(body)
             }
+            Self::CutStream(lines) => {
+                let body = CutLines(lines).boxed_unsync();
+                dated(head).header(CONTENT_TYPE, "application/json").body(body)
+            }
             Self::Upgrade(_) => head
                 .header(CONTENT_TYPE, "application/vnd.docker.raw-stream")
                 .header(CONNECTION, "Upgrade")
@@ -118,9 +124,11 @@ impl Answer {
                 let body = Torn { whole: text.len() as u64, half: Some(text.slice(..text.len() / 2)) };
                 Response::from_parts(parts, body.boxed_unsync())
             }
-            whole @ (Self::Empty(_) | Self::Words(..) | Self::Stream(_) | Self::Upgrade(_)) => {
-                whole.send(now)
-            }
+            whole @ (Self::Empty(_)
+            | Self::Words(..)
+            | Self::Stream(_)
+            | Self::CutStream(_)
+            | Self::Upgrade(_)) => whole.send(now),
         }
     }
 }
@@ -145,6 +153,21 @@ impl Body for Lines {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.0.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(line))))
+    }
+}
+
+/// A body that comes line by line, and breaks after the last.
+struct CutLines(mpsc::UnboundedReceiver<Bytes>);
+
+impl Body for CutLines {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.0.poll_recv(cx).map(|line| Some(line.map_or(Err(Broken), |line| Ok(Frame::data(line)))))
     }
 }
 

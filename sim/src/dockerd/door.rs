@@ -18,7 +18,7 @@ use super::answer::{API, Answer, Broken, Refusal, Sent};
 use super::events::Filters;
 use super::journal::Outcome;
 use super::weather::{Endpoint, Fate};
-use super::{Dockerd, Life, portrait};
+use super::{Dockerd, Life, portrait, pull};
 
 /// Longest body of a request: a holder and room.
 const BODY_BYTES: usize = 256 * 1_024 * 1_024;
@@ -185,6 +185,12 @@ impl Dockerd {
                 self.change(|yard, now| yard.start_exec(subject, now))?;
                 Ok(Answer::Upgrade(subject.to_owned()))
             }
+            Endpoint::Pull => {
+                let word = |name: &str| asked.query.get(name).map_or("", String::as_str);
+                let (name, tag) = (word("fromImage"), word("tag"));
+                let image = format!("{name}{}{tag}", if tag.contains(':') { "@" } else { ":" });
+                pull::answer(self, life, &image)
+            }
             Endpoint::Events => {
                 let now = self.now();
                 self.yard().events.listen(&asked.query, now).map(Answer::Stream)
@@ -241,6 +247,7 @@ impl Dockerd {
             | Endpoint::ExecCreate
             | Endpoint::ExecStart
             | Endpoint::Events
+            | Endpoint::Pull
             | Endpoint::VolumeRemove
             | Endpoint::Nothing => unreachable!("not a question"),
         }
@@ -326,7 +333,7 @@ impl Dockerd {
             Endpoint::VolumeList => Answer::Document(200, json!({ "Volumes": [], "Warnings": null })),
             Endpoint::Version => Answer::Document(200, portrait::version()),
             Endpoint::Ping => Answer::Words(200, "OK"),
-            Endpoint::Upload => Answer::Empty(200),
+            Endpoint::Upload | Endpoint::Pull => Answer::Empty(200),
             Endpoint::Inspect
             | Endpoint::Top
             | Endpoint::ExecInspect
@@ -385,6 +392,7 @@ fn route(method: &Method, path: &str) -> Result<(Endpoint, String), Answer> {
         ("POST", ["exec", id, "start"]) => of(Endpoint::ExecStart, id),
         ("GET", ["exec", id, "json"]) => of(Endpoint::ExecInspect, id),
         ("GET", ["images", name @ .., "json"]) => of(Endpoint::ImageInspect, &name.join("/")),
+        ("POST", ["images", "create"]) => of(Endpoint::Pull, ""),
         ("GET", ["volumes"]) => of(Endpoint::VolumeList, ""),
         ("GET", ["volumes", name]) => of(Endpoint::VolumeInspect, name),
         ("DELETE", ["volumes", name]) => of(Endpoint::VolumeRemove, name),

@@ -46,6 +46,8 @@ pub enum Endpoint {
     Events,
     /// `GET /images/{name}/json`
     ImageInspect,
+    /// `POST /images/create`
+    Pull,
     /// `GET /volumes`
     VolumeList,
     /// `GET /volumes/{name}`

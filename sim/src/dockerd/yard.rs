@@ -12,6 +12,7 @@ use super::answer::Refusal;
 use super::dates;
 use super::events::{Events, Filters, Occurrence};
 use super::inside::{Happening, Inside, Program, killed_by};
+use super::pull::Pulling;
 
 /// The code of a main process whose end nobody saw.
 const UNSEEN: i64 = 255;
@@ -72,6 +73,8 @@ pub(super) struct Yard {
     pub(super) volumes: BTreeMap<String, Volume>,
     pub(super) execs: BTreeMap<String, Exec>,
     pub(super) images: BTreeSet<String>,
+    /// The images that a registry has, and how a pull of each goes.
+    pub(super) registry: BTreeMap<String, Pulling>,
     pub(super) events: Events,
     /// Images that are said to be there whatever they are called; off when a list was given.
     pub(super) has_every_image: bool,
@@ -181,7 +184,7 @@ impl Yard {
 
     /// Whether the image is there.
     pub(super) fn has_image(&self, image: &str) -> bool {
-        self.has_every_image || self.images.contains(image)
+        (self.has_every_image && !self.registry.contains_key(image)) || self.images.contains(image)
     }
 
     fn make_volumes(&mut self, asked: &Value) -> BTreeMap<String, String> {

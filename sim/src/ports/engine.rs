@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ccells_core::container::{ContainerExit, ContainerSpec, ContainerState, Labels, Observed};
-use ccells_core::ids::{ContainerId, HomeId};
+use ccells_core::ids::{ContainerId, HomeId, WorkstreamId};
 use ccells_core::ports::EngineError;
 
 /// What is asked of the engine.
@@ -16,6 +16,8 @@ pub enum EngineOp {
     List,
     /// Make one.
     Create(Box<ContainerSpec>),
+    /// Get the image, for this workstream.
+    Pull(WorkstreamId),
     /// Put the holder in.
     Upload(ContainerId),
     /// Start one.
@@ -37,6 +39,7 @@ impl EngineOp {
             Self::Ping => "ping",
             Self::List => "list",
             Self::Create(_) => "create",
+            Self::Pull(_) => "pull",
             Self::Upload(_) => "upload",
             Self::Start(_) => "start",
             Self::Pause(_) => "pause",
@@ -100,6 +103,8 @@ impl Container {
 pub struct SimEngine {
     /// By name.
     pub containers: BTreeMap<String, Container>,
+    /// Whether it lacks the image of every workstream. There is one in a world.
+    pub lacks_image: bool,
     /// What was taken away last on somebody's request.
     pub removed_last: Option<Container>,
     /// The names of those that were taken away because they could not be started.
@@ -108,12 +113,21 @@ pub struct SimEngine {
 }
 
 impl SimEngine {
+    /// One that has nothing, perhaps not even the image.
+    pub fn lacking(lacks_image: bool) -> Self {
+        Self { lacks_image, ..Self::default() }
+    }
+
     /// Does what is asked, now and at once.
     pub fn land(&mut self, op: &EngineOp) -> Result<EngineOk, EngineError> {
         match op {
             EngineOp::Ping => Ok(EngineOk::Done),
             EngineOp::List => Ok(EngineOk::Listed(self.list())),
             EngineOp::Create(spec) => self.create(spec),
+            EngineOp::Pull(_) => {
+                self.lacks_image = false;
+                Ok(EngineOk::Done)
+            }
             EngineOp::Upload(id) => {
                 self.get(id)?.has_holder = true;
                 Ok(EngineOk::Done)
@@ -212,6 +226,9 @@ impl SimEngine {
             } else {
                 Err(EngineError::Conflict { what })
             };
+        }
+        if self.lacks_image {
+            return Err(EngineError::NotFound { what: format!("image {} is not there", spec.image) });
         }
         let id = self.fresh_id();
         let mut container = blank(id.clone(), spec.name.clone(), Some(spec.labels.clone()));

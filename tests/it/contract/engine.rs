@@ -1,8 +1,10 @@
 //! What every [`Engine`] must do. The cases know nothing of Docker, so that the simulated engine is held to the same.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ccells_core::container::{ContainerExit, ContainerSpec, ContainerState, Observed};
 use ccells_core::ids::{ContainerId, HomeId};
-use ccells_core::ports::{Engine, EngineError};
+use ccells_core::ports::{Engine, EngineError, PullProgress};
 
 /// What the main process of a container does.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,7 @@ macro_rules! cases {
         $runner!(how_it_ended_is_seen);
         $runner!(want_of_memory_is_seen);
         $runner!(an_image_that_is_not_there_says_what_to_do);
+        $runner!(an_image_that_cannot_be_got_says_what_to_do);
     };
 }
 pub(crate) use cases;
@@ -267,4 +270,17 @@ pub(crate) async fn an_image_that_is_not_there_says_what_to_do<W: World>(world: 
     let error = world.engine().create_container(&spec).await.unwrap_err();
     assert!(matches!(&error, EngineError::NotFound { what } if what.contains(&spec.image)), "{error:?}");
     assert!(error.to_string().contains("docker pull ccells-test-no-such-image:1"), "{error}");
+}
+
+pub(crate) async fn an_image_that_cannot_be_got_says_what_to_do<W: World>(world: &W) {
+    // By its name no such registry can ever be.
+    let image = "registry.ccells-test.invalid/nothing:1";
+    let told = AtomicUsize::new(0);
+    let tell = |progress: PullProgress| {
+        told.fetch_add(usize::from(progress.bytes > 0), Ordering::SeqCst);
+    };
+    let error = world.engine().pull_image(image, tell).await.unwrap_err();
+    let is_told = matches!(error, EngineError::NotFound { .. } | EngineError::Refused { .. });
+    assert!(is_told && error.to_string().contains(&format!("docker pull {image}")), "{error:?}");
+    assert_eq!(told.into_inner(), 0, "nothing of it has come");
 }

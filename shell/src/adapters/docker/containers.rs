@@ -44,7 +44,7 @@ fn is_container_name(name: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
-fn is_image_name(name: &str) -> bool {
+pub(super) fn is_image_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(['/', '-', '.'])
         && !name.contains("..")

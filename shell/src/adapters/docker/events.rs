@@ -229,16 +229,17 @@ fn notice(line: &[u8]) -> Option<EngineNotice> {
 
 /// Cuts bytes into lines of bounded length.
 #[derive(Default)]
-struct Lines {
-    rest: Vec<u8>,
+pub(super) struct Lines {
+    /// What has no end yet.
+    pub(super) rest: Vec<u8>,
 }
 
 /// A line is longer than any event.
 #[derive(Debug)]
-struct TooLong;
+pub(super) struct TooLong;
 
 impl Lines {
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TooLong> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TooLong> {
         let mut whole = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(part);

@@ -9,6 +9,7 @@ mod containers;
 mod errors;
 mod events;
 mod exec;
+mod pull;
 mod spec;
 mod stats;
 mod transport;
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use ccells_core::container::{ContainerSpec, Observed};
 use ccells_core::ids::{ContainerId, HomeId};
 use ccells_core::limits;
-use ccells_core::ports::{Engine, EngineError, EngineFacts};
+use ccells_core::ports::{Engine, EngineError, EngineFacts, PullProgress};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,6 +56,10 @@ pub struct Deadlines {
     pub upload: Duration,
     /// Opening an exec stream.
     pub attach: Duration,
+    /// The pull of an image.
+    pub pull: Duration,
+    /// Anything to be heard of a pull.
+    pub pull_stall: Duration,
     /// Between two questions whether a watched engine still answers.
     pub watch_ping: Duration,
 }
@@ -71,6 +76,8 @@ impl Default for Deadlines {
             remove: Duration::from_millis(limits::REMOVE_MS),
             upload: Duration::from_millis(limits::UPLOAD_MS),
             attach: Duration::from_millis(limits::ATTACH_MS),
+            pull: Duration::from_millis(limits::PULL_MS),
+            pull_stall: Duration::from_millis(limits::PULL_STALL_MS),
             watch_ping: Duration::from_millis(limits::WATCH_PING_MS),
         }
     }
@@ -205,6 +212,14 @@ impl Engine for DockerEngine {
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
         self.call("create", self.shared.deadlines.create, self.clone().create(spec.clone())).await
+    }
+
+    async fn pull_image(
+        &self,
+        image: &str,
+        tell: impl Fn(PullProgress) + Send + Sync,
+    ) -> Result<(), EngineError> {
+        self.pull(image, tell).await
     }
 
     async fn upload_holder(&self, container: &ContainerId) -> Result<(), EngineError> {

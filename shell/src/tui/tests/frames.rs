@@ -24,7 +24,7 @@ pub(super) const HELLO: &str = "\x1b[1mclaude\x1b[0m  ~/workspace\r\n\r\n> fix t
 
 pub(super) fn creating() -> Card {
     let since = Mono(NOW.0 - 3_000);
-    let progress = Progress { step: "creating the container", index: 6, of: 12, since };
+    let progress = Progress { step: "creating the container", index: 6, of: 12, since, pull: None };
     Card { progress: Some(progress), ..card(1, "fix-login", CardState::Creating) }
 }
 
@@ -151,7 +151,7 @@ fn a_zoomed_and_scrolled_pane() {
 #[test]
 fn cards_of_every_state() {
     let oom = Some(ContainerExit { code: 137, was_out_of_memory: true });
-    let progress = Some(Progress { step: "removing the worktree", index: 5, of: 9, since: NOW });
+    let progress = Some(Progress { step: "removing the worktree", index: 5, of: 9, since: NOW, pull: None });
     let cards = vec![
         creating(),
         failed(),

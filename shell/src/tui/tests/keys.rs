@@ -534,7 +534,7 @@ fn keys_of_every_place_can_be_bound_and_are_shown() {
 }
 
 fn busy(state: CardState, step: &'static str, since: Mono) -> Card {
-    let progress = Some(ccells_core::snapshot::Progress { step, index: 1, of: 1, since });
+    let progress = Some(ccells_core::snapshot::Progress { step, index: 1, of: 1, since, pull: None });
     Card { progress, ..card(1, "fix-login", state) }
 }
 

@@ -94,7 +94,7 @@ fn stopped(card: &Card) -> String {
 fn progress_lines(model: &Model, progress: Progress, columns: u16) -> [Line<'static>; 2] {
     let theme = model.theme;
     let seconds = clip::duration(model.now.since(progress.since));
-    let Progress { step, index, of, .. } = progress;
+    let (step, Progress { index, of, .. }) = (progress.text(), progress);
     let text = format!("step {index}/{of} {step} ({seconds})");
     let length = usize::from(columns).min(BAR_COLUMNS);
     let done = (length * index.saturating_sub(1)).checked_div(of).unwrap_or(0).min(length);

@@ -63,7 +63,7 @@ fn line(
     let agent = match card.progress {
         Some(progress) => {
             let seconds = clip::duration(model.now.since(progress.since));
-            format!("{}/{} {} ({seconds})", progress.index, progress.of, progress.step)
+            format!("{}/{} {} ({seconds})", progress.index, progress.of, progress.text())
         }
         None => agent,
     };

@@ -278,7 +278,7 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
     let is_told_below = matches!(card.state, CardState::Creating | CardState::Removing);
     if let Some(progress) = card.progress.filter(|_| !is_told_below) {
         let seconds = clip::duration(model.now.since(progress.since));
-        spans.push(Span::styled(format!(" {} ({seconds}) ", progress.step), theme.text()));
+        spans.push(Span::styled(format!(" {} ({seconds}) ", progress.text()), theme.text()));
     } else if let Some((text, is_urgent)) =
         // Where one looks back only what is urgent comes between.
         agent_words(model, card).filter(|(_, is_urgent)| *is_urgent || looking.is_none())

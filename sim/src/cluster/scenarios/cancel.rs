@@ -8,7 +8,8 @@ use ccells_core::snapshot::EngineState;
 
 use crate::cluster::flight::{Flying, Sprung};
 use crate::cluster::{Asked, CALM_MS, Cluster};
-use crate::dockerd::Weather;
+use crate::dockerd::{Pulling, Weather};
+use crate::workload;
 
 /// How what is in flight is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(super) const WAYS: [&str; 5] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doing {
     Making,
+    /// Making, while the registry says nothing more in the middle of the image.
+    Pulling,
     /// Removing, if nothing would be lost.
     RemovingWithCare,
     Removing,
@@ -47,7 +50,7 @@ enum Doing {
 }
 
 /// Every effect that has an answer, with all that can bring it about and be cancelled.
-const FLIGHTS: [(Flying, Doing); 33] = [
+const FLIGHTS: [(Flying, Doing); 34] = [
     (Flying::ResolveBase, Doing::Making),
     (Flying::WriteIntent, Doing::Making),
     (Flying::PinBase, Doing::Making),
@@ -81,6 +84,8 @@ const FLIGHTS: [(Flying, Doing); 33] = [
     (Flying::ListContainers, Doing::Starting),
     (Flying::WatchEngine, Doing::Starting),
     (Flying::OpenSession, Doing::Starting),
+    // The last: from then on there is a registry.
+    (Flying::PullImage, Doing::Pulling),
 ];
 /// What the machine can ask for and never does.
 const NEVER: [Flying; 1] = [Flying::PingEngine];
@@ -128,14 +133,16 @@ impl Doing {
             Self::Stopping => Ask::Stop(id.clone()),
             Self::Restarting => Ask::Restart(id.clone()),
             Self::Reconciling => Ask::Reconcile,
-            Self::Making | Self::Starting => return None,
+            Self::Making | Self::Pulling | Self::Starting => return None,
         })
     }
 
     /// The contrary wish, where there is one.
     fn taken_back(self, id: &WorkstreamId) -> Option<Ask> {
         match self {
-            Self::Making | Self::RemovingWithCare | Self::Removing => Some(Ask::Cancel(id.clone())),
+            Self::Making | Self::Pulling | Self::RemovingWithCare | Self::Removing => {
+                Some(Ask::Cancel(id.clone()))
+            }
             Self::Pausing | Self::Stopping => Some(Ask::Resume(id.clone())),
             Self::LettingGoOn => Some(Ask::Pause(id.clone())),
             Self::Restarting => Some(Ask::Stop(id.clone())),
@@ -192,6 +199,10 @@ fn cancelled(cluster: &mut Cluster, at: Flying, doing: Doing, way: Way, known: &
 fn prepare(cluster: &mut Cluster, doing: Doing, known: &WorkstreamId) -> WorkstreamId {
     match doing {
         Doing::Making => return cluster.fresh_id(),
+        Doing::Pulling => {
+            cluster.ground.dockerd.set_pull(&workload::settings().image, Pulling::Hangs);
+            return cluster.fresh_id();
+        }
         Doing::RemovingWithCare | Doing::Removing => return cluster.create("goes"),
         Doing::Reconciling => {}
         Doing::Pausing | Doing::Stopping | Doing::Restarting => runs(cluster, known),
@@ -219,7 +230,7 @@ fn runs(cluster: &mut Cluster, id: &WorkstreamId) {
 fn begin(cluster: &mut Cluster, doing: Doing, id: &WorkstreamId) -> Option<Asked> {
     match doing.wish(id) {
         Some(ask) => Some(cluster.ask(ask)),
-        None if doing == Doing::Making => Some(cluster.begin_as(id, "short")),
+        None if matches!(doing, Doing::Making | Doing::Pulling) => Some(cluster.begin_as(id, "short")),
         None => {
             cluster.start_unseen();
             None
@@ -243,11 +254,11 @@ fn settle(
         None => {}
     }
     match doing {
-        Doing::Making if is_taken_back => cluster.promise(id, false),
-        Doing::Making if wish == Some(true) => cluster.promise(id, true),
+        Doing::Making | Doing::Pulling if is_taken_back => cluster.promise(id, false),
+        Doing::Making | Doing::Pulling if wish == Some(true) => cluster.promise(id, true),
         Doing::RemovingWithCare | Doing::Removing if wish == Some(true) => cluster.promise(id, false),
         // What was refused or interrupted may be taken up again, or not.
-        Doing::Making | Doing::RemovingWithCare | Doing::Removing => cluster.release(id),
+        Doing::Making | Doing::Pulling | Doing::RemovingWithCare | Doing::Removing => cluster.release(id),
         Doing::Pausing
         | Doing::LettingGoOn
         | Doing::Stopping
