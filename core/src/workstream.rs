@@ -221,6 +221,8 @@ pub struct Workstream {
     pub is_branch_chosen: bool,
     /// Whether it was made once: then making it again is about its container only, and cancelling that takes nothing.
     pub is_made: bool,
+    /// Why a removal is refused whose intent is being taken back.
+    pub retracted: Option<Trouble>,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
     /// Until when a container may still appear that was asked for and whose outcome is unknown.
@@ -260,6 +262,7 @@ impl Workstream {
             was_stopped_by_user: false,
             is_branch_chosen: true,
             is_made: false,
+            retracted: None,
             is_recovered: false,
             unsettled_until: None,
             has_intent: false,

@@ -116,6 +116,8 @@ fn nothing_is_removed_when_its_work_cannot_be_looked_at() {
         ok InspectWork
             -> WriteIntent fix-login destroy
         fail WriteIntent failed
+            -> ClearIntent fix-login
+        ok ClearIntent
             -> Reply 2 failed: no space left
         show
             = fix-login: running (no space left), attached

@@ -136,6 +136,9 @@ impl Workstream {
         answer: Answer,
         around: &mut Surroundings<'_>,
     ) -> Effects {
+        if let Some(trouble) = self.retracted.take() {
+            return self.refuse_removal(&trouble, around);
+        }
         match answer {
             Answer::Work(report) if !report.is_empty() => self.refuse_to_lose(report, around),
             Answer::Trouble(_) if step == DestroyStep::Freezing => {
@@ -181,15 +184,28 @@ impl Workstream {
         step: DestroyStep,
         keep_branch: bool,
         trouble: &Trouble,
-        around: &Surroundings<'_>,
+        around: &mut Surroundings<'_>,
     ) -> Effects {
         self.settled_at = around.settled_at();
-        self.phase = if step <= DestroyStep::WritingIntent && !self.has_intent {
-            self.last_trouble = Some(trouble.reason().to_string());
-            Phase::Live
-        } else {
-            Phase::Destroying { step, keep_branch, stuck: Some(trouble.reason().to_string()) }
-        };
+        if step == DestroyStep::WritingIntent && !self.has_intent {
+            // It may be on the disk all the same, and the next start must not do what was refused.
+            self.retracted = Some(trouble.clone());
+            self.phase = Phase::Destroying { step, keep_branch, stuck: None };
+            let (workstream, attempt) = (self.facts.id.clone(), self.wait(around));
+            return Effects::from(Effect::ClearIntent { workstream, attempt });
+        }
+        if step < DestroyStep::WritingIntent && !self.has_intent {
+            return self.refuse_removal(trouble, around);
+        }
+        self.phase = Phase::Destroying { step, keep_branch, stuck: Some(trouble.reason().to_string()) };
+        self.reply_all(&Err(trouble.refusal()))
+    }
+
+    /// It stays as it was: nothing has been taken away.
+    fn refuse_removal(&mut self, trouble: &Trouble, around: &Surroundings<'_>) -> Effects {
+        self.settled_at = around.settled_at();
+        self.last_trouble = Some(trouble.reason().to_string());
+        self.phase = Phase::Live;
         self.reply_all(&Err(trouble.refusal()))
     }
 

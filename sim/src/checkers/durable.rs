@@ -6,6 +6,7 @@ use ccells_core::event::{Access, Event, Found, StateFound};
 use ccells_core::ids::Generation;
 
 use super::known::contains;
+use crate::ports::git::Made;
 use crate::world::World;
 
 /// Checks that what the machine is about to be told is so.
@@ -61,7 +62,10 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
     let Some(is_removal) = world.disk.look(&run.places.intent(workstream), false, is_removal) else { return };
     let holds = |bytes: &[u8]| contains(bytes, &format!("\"id\": \"{workstream}\""));
     let is_in_state = world.disk.look(&run.state(), true, holds).unwrap_or(false);
-    if is_in_state == is_removal {
+    // A removal that is refused because its intent could not be made durable takes that back, and all is as it was.
+    let is_untouched = world.disk.look(&run.places.facts(workstream), false, |_| ()).is_some()
+        && world.git.trees.get(workstream).is_some_and(|tree| tree.worktree == Made::Whole);
+    if is_in_state == is_removal && !(is_removal && is_untouched) {
         let text =
             format!("the intent of {workstream} goes, and the state does not durably say what came of it");
         world.fail("R9", text);
