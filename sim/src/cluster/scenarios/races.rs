@@ -8,6 +8,7 @@ use std::time::Duration;
 use ccells_core::event::{Ask, OnQuit};
 use ccells_core::ids::{ContainerId, WorkstreamId};
 use ccells_core::limits;
+use ccells_core::snapshot::CardState;
 use ccells_core::wire::ToHolder;
 use ccells_shell::adapters::docker::DockerEngine;
 use ccells_shell::adapters::holder;
@@ -227,12 +228,16 @@ pub(super) fn reattach_during_close(cluster: &mut Cluster) {
         drop(cluster.ask(Ask::Resume(id.clone())));
         cluster.run_ms(u64::from(cluster.ground.choices.below("then", 400)));
     }
+    // What was wished for last may not have been heard of yet.
+    cluster.run_ms(1_000);
     cluster.wait("the last wish counts", CALM_MS, |cluster| {
         let card = cluster.card(&id).expect("it is there");
-        if card.progress.is_none() && !card.is_attached {
+        // One that is frozen may be attached, and says nothing.
+        let is_awake = card.is_attached && card.state == CardState::Running;
+        if card.progress.is_none() && !is_awake {
             drop(cluster.ask(Ask::Resume(id.clone())));
         }
-        card.is_attached && card.progress.is_none()
+        is_awake && card.progress.is_none()
     });
     assert!(cluster.type_text(&id, "still there"), "an attached session takes what is typed");
     cluster.wait_seen(&id, "still there");
