@@ -142,7 +142,7 @@ impl Weather {
             name_taken: rate(300),
             pid_reuse: rate(2_000),
             strange_home: rate(500),
-            engine_forgets: rate(5_000),
+            engine_forgets: rate(7_000),
             lacks_image,
             start_stuck: if is_stuck_at_times { STUCK_RATE } else { 0 },
             disk_bad_until: 0,

@@ -63,9 +63,12 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
     let holds = |bytes: &[u8]| contains(bytes, &format!("\"id\": \"{workstream}\""));
     let is_in_state = world.disk.look(&run.state(), true, holds).unwrap_or(false);
     // A removal that is refused because its intent could not be made durable takes that back, and all is as it was.
-    let is_untouched = world.disk.look(&run.places.facts(workstream), false, |_| ()).is_some()
-        && world.git.trees.get(workstream).is_some_and(|tree| tree.worktree == Made::Whole);
-    if is_in_state == is_removal && !(is_removal && is_untouched) {
+    let has_facts = world.disk.look(&run.places.facts(workstream), false, |_| ()).is_some();
+    let made = world.git.trees.get(workstream).map_or(Made::Absent, |tree| tree.worktree);
+    let is_untouched = is_removal && has_facts && made == Made::Whole;
+    // The same of one of which nothing was made.
+    let is_nothing = !is_removal && !has_facts && made == Made::Absent;
+    if is_in_state == is_removal && !is_untouched && !is_nothing {
         let text =
             format!("the intent of {workstream} goes, and the state does not durably say what came of it");
         world.fail("R9", text);
