@@ -34,7 +34,9 @@ fn check_key(key: &KeyEvent, mode: TermMode) {
     assert_eq!(bytes, input::key(key, mode));
     assert!(bytes.len() <= LONGEST_KEY, "{} bytes for {key:?}", bytes.len());
     let text = std::str::from_utf8(&bytes).expect("keys are text");
-    let is_typed = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter | KeyCode::Tab | KeyCode::Esc);
+    // That a key is let go is told only to who asked for it.
+    let is_typed = key.kind != KeyEventKind::Release
+        && matches!(key.code, KeyCode::Char(_) | KeyCode::Enter | KeyCode::Tab | KeyCode::Esc);
     assert!(!is_typed || !bytes.is_empty(), "{key:?} is sent");
     // One sequence, whole: nothing after its end would be taken for a key of its own.
     if let Some(sequence) = text.strip_prefix("\x1b[").filter(|rest| !rest.is_empty()) {
@@ -46,6 +48,7 @@ fn check_key(key: &KeyEvent, mode: TermMode) {
         assert!(text.chars().count() <= 3, "{text:?} for {key:?}");
     }
     if key.code == KeyCode::Char('x')
+        && key.kind != KeyEventKind::Release
         && key.modifiers.is_empty()
         && !mode.contains(TermMode::REPORT_ALL_KEYS_AS_ESC)
     {

@@ -70,6 +70,10 @@ impl Canvas {
         self.encoder.begin();
         for area in areas {
             let area = area.intersection(self.next.area);
+            // Rows without columns have no place in what is held.
+            if area.is_empty() {
+                continue;
+            }
             for y in area.top()..area.bottom() {
                 self.write_row(area, y, out);
             }

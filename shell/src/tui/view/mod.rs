@@ -41,7 +41,7 @@ const SMALLEST: (u16, u16) = (20, 4);
 /// Draws one frame, and tells where its cursor is.
 pub(crate) fn draw(buffer: &mut Buffer, model: &Model, panes: &dyn Panes) -> Cursor {
     let area = buffer.area;
-    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+    if is_too_small(area) {
         let text = format!("needs {}×{}", SMALLEST.0, SMALLEST.1);
         draw_text(&text, model.theme.error(), area, buffer);
         return None;
@@ -72,10 +72,18 @@ pub(crate) fn redraw(
     changed: &BTreeSet<WorkstreamId>,
     areas: &mut Vec<Rect>,
 ) -> Option<Cursor> {
+    if is_too_small(buffer.area) {
+        return None;
+    }
     let cursor = pane::redraw(model, panes, changed, buffer, areas);
     // What is told for a while lies over the panes and is as it was: no more cells than those of the panes change.
     toasts::draw(model, buffer);
     cursor.map(|cursor| cursor.filter(|_| types(model)))
+}
+
+/// Whether there is no room for anything but to say so.
+fn is_too_small(area: Rect) -> bool {
+    area.width < SMALLEST.0 || area.height < SMALLEST.1
 }
 
 /// Whether nothing lies above the panes but what is told for a while, so that each of them can be drawn without the others.
