@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{SOON, Stage, announce, collect, count, eventually, kill, wait_for_ticks};
+use crate::harness::{SOON, Said, Stage, announce, collect, count, eventually, kill, wait_for_ticks};
 use crate::tap::Tap;
 use crate::terminal::Terminal;
 
@@ -165,6 +165,20 @@ fn a_stop_gives_the_terminal_back_and_going_on_takes_it_again() {
     assert_given_back(&terminal);
 }
 
+/// Begins a creation and interrupts it after that time; what it said. Nothing when it was done by then: it is removed.
+fn interrupted(stage: &Stage, after: Duration) -> Option<Said> {
+    let began = Instant::now();
+    let child = stage.command(["new", "-n", "never", "--json"]).spawn().unwrap();
+    std::thread::sleep(after);
+    kill(child.id(), Signal::INT);
+    let said = collect(child, began, SOON).expect("an interrupt ends it");
+    if said.code == 0 {
+        stage.run(&["rm", "--force", "never"]).expect(0);
+        return None;
+    }
+    Some(said)
+}
+
 #[test]
 fn an_interrupt_takes_a_creation_back() {
     let Some(stage) = Stage::set() else { return };
@@ -177,17 +191,7 @@ fn an_interrupt_takes_a_creation_back() {
     let took = (0..2).map(measure).min().expect("it was measured");
     let mut taken_back = 0;
     for tenth in 1..=10 {
-        let mut command = stage.command(["new", "-n", "never", "--json"]);
-        let began = Instant::now();
-        let child = command.spawn().unwrap();
-        let pid = child.id();
-        std::thread::sleep(took * tenth / 11);
-        kill(pid, Signal::INT);
-        let said = collect(child, began, SOON).expect("an interrupt ends it");
-        if said.code == 0 {
-            stage.run(&["rm", "--force", "never"]).expect(0);
-            continue;
-        }
+        let Some(said) = interrupted(&stage, took * tenth / 11) else { continue };
         // Before anybody listened to signals nothing had begun.
         assert!(said.code == 130 || said.code == -2, "{said:#?}");
         taken_back += usize::from(said.code == 130);
@@ -252,15 +256,7 @@ fn an_interrupt_takes_back_a_creation_that_a_screen_is_busy_with() {
     stage.run(&["rm", "--force", "measure"]).expect(0);
     let mut taken_back = 0;
     for fifth in 1..=5 {
-        let began = Instant::now();
-        let child = stage.command(["new", "-n", "never", "--json"]).spawn().unwrap();
-        std::thread::sleep(took * fifth / 6);
-        kill(child.id(), Signal::INT);
-        let said = collect(child, began, SOON).expect("an interrupt ends it");
-        if said.code == 0 {
-            stage.run(&["rm", "--force", "never"]).expect(0);
-            continue;
-        }
+        let Some(said) = interrupted(&stage, took * fifth / 6) else { continue };
         assert!(said.code == 130 || said.code == -2, "{said:#?}");
         taken_back += usize::from(said.code == 130);
         assert_eq!(stage.json(&["ls"]), json!([]), "after {fifth} fifths: {said:#?}");

@@ -74,9 +74,9 @@ enum Verb {
     /// List what was removed and is still kept.
     Trash(trash::Trash),
     /// Show what of the trash is kept no longer and, with --apply, delete it for good.
-    Prune(trash::Prune),
+    Prune(Deed),
     /// Show what a crash interrupted and, with --apply, finish or undo it.
-    Reconcile(reconcile::Reconcile),
+    Reconcile(Deed),
     /// Look whether this machine and everything of ours on it is in order.
     Doctor(doctor::Doctor),
 }
@@ -87,6 +87,20 @@ struct Which {
     /// Ids, unique prefixes of ids, or names.
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Whether to act, of a verb that shows first what it would do.
+#[derive(Debug, Args)]
+struct Deed {
+    /// Do it; without this it is only shown.
+    #[arg(long)]
+    apply: bool,
+    /// Only show it; this is the default.
+    #[arg(long, conflicts_with = "apply")]
+    dry_run: bool,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,

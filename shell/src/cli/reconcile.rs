@@ -5,31 +5,16 @@ use std::time::{Duration, Instant};
 
 use ccells_core::event::Purpose;
 use ccells_core::limits;
-use clap::Args;
 use serde_json::{Value, json};
 
 use super::link::Link;
-use super::{Failure, ground, print};
+use super::{Deed, Failure, ground, print};
 use crate::boot;
 use crate::control::Request;
 use crate::runs::{Ground, sweep_volumes};
 
-/// Whether to act.
-#[derive(Debug, Args)]
-pub(super) struct Reconcile {
-    /// Do it; without this it is only shown.
-    #[arg(long)]
-    apply: bool,
-    /// Only show it; this is the default.
-    #[arg(long, conflicts_with = "apply")]
-    dry_run: bool,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
-}
-
 /// Does it.
-pub(super) async fn run(directory: &Path, verb: &Reconcile) -> Result<u8, Failure> {
+pub(super) async fn run(directory: &Path, verb: &Deed) -> Result<u8, Failure> {
     // What is only shown is left as it is found, for whoever acts on it.
     let (mut link, ground) = if verb.apply {
         let ground = ground(directory).await?;

@@ -8,7 +8,7 @@ use ccells_core::trash::{Expiry, Keeping, expired};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Failure, ground, print};
+use super::{Deed, Failure, ground, print};
 use crate::adapters::clock::RealClock;
 use crate::adapters::git::Trashed;
 use crate::adapters::weight::{Weight, weigh};
@@ -18,20 +18,6 @@ use crate::expiry::{self, Bin};
 /// How to list.
 #[derive(Debug, Args)]
 pub(super) struct Trash {
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
-}
-
-/// What is to go.
-#[derive(Debug, Args)]
-pub(super) struct Prune {
-    /// Do it; without this it is only shown.
-    #[arg(long)]
-    apply: bool,
-    /// Only show it; this is the default.
-    #[arg(long, conflicts_with = "apply")]
-    dry_run: bool,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -55,7 +41,7 @@ pub(super) async fn list(directory: &Path, verb: &Trash) -> Result<u8, Failure> 
 }
 
 /// Shows what is kept no longer, and with `--apply` deletes it.
-pub(super) async fn prune(directory: &Path, verb: &Prune) -> Result<u8, Failure> {
+pub(super) async fn prune(directory: &Path, verb: &Deed) -> Result<u8, Failure> {
     let (bin, keeping) = bin(directory).await?;
     let listed = bin.list()?;
     let going = going(&listed, keeping);

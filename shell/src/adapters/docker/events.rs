@@ -8,10 +8,10 @@ use ccells_core::container::LABEL_PREFIX;
 use ccells_core::ids::{ContainerId, HomeId, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{Engine as _, EngineError};
-use http_body_util::{BodyExt as _, Empty, Full, Limited};
+use http_body_util::{BodyExt as _, Empty, Full};
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::DATE;
-use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
@@ -181,14 +181,7 @@ impl DockerEngine {
             serde_json::json!({ "type": ["container"], "label": [format!("{LABEL_PREFIX}home={home}")] });
         let path = format!("/events?filters={}{since}", percent_encoded(&filters.to_string()));
         let request = Request::get(path).body(Empty::<Bytes>::new()).expect("an encoded path is valid");
-        let response = self.shared.transport.send(request, Answer::Endless).await?;
-        if response.status() == StatusCode::OK {
-            return Ok(response.into_body());
-        }
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), limits::EVENT_LINE_BYTES).collect().await;
-        let bytes = body.map_err(|error| errors::unknown(&error.to_string()))?.to_bytes();
-        Err(errors::from_status(status, &errors::message_in(&bytes)))
+        self.shared.transport.open(request, errors::from_status).await
     }
 
     /// The engine's clock in seconds since the epoch, as the head of its answers tells it.

@@ -6,13 +6,12 @@ use std::future::Future;
 use bytes::Bytes;
 use ccells_core::limits;
 use ccells_core::ports::{EngineError, PullProgress};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
 use serde::Deserialize;
 
 use super::events::Lines;
-use super::transport::Answer;
 use super::{DockerEngine, containers, errors};
 
 impl DockerEngine {
@@ -63,14 +62,7 @@ impl DockerEngine {
         let path = format!("/images/create?fromImage={name}&tag={tag}");
         let request =
             Request::post(path).body(Empty::<Bytes>::new()).expect("a checked name is valid in a path");
-        let response = self.shared.transport.send(request, Answer::Endless).await?;
-        if response.status() == StatusCode::OK {
-            return Ok(response.into_body());
-        }
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), limits::EVENT_LINE_BYTES).collect().await;
-        let bytes = body.map_err(|error| errors::unknown(&error.to_string()))?.to_bytes();
-        Err(complaint(image, status, &errors::message_in(&bytes)))
+        self.shared.transport.open(request, |status, words| complaint(image, status, words)).await
     }
 
     /// Whatever is waited for next comes in time, or the pull stands still.

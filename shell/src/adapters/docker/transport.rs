@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use ccells_core::limits;
 use ccells_core::ports::{EngineError, EngineFacts};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Empty, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Response, StatusCode, Uri};
@@ -77,6 +77,22 @@ impl Transport {
             *self.lock() = None;
         }
         Ok(response)
+    }
+
+    /// Opens a stream that has no end of its own; `refused` makes the error of a status and the engine's words.
+    pub(super) async fn open(
+        &self,
+        request: Request<Empty<Bytes>>,
+        refused: impl FnOnce(u16, &str) -> EngineError,
+    ) -> Result<Incoming, EngineError> {
+        let response = self.send(request, Answer::Endless).await?;
+        if response.status() == StatusCode::OK {
+            return Ok(response.into_body());
+        }
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), limits::EVENT_LINE_BYTES).collect().await;
+        let bytes = body.map_err(|error| errors::unknown(&error.to_string()))?.to_bytes();
+        Err(refused(status, &errors::message_in(&bytes)))
     }
 
     /// Asks the engine who it is and agrees on a version with it.
