@@ -64,6 +64,10 @@ pub enum Canary {
     SnapshotSkipped,
     /// Uncommitted work is kept while its agent still writes.
     SnapshotFirst,
+    /// What is brought back is made anew, without its files.
+    UndoSkipsFiles,
+    /// What the last quit froze only after this run had begun stays frozen.
+    LatePauseStays,
     /// A removal that is not forced goes on as if it were.
     ForceIgnored,
     /// A branch that was to stay goes with its worktree.
@@ -126,7 +130,7 @@ pub enum Canary {
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 61] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -157,6 +161,8 @@ impl Canary {
         Self::NoSettling,
         Self::SnapshotSkipped,
         Self::SnapshotFirst,
+        Self::UndoSkipsFiles,
+        Self::LatePauseStays,
         Self::ForceIgnored,
         Self::BranchNotKept,
         Self::LookerActs,

@@ -135,6 +135,16 @@ pub enum Effect {
         plan: Box<WorktreePlan>,
     },
 
+    /// Bring back what was removed. Answered by [`WorkRestored`](crate::event::Event::WorkRestored).
+    RestoreWork {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// Where.
+        plan: Box<WorktreePlan>,
+    },
+
     /// Ask whether the engine is there. Answered by [`EnginePinged`](crate::event::Event::EnginePinged).
     PingEngine,
     /// Make a container. Answered by [`ContainerCreated`](crate::event::Event::ContainerCreated).

@@ -146,6 +146,16 @@ pub enum Event {
         outcome: Result<(), GitError>,
     },
 
+    /// What was removed is back, on the branch it tells; or its own directory is not back yet.
+    WorkRestored {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it.
+        outcome: Result<String, GitError>,
+    },
+
     /// The engine answered a ping, or did not.
     EnginePinged {
         /// What came of it.
@@ -305,6 +315,8 @@ pub enum Ask {
         /// Whether the branch stays whatever it holds.
         keep_branch: bool,
     },
+    /// Bring it back from the trash.
+    Undo(Box<Facts>),
     /// Take back a creation that is not finished.
     Cancel(WorkstreamId),
     /// Finish or undo, by their defaults, all operations that a crash interrupted.

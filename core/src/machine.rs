@@ -26,6 +26,8 @@ mod boot;
 mod ending;
 mod picture;
 mod pulls;
+mod tending;
+mod undo;
 
 /// Everything a run knows and decides.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct Machine {
     saving: Saving,
     shutdown: Shutdown,
     findings: Vec<Finding>,
+    /// When the run began.
+    began_at: Mono,
     /// Whether what the start found has been decided about.
     is_recovered: bool,
     /// When workstreams of this run were removed: listings asked for before that may still show them.
@@ -114,6 +118,7 @@ impl Machine {
             saving: Saving::default(),
             shutdown: Shutdown::default(),
             findings: Vec::new(),
+            began_at: Mono(0),
             is_recovered: false,
             removed: BTreeMap::new(),
             held_back: Vec::new(),
@@ -185,6 +190,9 @@ impl Machine {
             Event::BaseResolved { workstream, attempt, outcome } => {
                 let outcome = outcome.and_then(|base| self.check_branch(&workstream).map(|()| base));
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Base, git_trouble))
+            }
+            Event::WorkRestored { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, Answer::Branch, git_trouble))
             }
             Event::WorkInspected { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Work, git_trouble))
@@ -393,18 +401,8 @@ impl Machine {
         effects.extend(self.observe(now, requested_at, &listed));
         effects.extend(self.recover(now));
         effects.extend(self.release_held_back(now));
+        effects.extend(self.let_go_on_late(now));
         effects.extend(self.mend_index(now));
-        effects
-    }
-
-    /// Puts the index right for every workstream that nothing else is done to.
-    fn mend_index(&mut self, now: Now) -> Effects {
-        let mut effects = Effects::none();
-        if self.is_writer() && self.purpose() != Purpose::Verb {
-            for id in self.ids() {
-                effects.extend(self.with(now, &id, Workstream::mend_index));
-            }
-        }
         effects
     }
 

@@ -336,6 +336,10 @@ pub trait Git: Send + Sync + 'static {
     /// Moves the workstream's own directory to `trash/<id>` beside `workstreams/`, with a note on how it was removed, and
     /// lets the base go: it goes on being kept for the trash alone.
     fn retire_home(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
+    /// Brings back from the trash what was removed: worktree, branch, and at last the workstream's own directory. The
+    /// branch stands where it stood when it was removed; where its name is another's by now or it has moved, it is another
+    /// one. Gives its name, which is also written down in the directory.
+    fn restore_work(&self, plan: &WorktreePlan) -> impl Future<Output = Result<String, GitError>> + Send;
 }
 
 /// Who a process is, safe against pid reuse and reboot.

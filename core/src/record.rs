@@ -215,6 +215,11 @@ pub struct FactsRecord {
 pub enum Operation {
     /// Make the workstream, or its container again.
     Create,
+    /// Bring it back from the trash.
+    Restore {
+        /// When a container of it was last asked for without an answer, by the wall clock: one may still appear.
+        unsettled_since: Option<Wall>,
+    },
     /// Take all of it away.
     Destroy {
         /// Whether the branch stays whatever it holds.

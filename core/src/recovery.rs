@@ -45,7 +45,7 @@ pub enum Verdict {
     OfferResume,
     /// Its container is gone, its work is not: offer to make another.
     OfferRecreate,
-    /// Its making was interrupted after the container: finish it.
+    /// Its making was interrupted after the container, or its way back from the trash: finish it.
     RollForward,
     /// Its making was interrupted before the container: offer to try again or to discard.
     OfferRetry,
@@ -91,7 +91,10 @@ pub fn decide(evidence: &Evidence) -> Verdict {
     match (evidence.operation, evidence.container) {
         (_, Seen::NotAsked) => Verdict::Wait,
         (Some(Operation::Destroy { .. }), _) => Verdict::FinishRemoval,
-        (Some(Operation::Create), Seen::Present(_)) => Verdict::RollForward,
+        // What was removed and is wanted again comes back, whatever there is of it.
+        (Some(Operation::Restore { .. }), _) | (Some(Operation::Create), Seen::Present(_)) => {
+            Verdict::RollForward
+        }
         (Some(Operation::Create), Seen::Absent) => Verdict::OfferRetry,
         (None, Seen::Present(ContainerState::Running | ContainerState::Restarting)) => Verdict::Adopt,
         (None, Seen::Present(ContainerState::Paused)) if evidence.was_paused_by_quit => Verdict::LetGoOn,
@@ -121,6 +124,7 @@ mod tests {
         let operations = [
             None,
             Some(Operation::Create),
+            Some(Operation::Restore { unsettled_since: None }),
             Some(Operation::Destroy { keep_branch: false, unsettled_since: None, is_settling: false }),
             Some(Operation::Destroy {
                 keep_branch: true,
@@ -174,6 +178,17 @@ mod tests {
                 is_removal && evidence.container != Seen::NotAsked,
                 "{evidence:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_back_comes_back_whatever_there_is_of_it() {
+        for evidence in all() {
+            if let (Some(Operation::Restore { .. }), Seen::Absent | Seen::Present(_)) =
+                (evidence.operation, evidence.container)
+            {
+                assert_eq!(decide(&evidence), Verdict::RollForward, "{evidence:?}");
+            }
         }
     }
 

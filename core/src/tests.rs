@@ -23,4 +23,5 @@ mod quit;
 mod saving;
 mod sessions;
 mod spec;
+mod undo;
 mod wishes;

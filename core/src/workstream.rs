@@ -89,6 +89,8 @@ pub enum Answer {
     Done,
     /// The base.
     Base(Commit),
+    /// The branch it came back on.
+    Branch(String),
     /// The container.
     Container(ContainerId),
     /// What would be lost.
@@ -223,6 +225,8 @@ pub struct Workstream {
     pub is_made: bool,
     /// Why a removal is refused whose intent is being taken back.
     pub retracted: Option<Trouble>,
+    /// Whether it is on its way back from the trash.
+    pub is_from_trash: bool,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
     /// Until when a container may still appear that was asked for and whose outcome is unknown.
@@ -263,6 +267,7 @@ impl Workstream {
             is_branch_chosen: true,
             is_made: false,
             retracted: None,
+            is_from_trash: false,
             is_recovered: false,
             unsettled_until: None,
             has_intent: false,
@@ -277,9 +282,14 @@ impl Workstream {
         let is_in = match &self.phase {
             Phase::Live | Phase::Lost | Phase::Changing { .. } => true,
             Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
-                self.is_made || *step >= CreateStep::SavingState
+                // Where its intent is lost it would look like one that is made, and nothing of it is back yet.
+                let is_back = !self.is_from_trash || *step > CreateStep::RestoringWork;
+                let is_there = self.is_made && is_back;
+                is_there || *step >= CreateStep::SavingState
             }
-            Phase::Destroying { step, .. } => *step <= DestroyStep::RetiringHome,
+            Phase::Destroying { step, .. } => {
+                (self.is_made || self.has_intent) && *step <= DestroyStep::RetiringHome
+            }
             Phase::Gone => false,
         };
         is_in.then(|| StateEntry {

@@ -274,6 +274,7 @@ fn found(choices: &mut Choices<'_>) -> Found {
         Operation::Create,
         Operation::Destroy { keep_branch: false, unsettled_since: None, is_settling: false },
         Operation::Destroy { keep_branch: true, unsettled_since: Some(Wall(EPOCH)), is_settling: true },
+        Operation::Restore { unsettled_since: None },
     ];
     let intent = |number: u8| Intent {
         version: VERSION,
@@ -302,7 +303,7 @@ fn found(choices: &mut Choices<'_>) -> Found {
 }
 
 fn ask(choices: &mut Choices<'_>) -> Ask {
-    let (kind, number) = (choices.below(13), choices.byte());
+    let (kind, number) = (choices.below(14), choices.byte());
     let workstream = id(number);
     match kind {
         0 | 1 => Ask::New(Box::new(NewWorkstream {
@@ -328,6 +329,7 @@ fn ask(choices: &mut Choices<'_>) -> Ask {
             layout: choices.pick(&[Layout::Grid, Layout::Zoom]),
             ..ViewRecord::default()
         }),
+        12 => Ask::Undo(Box::new(facts(number % NAMES + 1))),
         11 => Ask::Quit { policy: choices.pick(&[OnQuit::PauseAll, OnQuit::KeepRunning]) },
         _ => Ask::QuitNow,
     }
@@ -413,6 +415,7 @@ fn answer(effect: Effect, how: u8, now: u64) -> Option<Event> {
         E::SnapshotWork { workstream, attempt, .. } => Event::WorkSnapshotted { workstream, attempt, outcome: git(how).map(|()| Some(base())) },
         E::RemoveWorktree { workstream, attempt, .. } => Event::WorktreeRemoved { workstream, attempt, outcome: git(how) },
         E::RetireHome { workstream, attempt, .. } => Event::HomeRetired { workstream, attempt, outcome: git(how) },
+        E::RestoreWork { workstream, attempt, .. } => Event::WorkRestored { workstream, attempt, outcome: git(how).map(|()| format!("b-{how}")) },
         E::PingEngine => Event::EnginePinged { outcome: engine(how).map(|()| facts_of_engine()) },
         E::CreateContainer { workstream, attempt, .. } => Event::ContainerCreated { workstream, attempt, outcome: engine(how).map(|()| container(how % 5)) },
         E::PullImage { workstream, attempt, .. } if how & 0x40 != 0 => Event::PullProgressed { workstream, attempt, progress: pulled(how) },
@@ -440,7 +443,7 @@ fn facts_of_engine() -> EngineFacts {
 /// Any event but the boot, about anybody, with any attempt: late, early or from nowhere. A run boots once.
 #[rustfmt::skip]
 fn event(choices: &mut Choices<'_>, now: u64) -> Event {
-    let (kind, how) = (choices.below(32), choices.byte());
+    let (kind, how) = (choices.below(33), choices.byte());
     let (workstream, attempt) = (id(choices.byte()), Attempt(u64::from(choices.byte())));
     match kind {
         0 => Event::IntentWritten { workstream, attempt, outcome: text(how) },
@@ -456,6 +459,7 @@ fn event(choices: &mut Choices<'_>, now: u64) -> Event {
         10 => Event::WorkSnapshotted { workstream, attempt, outcome: git(how).map(|()| None) },
         11 => Event::WorktreeRemoved { workstream, attempt, outcome: git(how) },
         12 => Event::HomeRetired { workstream, attempt, outcome: git(how) },
+        31 => Event::WorkRestored { workstream, attempt, outcome: git(how).map(|()| format!("b-{how}")) },
         13 => Event::EnginePinged { outcome: engine(how).map(|()| facts_of_engine()) },
         14 => Event::ContainerCreated { workstream, attempt, outcome: engine(how).map(|()| container(how)) },
         15 => Event::HolderUploaded { workstream, attempt, outcome: engine(how) },

@@ -12,6 +12,7 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
 use ccells_core::naming;
+use ccells_core::record::Facts;
 use ccells_core::snapshot::{Card, EngineState, Snapshot};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,11 @@ pub enum Request {
         /// Whether the branch stays.
         keep_branch: bool,
     },
+    /// Bring it back from the trash.
+    Undo {
+        /// All that was fixed about it.
+        facts: Box<Facts>,
+    },
     /// Take back a creation.
     Cancel {
         /// Which.
@@ -133,6 +139,7 @@ impl Request {
             Self::Remove { id, force, keep_branch } => {
                 Ask::Remove { workstream: id, is_forced: force, keep_branch }
             }
+            Self::Undo { facts } => Ask::Undo(facts),
             Self::Cancel { id } => Ask::Cancel(id),
             Self::Reconcile => Ask::Reconcile,
         })

@@ -156,7 +156,8 @@ impl<E: Engine, G: Git> Hands<E, G> {
             | Effect::InspectWork { .. }
             | Effect::SnapshotWork { .. }
             | Effect::RemoveWorktree { .. }
-            | Effect::RetireHome { .. } => self.in_git(effect).await,
+            | Effect::RetireHome { .. }
+            | Effect::RestoreWork { .. } => self.in_git(effect).await,
             Effect::PingEngine
             | Effect::ListContainers { .. }
             | Effect::CreateContainer { .. }
@@ -238,6 +239,9 @@ impl<E: Engine, G: Git> Hands<E, G> {
             }
             Effect::RetireHome { workstream, attempt, plan } => {
                 Event::HomeRetired { workstream, attempt, outcome: git.retire_home(&plan).await }
+            }
+            Effect::RestoreWork { workstream, attempt, plan } => {
+                Event::WorkRestored { workstream, attempt, outcome: git.restore_work(&plan).await }
             }
             effect => unreachable!("{effect:?} is not git's"),
         }

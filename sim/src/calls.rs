@@ -134,6 +134,9 @@ impl World {
         self.trace.note(self.now, Who::Engine, "land", || format!("#{number} {} for p{process}", op.word()));
         let outcome = if let Some(error) = self.refusal(&op) {
             Err(error)
+        } else if is_late && matches!(op, EngineOp::Remove(_, _, None)) {
+            // Its client looks the name up first, and takes away only what it saw.
+            Err(EngineError::NotFound { what: "nobody looks it up any more".to_string() })
         } else {
             self.take_the_name(&op);
             self.get_stuck(&op);

@@ -121,6 +121,9 @@ pub fn calm(world: &mut World) {
         rest(world, CALM_MS);
     }
     // By now everything has landed that was under way.
+    if world.oracle.violation.is_none() {
+        converge::nothing_stays_frozen(world);
+    }
     ask_all(world, resumptions);
     rest(world, 20_000);
     if world.oracle.violation.is_none() {

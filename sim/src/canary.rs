@@ -172,6 +172,8 @@ fn in_core() -> Vec<Plant> {
         core(Canary::NoSettling, 250, &["R9", "R13", "R14"]),
         core(Canary::SnapshotSkipped, 45, &["R12"]),
         core(Canary::SnapshotFirst, 400, &["R12"]),
+        core(Canary::UndoSkipsFiles, 300, &["R31"]),
+        core(Canary::LatePauseStays, 550, &["P3"]),
         core(Canary::ForceIgnored, 65, &["P2"]),
         core(Canary::BranchNotKept, 200, &["P2"]),
         core(Canary::LookerActs, 45, &["R18"]),

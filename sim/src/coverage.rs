@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 71] = [
+pub const ROWS: [&str; 72] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -45,6 +45,7 @@ pub const ROWS: [&str; 71] = [
     "cancelled creation",
     "refused to lose work",
     "settling removal",
+    "brought back",
     "settled in a later run",
     "clean exit",
     "exit in a hurry",

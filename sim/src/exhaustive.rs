@@ -47,6 +47,8 @@ pub enum Story {
     DestroyKeepBranch,
     /// One is taken away whose agent has left work that is nowhere else.
     DestroyWithWork,
+    /// One that was taken away, work and all, is brought back.
+    Undo,
     /// One is frozen.
     Pause,
     /// One that is frozen goes on.
@@ -65,6 +67,8 @@ pub enum Story {
     RecoverCreate,
     /// A run dies while it takes a workstream away, and the next one takes that up.
     RecoverDestroy,
+    /// A run dies while it brings one back, and the next one takes that up.
+    RecoverUndo,
     /// A run dies while it freezes what it has, and the next one takes that up.
     RecoverQuit,
     /// A run dies while it makes a workstream, and `reconcile` undoes that with nobody looking.
@@ -81,13 +85,14 @@ pub enum Story {
 
 impl Story {
     /// All.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Create,
         Self::CreateFails,
         Self::Cancel,
         Self::Destroy,
         Self::DestroyKeepBranch,
         Self::DestroyWithWork,
+        Self::Undo,
         Self::Pause,
         Self::Resume,
         Self::Stop,
@@ -97,6 +102,7 @@ impl Story {
         Self::QuitKeepRunning,
         Self::RecoverCreate,
         Self::RecoverDestroy,
+        Self::RecoverUndo,
         Self::RecoverQuit,
         Self::Reconcile,
         Self::Adopt,
@@ -134,6 +140,10 @@ impl Story {
         wish(world, Ask::New(Box::new(wanted)));
         match self {
             Self::DestroyWithWork | Self::RecoverDestroy => world.git.work(&id, false),
+            Self::Undo | Self::RecoverUndo => {
+                world.git.work(&id, false);
+                wish(world, removal(&id, false));
+            }
             Self::Resume => wish(world, Ask::Pause(id.clone())),
             Self::Start => wish(world, Ask::Stop(id.clone())),
             Self::Adopt => wish(world, Ask::Quit { policy: OnQuit::KeepRunning }),
@@ -163,7 +173,6 @@ impl Story {
             let wanted = world.new_workstream();
             return wish(world, Ask::New(Box::new(wanted)));
         };
-        let removal = |keep_branch| Ask::Remove { workstream: id.clone(), is_forced: true, keep_branch };
         match self {
             Self::Create => {}
             Self::CreateFails => {
@@ -177,8 +186,12 @@ impl Story {
                 begin_wish(world, Ask::New(Box::new(wanted)), 90);
                 wish(world, Ask::Cancel(id));
             }
-            Self::Destroy | Self::DestroyWithWork => wish(world, removal(false)),
-            Self::DestroyKeepBranch => wish(world, removal(true)),
+            Self::Destroy | Self::DestroyWithWork => wish(world, removal(&id, false)),
+            Self::DestroyKeepBranch => wish(world, removal(&id, true)),
+            Self::Undo => {
+                let undo = undo(world, &id);
+                wish(world, undo);
+            }
             Self::Pause => wish(world, Ask::Pause(id)),
             Self::Resume | Self::Start => wish(world, Ask::Resume(id)),
             Self::Stop => wish(world, Ask::Stop(id)),
@@ -197,7 +210,12 @@ impl Story {
                 take_over(world, Purpose::Interactive);
             }
             Self::RecoverDestroy => {
-                begin_wish(world, removal(false), 60);
+                begin_wish(world, removal(&id, false), 60);
+                take_over(world, Purpose::Interactive);
+            }
+            Self::RecoverUndo => {
+                let undo = undo(world, &id);
+                begin_wish(world, undo, 60);
                 take_over(world, Purpose::Interactive);
             }
             Self::RecoverQuit => {
@@ -226,6 +244,14 @@ impl Story {
             }
         }
     }
+}
+
+fn removal(id: &WorkstreamId, keep_branch: bool) -> Ask {
+    Ask::Remove { workstream: id.clone(), is_forced: true, keep_branch }
+}
+
+fn undo(world: &World, id: &WorkstreamId) -> Ask {
+    Ask::Undo(Box::new(world.oracle.facts[id].clone()))
 }
 
 /// Somebody removes every container behind our back.

@@ -7,6 +7,7 @@ use ccells_core::effect::{Done, Effect, Refusal};
 use ccells_core::event::{Access, Ask, Event, Found, OnQuit, Previous, Purpose};
 use ccells_core::ids::{Generation, HomeId, RequestId, WorkstreamId};
 use ccells_core::ports::{EngineError, FileOp};
+use ccells_core::record::Facts;
 
 use crate::canary::Planted;
 use crate::checkers::{
@@ -76,6 +77,8 @@ pub struct Oracle {
     pub took_over: BTreeMap<usize, u64>,
     /// How many recoveries in a row were cut short, by seat.
     pub recoveries_cut: BTreeMap<usize, u32>,
+    /// What is fixed about every workstream that had an intent.
+    pub facts: BTreeMap<WorkstreamId, Facts>,
     /// Workstreams that a run wrote down as frozen by its own end.
     pub frozen_by_quit: BTreeSet<WorkstreamId>,
 }
@@ -113,6 +116,13 @@ impl World {
                     promise.may_go = true;
                 } else {
                     self.oracle.unwanted.insert(workstream.clone());
+                }
+            }
+            Ask::Undo(facts) => {
+                if let Some(promise) = self.oracle.promises.get_mut(&facts.id) {
+                    // From now on it may be there, and until that is acknowledged it may not.
+                    promise.is_gone = false;
+                    promise.is_to_rest = false;
                 }
             }
             Ask::Cancel(workstream) => {
@@ -160,6 +170,9 @@ impl World {
         careful::before_effect(self, process, effect);
         promises::before_effect(self, process, effect);
         durable::before_effect(self, process, effect);
+        if let Effect::WriteIntent { workstream, intent, .. } = effect {
+            self.oracle.facts.insert(workstream.clone(), intent.workstream.clone());
+        }
         if let Effect::ClearIntent { workstream, .. } = effect {
             self.note_clearing(process, workstream);
         }
@@ -204,8 +217,8 @@ impl World {
     }
 
     /// A step of git was done.
-    pub fn after_git_step(&mut self, op: &GitOp) {
-        work::check(self, op);
+    pub fn after_git_step(&mut self, process: usize, op: &GitOp) {
+        work::check(self, process, op);
     }
 
     /// The engine did what a run asked for.
@@ -359,6 +372,8 @@ impl Oracle {
             // These two only tell how often something came to pass.
             took_over: _,
             recoveries_cut: _,
+            // Nothing is judged by it: it is what people wish with.
+            facts: _,
             frozen_by_quit,
         } = self;
         let promised = (promises, planted, unwanted, acknowledged_state, frozen_by_quit);

@@ -16,7 +16,7 @@ use crate::flaws::{self, Flawed};
 use crate::ports::engine::EngineOp;
 use crate::ports::files::Crash;
 use crate::ports::git::{GitOk, GitOp};
-use crate::process::{FileJob, Fine, GitAnswer, Job, Life, Mapped, Row};
+use crate::process::{FileJob, Fine, GitAnswer, GitThen, Job, Life, Mapped, Row};
 use crate::trace::Who;
 use crate::world::{Item, World};
 
@@ -67,7 +67,8 @@ impl World {
             | Effect::InspectWork { .. }
             | Effect::SnapshotWork { .. }
             | Effect::RemoveWorktree { .. }
-            | Effect::RetireHome { .. } => self.perform_git(process, effect),
+            | Effect::RetireHome { .. }
+            | Effect::RestoreWork { .. } => self.perform_git(process, effect),
             Effect::PingEngine
             | Effect::CreateContainer { .. }
             | Effect::PullImage { .. }
@@ -114,7 +115,7 @@ impl World {
     }
 
     fn begin_git(&mut self, process: usize, op: GitOp, answer: GitAnswer) {
-        self.begin(process, Job::Git { op, done: 0, answer });
+        self.begin(process, Job::Git { op, done: 0, answer, then: None });
     }
 
     fn begin(&mut self, process: usize, job: Job) {
@@ -259,7 +260,7 @@ impl World {
                     attempt,
                     outcome: match outcome {
                         Ok(GitOk::Base(commit)) => Ok(commit),
-                        Ok(GitOk::Done | GitOk::Work(_) | GitOk::Kept(_)) => Err(unfit()),
+                        Ok(_) => Err(unfit()),
                         Err(error) => Err(error),
                     },
                 };
@@ -279,7 +280,7 @@ impl World {
                     attempt,
                     outcome: match outcome {
                         Ok(GitOk::Work(report)) => Ok(report),
-                        Ok(GitOk::Done | GitOk::Base(_) | GitOk::Kept(_)) => Err(unfit()),
+                        Ok(_) => Err(unfit()),
                         Err(error) => Err(error),
                     },
                 };
@@ -291,7 +292,7 @@ impl World {
                     attempt,
                     outcome: match outcome {
                         Ok(GitOk::Kept(commit)) => Ok(commit),
-                        Ok(GitOk::Done | GitOk::Base(_) | GitOk::Work(_)) => Err(unfit()),
+                        Ok(_) => Err(unfit()),
                         Err(error) => Err(error),
                     },
                 };
@@ -306,6 +307,9 @@ impl World {
             }
             Effect::RetireHome { workstream, attempt, plan } => {
                 self.retire_home(process, workstream, attempt, plan);
+            }
+            Effect::RestoreWork { workstream, attempt, plan } => {
+                self.restore_work(process, workstream, attempt, plan);
             }
             other => unreachable!("not for git: {other:?}"),
         }
@@ -369,8 +373,55 @@ impl World {
             Some(Event::HomeRetired { workstream: id, attempt, outcome })
         };
         let answer = done(move |outcome| Event::HomeRetired { workstream, attempt, outcome });
-        let then = Job::Git { op: GitOp::Unpin(plan), done: 0, answer };
+        let then = Job::Git { op: GitOp::Unpin(plan), done: 0, answer, then: None };
         self.begin_files(process, Box::new(Mapped::new(row, map)), Some(Box::new(then)));
+    }
+
+    /// Its own directory first and then the rest: until its intent is gone, both are looked at again.
+    fn restore_work(
+        &mut self,
+        process: usize,
+        workstream: WorkstreamId,
+        attempt: Attempt,
+        plan: Box<WorktreePlan>,
+    ) {
+        let places = &self.processes[process].places;
+        let (rooms, trash) = (places.workstreams(), places.trash());
+        let names = self.disk.names(&trash).unwrap_or_default();
+        let number =
+            |name: &String| name.strip_prefix(workstream.as_str())?.strip_prefix('-')?.parse::<u64>().ok();
+        let newest = names.iter().max_by_key(|name| number(name));
+        let newest = newest.filter(|name| number(name).is_some());
+        let from = trash.join(newest.map_or(workstream.as_str(), String::as_str));
+        let row = Row::new(
+            Some(plan.home.join("workstream.json")),
+            vec![
+                (FileOp::Rename(from, plan.home.clone()), Fine::Nothing),
+                (FileOp::SyncDir(rooms), Fine::Nothing),
+                (FileOp::SyncDir(trash), Fine::Nothing),
+            ],
+        );
+        let id = workstream.clone();
+        let answer = move |outcome: Result<GitOk, GitError>| Event::WorkRestored {
+            workstream: id,
+            attempt,
+            outcome: outcome.and_then(|_| Err(unfit())),
+        };
+        // The step that counts is the last one: until then it is in the trash.
+        let then = move |ok: GitOk| -> FileJob {
+            let map = move |outcome: Result<(), FileError>| {
+                let outcome = match (outcome, ok) {
+                    (Ok(()), GitOk::Branch(branch)) => Ok(branch),
+                    (Ok(()), _) => Err(unfit()),
+                    (Err(error), _) => Err(GitError::Failed { what: error.to_string() }),
+                };
+                Some(Event::WorkRestored { workstream, attempt, outcome })
+            };
+            Box::new(Mapped::new(row, map))
+        };
+        let then: Option<GitThen> = Some(Box::new(then));
+        let op = GitOp::Restore(plan);
+        self.begin(process, Job::Git { op, done: 0, answer: Box::new(answer), then });
     }
 }
 
@@ -383,7 +434,7 @@ impl World {
             Job::Files { protocol, last, patience_until, then } => {
                 self.step_files(process, number, protocol, last, patience_until, then);
             }
-            Job::Git { op, done, answer } => self.step_git(process, number, op, done, answer),
+            Job::Git { op, done, answer, then } => self.step_git(process, number, op, done, (answer, then)),
         }
     }
 
@@ -418,7 +469,14 @@ impl World {
         }
     }
 
-    fn step_git(&mut self, process: usize, number: u64, op: GitOp, done: u32, answer: GitAnswer) {
+    fn step_git(
+        &mut self,
+        process: usize,
+        number: u64,
+        op: GitOp,
+        done: u32,
+        (answer, then): (GitAnswer, Option<GitThen>),
+    ) {
         if self.crash_point(process) {
             return;
         }
@@ -429,12 +487,14 @@ impl World {
             Some(error) => Some(Err(error)),
             None => self.git.step(&op, done),
         };
-        self.after_git_step(&op);
-        if let Some(outcome) = outcome {
-            self.finish(process, answer(outcome));
-        } else {
-            self.processes[process].jobs.insert(number, Job::Git { op, done: done + 1, answer });
-            self.later(GIT_STEP_MS, Item::Step(process, number));
+        self.after_git_step(process, &op);
+        match (outcome, then) {
+            (Some(Ok(ok)), Some(then)) => self.begin_files(process, then(ok), None),
+            (Some(outcome), _) => self.finish(process, answer(outcome)),
+            (None, then) => {
+                self.processes[process].jobs.insert(number, Job::Git { op, done: done + 1, answer, then });
+                self.later(GIT_STEP_MS, Item::Step(process, number));
+            }
         }
     }
 

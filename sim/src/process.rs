@@ -175,8 +175,13 @@ pub enum Job {
         done: u32,
         /// What is told at its end.
         answer: GitAnswer,
+        /// Steps on files that follow what succeeded, and tell of it instead.
+        then: Option<GitThen>,
     },
 }
+
+/// What follows a git operation.
+pub type GitThen = Box<dyn FnOnce(GitOk) -> FileJob>;
 
 /// A protocol with its outcome turned into an event.
 pub struct Mapped<P, F> {

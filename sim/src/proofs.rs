@@ -41,6 +41,7 @@ pub fn all() -> Vec<Proof> {
         core("L8", Canary::NoResave, 7_000),
         core("P1", Canary::CorruptIsEmpty, 5_000),
         core("P2", Canary::StopsAtStart, 20),
+        core("P3", Canary::LatePauseStays, 550),
         core("PANIC", Canary::IntentNotAwaited, 20),
         core("Q1", Canary::HeldBackForgotten, 20),
         core("Q2", Canary::SessionEachTime, 20),
@@ -67,6 +68,7 @@ pub fn all() -> Vec<Proof> {
         core("R28", Canary::QuitPausesNothing, 20),
         core("R29", Canary::EndedIsFinal, 40),
         core("R30", Canary::NoRelist, 20),
+        core("R31", Canary::UndoSkipsFiles, 300),
     ]
 }
 

@@ -189,7 +189,8 @@ impl World {
 
     fn wish(&mut self, process: usize) -> Option<Ask> {
         match self.draw("user.wish", 100) {
-            0..=29 => None,
+            0..=23 => None,
+            24..=29 => self.wish_back(process),
             30..=49 if self.cards(process).len() < MOST_WORKSTREAMS => {
                 Some(Ask::New(Box::new(self.new_workstream())))
             }
@@ -200,6 +201,17 @@ impl World {
             97 | 98 => Some(Ask::Quit { policy: OnQuit::KeepRunning }),
             _ => Some(Ask::QuitNow),
         }
+    }
+
+    /// A person has changed their mind about what was removed, or is about to be.
+    fn wish_back(&mut self, process: usize) -> Option<Ask> {
+        let seat = self.processes[process].seat;
+        let promises = self.oracle.promises.iter();
+        let gone = promises.filter(|(_, promise)| promise.seat == seat && promise.is_gone);
+        let gone: Vec<WorkstreamId> = gone.map(|(id, _)| id.clone()).collect();
+        let id = self.pick("user.undo", &gone)?;
+        let facts = self.oracle.facts.get(&id)?.clone();
+        Some(Ask::Undo(Box::new(facts)))
     }
 
     fn wish_of_verb(&mut self, process: usize) -> Option<Ask> {

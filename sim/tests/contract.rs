@@ -286,6 +286,13 @@ impl Git for ModelGit {
     async fn retire_home(&self, plan: &WorktreePlan) -> Result<(), GitError> {
         self.perform_plain(&GitOp::Unpin(Box::new(plan.clone())))
     }
+
+    async fn restore_work(&self, plan: &WorktreePlan) -> Result<String, GitError> {
+        let GitOk::Branch(branch) = self.perform(&GitOp::Restore(Box::new(plan.clone())))? else {
+            panic!("a branch was asked for")
+        };
+        Ok(branch)
+    }
 }
 
 impl git::World for ModelGit {
@@ -310,6 +317,11 @@ impl git::World for ModelGit {
             base,
             owner: (1000, 1000),
         }
+    }
+
+    fn is_whole(&self, plan: &WorktreePlan) -> bool {
+        let model = self.model();
+        model.trees.get(&plan.workstream).is_some_and(|tree| tree.there == tree.written)
     }
 
     fn agent_writes(&self, plan: &WorktreePlan) {

@@ -140,6 +140,11 @@ impl git::World for Repository {
             && !path(&plan.home).exists()
     }
 
+    fn is_whole(&self, plan: &WorktreePlan) -> bool {
+        let read = |name: &str| fs::read_to_string(path(&plan.worktree).join(name)).ok();
+        read("code").as_deref() == Some("1\nmore\n") && read("hidden/work").as_deref() == Some("done\n")
+    }
+
     fn agent_commits(&self, plan: &WorktreePlan) {
         let (private, objects) = (path(&plan.home).join("git"), path(&plan.git_dir).join("objects"));
         let variables = [

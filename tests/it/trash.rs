@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Stage, git};
+use crate::harness::{SOON, Stage, count, eventually, git, wait_for_ticks};
 
 #[test]
 fn what_was_removed_is_listed_and_pruned_after_it_was_shown() {
@@ -41,4 +41,39 @@ fn what_was_removed_is_listed_and_pruned_after_it_was_shown() {
     let refs = git(&stage.repo, &["for-each-ref", "--format=%(refname)", "refs/ccells"]);
     let id = newest["id"].as_str().unwrap();
     assert!(!refs.is_empty() && refs.lines().all(|name| name.ends_with(id)), "{refs}");
+}
+
+#[test]
+fn what_was_removed_by_mistake_comes_back_with_its_files_and_its_agent() {
+    let Some(stage) = Stage::set() else { return };
+    assert!(stage.run(&["undo"]).expect(3).err.contains("trash"));
+    let card = stage.new_workstream("precious");
+    let worktree = std::path::Path::new(card["worktree"].as_str().unwrap());
+    std::fs::write(worktree.join("code"), "2\n").unwrap();
+    std::fs::create_dir(worktree.join("build")).unwrap();
+    std::fs::write(worktree.join("build/.gitignore"), "*\n").unwrap();
+    std::fs::write(worktree.join("build/result"), "hours of work\n").unwrap();
+    wait_for_ticks(&card, 1);
+    stage.run(&["rm", "--force", "precious"]).expect(0);
+    assert!(!worktree.exists());
+
+    let back = stage.json(&["undo", "prec"]);
+    assert_eq!((&back["id"], &back["note"]), (&card["id"], &json!("running")), "{back:#}");
+    let read = |name: &str| std::fs::read_to_string(worktree.join(name)).unwrap();
+    assert_eq!((read("code").as_str(), read("build/result").as_str()), ("2\n", "hours of work\n"));
+    let again = stage.card("precious").unwrap();
+    assert_eq!((&again["state"], &again["branch"]), (&json!("running"), &card["branch"]));
+    // What its agent keeps in its own home came back too: it counts its lives there.
+    eventually("the agent goes on", SOON, || (count(&again).starts == 2).then_some(()));
+    assert_eq!(stage.json(&["trash"]), json!([]));
+    assert!(stage.run(&["undo", "precious"]).expect(3).err.contains("is not in the trash"));
+    assert!(stage.doctor().iter().all(|finding| finding["grade"] != "failure"), "{:#?}", stage.doctor());
+
+    // The branch was taken meanwhile.
+    stage.run(&["rm", "--force", "precious"]).expect(0);
+    git(&stage.repo, &["branch", card["branch"].as_str().unwrap(), "HEAD~1"]);
+    let said = stage.run(&["undo"]).expect(0).out;
+    assert!(said.contains("is taken or has moved"), "{said}");
+    let other = format!("{}-2", card["branch"].as_str().unwrap());
+    assert_eq!(stage.card("precious").unwrap()["branch"], json!(other));
 }

@@ -72,6 +72,7 @@ impl Machine {
             Ask::Stop(id) => self.change(now, request, &id, stop),
             Ask::Restart(id) => self.change(now, request, &id, restart),
             Ask::Resume(id) => self.resume(now, request, &id),
+            Ask::Undo(facts) => self.undo(now, request, *facts),
             Ask::Remove { workstream, is_forced, keep_branch } => {
                 self.remove(now, request, &workstream, is_forced, keep_branch)
             }
@@ -86,6 +87,7 @@ impl Machine {
                 is_mending(id)
             }
             Ask::Remove { workstream, .. } => is_mending(workstream),
+            Ask::Undo(facts) => is_mending(&facts.id),
             Ask::Reconcile => self.workstreams.values().any(Workstream::is_mending),
             Ask::New(_) | Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,
         }
@@ -362,14 +364,11 @@ impl Machine {
         Ok((facts, is_branch_chosen))
     }
 
-    fn may_begin(&self, wanted: &NewWorkstream) -> Result<(), (RefusalKind, String)> {
+    /// Whether one more can be begun at all.
+    pub(super) fn may_have_more(&self) -> Result<(), (RefusalKind, String)> {
         if self.workstreams.len() >= WORKSTREAMS {
             let text = format!("this repository has {WORKSTREAMS} workstreams already; remove some first");
             return Err((RefusalKind::Conflict, text));
-        }
-        if wanted.prompt.len() > PROMPT_BYTES {
-            let text = format!("the prompt has {} bytes; at most {PROMPT_BYTES} fit", wanted.prompt.len());
-            return Err((RefusalKind::Usage, text));
         }
         if let Some(reason) = &self.saving.trouble {
             return Err((
@@ -379,6 +378,15 @@ impl Machine {
         }
         if let Some(silence) = self.silence() {
             return Err(silence);
+        }
+        Ok(())
+    }
+
+    fn may_begin(&self, wanted: &NewWorkstream) -> Result<(), (RefusalKind, String)> {
+        self.may_have_more()?;
+        if wanted.prompt.len() > PROMPT_BYTES {
+            let text = format!("the prompt has {} bytes; at most {PROMPT_BYTES} fit", wanted.prompt.len());
+            return Err((RefusalKind::Usage, text));
         }
         let is_same = |it: &&Workstream| has_name(it, wanted.name.as_deref()) || it.facts.id == wanted.id;
         if let Some(same) = self.workstreams.values().find(is_same) {
@@ -505,6 +513,7 @@ fn changes_something(ask: &Ask) -> bool {
         | Ask::Stop(_)
         | Ask::Restart(_)
         | Ask::Remove { .. }
+        | Ask::Undo(_)
         | Ask::Cancel(_)
         | Ask::Reconcile => true,
         Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,
@@ -520,7 +529,7 @@ fn done_with(request: RequestId, id: &WorkstreamId, note: &str) -> Effects {
     Effects::from(Effect::Reply { request, outcome: Ok(done) })
 }
 
-fn refuse(request: RequestId, kind: RefusalKind, text: &str) -> Effects {
+pub(super) fn refuse(request: RequestId, kind: RefusalKind, text: &str) -> Effects {
     Effects::from(Effect::Reply {
         request,
         outcome: Err(Refusal { kind, text: text.to_string(), work: None }),

@@ -21,6 +21,7 @@ use crate::workstream::{CreateStep, DestroyStep, LifeOp, Phase, Workstream};
 impl Machine {
     pub(super) fn boot(&mut self, now: Now, mut found: Found) -> Effects {
         assert!(self.found.is_none(), "a run boots once");
+        self.began_at = now.mono;
         let is_damaged = matches!(found.state, StateFound::Recovered { .. });
         if is_damaged && self.planted.is(Canary::CorruptIsEmpty) {
             (found.state, found.facts, self.saving.is_wanted) = (StateFound::Fresh, Vec::new(), true);
@@ -65,7 +66,7 @@ impl Machine {
         effects
     }
 
-    fn insert(&mut self, workstream: Workstream) {
+    pub(super) fn insert(&mut self, workstream: Workstream) {
         let id = workstream.facts.id.clone();
         if !self.view.order.contains(&id) {
             self.view.order.push(id.clone());
@@ -88,6 +89,10 @@ impl Machine {
     fn restore_intent(&mut self, now: Now, intent: &Intent) {
         let interrupted = "interrupted by a crash".to_string();
         let phase = match intent.operation {
+            Operation::Restore { .. } => {
+                let reason = intent.reason.clone().unwrap_or(interrupted);
+                Phase::Broken { step: CreateStep::RestoringWork, reason }
+            }
             Operation::Create => {
                 let reason = intent.reason.clone().unwrap_or(interrupted);
                 Phase::Broken { step: CreateStep::PinningBase, reason }
@@ -102,6 +107,8 @@ impl Machine {
             None => Workstream::new(intent.workstream.clone(), phase, now.mono),
         };
         workstream.has_intent = true;
+        workstream.is_from_trash = matches!(intent.operation, Operation::Restore { .. });
+        workstream.is_made |= workstream.is_from_trash;
         workstream.unsettled_until = workstream.unsettled_until.max(may_land_until(intent, now));
         self.insert(workstream);
     }
@@ -137,6 +144,7 @@ impl Machine {
     fn decide(&self, it: &Workstream) -> Verdict {
         let found = self.found.as_ref();
         let operation = match &it.phase {
+            Phase::Broken { .. } if it.is_from_trash => Some(Operation::Restore { unsettled_since: None }),
             Phase::Broken { .. } => Some(Operation::Create),
             Phase::Destroying { keep_branch, .. } => Some(Operation::Destroy {
                 keep_branch: *keep_branch,
@@ -176,7 +184,7 @@ impl Machine {
     }
 
     /// Does what needs no question. Everything else waits for the user.
-    fn take_up(&mut self, now: Now, id: &WorkstreamId, verdict: Verdict) -> Effects {
+    pub(super) fn take_up(&mut self, now: Now, id: &WorkstreamId, verdict: Verdict) -> Effects {
         if self.workstreams.get(id).is_none_or(Workstream::is_busy) {
             return Effects::none();
         }
@@ -188,9 +196,7 @@ impl Machine {
             Verdict::OfferResume if self.planted.is(Canary::StartsStopped) => {
                 self.with(now, id, |it, around| it.change(LifeOp::Start, around))
             }
-            Verdict::RollForward => {
-                self.with(now, id, |it, around| it.create_from(CreateStep::PinningBase, around))
-            }
+            Verdict::RollForward => self.with(now, id, |it, around| it.create_from(it.first_step(), around)),
             Verdict::FinishRemoval if self.is_settling(id) => Effects::none(),
             Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| match it.phase {
                 Phase::Destroying { step, keep_branch, .. } => it.destroy_from(step, keep_branch, around),
@@ -282,7 +288,7 @@ impl Machine {
 /// How long a container may still appear that the dead run asked for.
 fn may_land_until(intent: &Intent, now: Now) -> Option<Mono> {
     match intent.operation {
-        Operation::Create => Some(now.mono.after(LATE_MS)),
+        Operation::Create | Operation::Restore { .. } => Some(now.mono.after(LATE_MS)),
         Operation::Destroy { unsettled_since, .. } => unsettled_since.map(|since| settled_by(since, now)),
     }
 }

@@ -90,7 +90,11 @@ pub(super) fn is_hidden(it: &Workstream) -> bool {
 fn progress(it: &Workstream) -> Option<Progress> {
     let (step, index, of) = match &it.phase {
         Phase::Creating { step, .. } => {
-            (step.as_str(), CreateStep::ALL.iter().position(|other| other == step)?, CreateStep::ALL.len())
+            // What is made for the first time is brought back from nowhere.
+            let is_in = |other: &&CreateStep| it.is_from_trash || **other != CreateStep::RestoringWork;
+            let mut steps = CreateStep::ALL.iter().filter(is_in);
+            let of = steps.clone().count();
+            (step.as_str(), steps.position(|other| other == step)?, of)
         }
         Phase::Destroying { step, stuck: None, .. } => {
             (step.as_str(), DestroyStep::ALL.iter().position(|other| other == step)?, DestroyStep::ALL.len())

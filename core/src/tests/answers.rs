@@ -29,6 +29,8 @@ pub(super) enum How {
     Conflict,
     /// An inspection finds work.
     Work,
+    /// What comes back is on another branch.
+    Elsewhere,
 }
 
 impl How {
@@ -38,7 +40,7 @@ impl How {
 
     fn git(self) -> Result<(), GitError> {
         match self {
-            Self::Well => Ok(()),
+            Self::Well | Self::Elsewhere => Ok(()),
             Self::Absent => Err(GitError::NoSuchRef { reference: "main".to_string() }),
             Self::Conflict => Err(GitError::BranchExists { branch: "that".to_string() }),
             Self::Failed | Self::Unreachable | Self::Unknown | Self::Landed | Self::Work => {
@@ -60,7 +62,7 @@ impl How {
                 let (endpoint, reason) = ("the socket".to_string(), "refused".to_string());
                 Err(EngineError::Unreachable { endpoint, reason })
             }
-            Self::Failed | Self::Work => Err(EngineError::Refused { status: 500, what }),
+            Self::Failed | Self::Work | Self::Elsewhere => Err(EngineError::Refused { status: 500, what }),
         }
     }
 
@@ -146,6 +148,10 @@ fn git_event(effect: Effect, how: How) -> Result<Event, Effect> {
         }
         Effect::RetireHome { workstream, attempt, .. } => {
             Event::HomeRetired { workstream, attempt, outcome: how.git() }
+        }
+        Effect::RestoreWork { workstream, attempt, plan } => {
+            let branch = if how == How::Elsewhere { "ccells/elsewhere".to_string() } else { plan.branch };
+            Event::WorkRestored { workstream, attempt, outcome: how.git().map(|()| branch) }
         }
         effect => return Err(effect),
     })

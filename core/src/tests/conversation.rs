@@ -178,6 +178,9 @@ fn given(world: &mut World, what: &[&str]) {
     match what {
         ["state", name, words @ ..] => world.record(name, words),
         ["intent", "create", name] => world.leave_intent(name, Operation::Create),
+        ["intent", "restore", name] => {
+            world.leave_intent(name, Operation::Restore { unsettled_since: None });
+        }
         ["intent", "destroy", name, words @ ..] => {
             let operation = Operation::Destroy {
                 keep_branch: words.contains(&"keep-branch"),
@@ -223,6 +226,7 @@ fn ask(world: &mut World, what: &[&str]) -> Ask {
             is_forced: words.contains(&"forced"),
             keep_branch: words.contains(&"keep-branch"),
         },
+        ["undo", name] => Ask::Undo(std::boxed::Box::new(world.facts(name))),
         ["reconcile"] => Ask::Reconcile,
         ["view", name] => {
             let focused = Some(world.id(name));
@@ -282,6 +286,7 @@ fn how_of(word: &str) -> How {
         "absent" => How::Absent,
         "conflict" => How::Conflict,
         "work" => How::Work,
+        "elsewhere" => How::Elsewhere,
         other => panic!("no such way to fail: {other}"),
     }
 }
@@ -369,6 +374,7 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         | Effect::RemoveWorktree { workstream, keep_branch: false, .. }
         | Effect::RetireHome { workstream, .. }
         | Effect::AbandonPull { workstream }
+        | Effect::RestoreWork { workstream, .. }
         | Effect::CloseSession { workstream } => world.name(workstream),
         Effect::UploadHolder { workstream, container, .. }
         | Effect::StartContainer { workstream, container, .. }
@@ -391,6 +397,9 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
 fn operation(operation: &Operation) -> String {
     match operation {
         Operation::Create => "create".to_string(),
+        Operation::Restore { unsettled_since } => {
+            format!("restore{}", if unsettled_since.is_some() { " unsettled" } else { "" })
+        }
         Operation::Destroy { keep_branch, unsettled_since, is_settling } => {
             let kept = if *keep_branch { " keep-branch" } else { "" };
             let unsettled = if unsettled_since.is_some() { " unsettled" } else { "" };

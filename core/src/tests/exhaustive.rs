@@ -139,7 +139,7 @@ fn count_from(beginning: &'static str, lines: &[&str], depth: usize) -> u64 {
 /// The beginnings: an empty repository, a live workstream, one in the middle of each long operation, and leftovers.
 #[test]
 fn no_short_history_breaks_a_law() {
-    let beginnings: [(&'static str, &'static [&'static str]); 6] = [
+    let beginnings: [(&'static str, &'static [&'static str]); 7] = [
         ("an empty repository", &["boot", "all ok"]),
         ("a live workstream", &["boot", "all ok", "made a"]),
         (
@@ -165,6 +165,18 @@ fn no_short_history_breaks_a_law() {
                 "ok WriteIntent",
                 "ok PauseContainer",
                 "ok RemoveContainer",
+            ],
+        ),
+        (
+            "an undone removal half way back",
+            &[
+                "boot",
+                "all ok",
+                "made a",
+                "ask 901 remove a forced",
+                "all ok",
+                "ask 902 undo a",
+                "ok WriteIntent",
             ],
         ),
         ("an interrupted creation", &["given intent create a", "boot crashed"]),

@@ -41,6 +41,8 @@ fn facts() -> impl Strategy<Value = Facts> {
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         Just(Operation::Create),
+        proptest::option::of(any::<u64>())
+            .prop_map(|since| Operation::Restore { unsettled_since: since.map(Wall) }),
         (any::<bool>(), proptest::option::of(any::<u64>()), any::<bool>()).prop_map(
             |(keep_branch, since, is_settling)| {
                 Operation::Destroy { keep_branch, unsettled_since: since.map(Wall), is_settling }

@@ -218,9 +218,16 @@ impl World {
             | Effect::CreateContainer { .. }
             | Effect::PullImage { .. }
             | Effect::UploadHolder { .. } => {
-                assert_eq!(intent, Some(Operation::Create), "R9: {effect:?} without its intent");
+                let is_making = matches!(intent, Some(Operation::Create | Operation::Restore { .. }));
+                assert!(is_making, "R9: {effect:?} without its intent");
             }
-            Effect::RemoveContainer { .. } if intent == Some(Operation::Create) => {
+            Effect::RestoreWork { .. } => {
+                let is_restoring = matches!(intent, Some(Operation::Restore { .. }));
+                assert!(is_restoring, "R9: {effect:?} without its intent");
+            }
+            Effect::RemoveContainer { .. }
+                if matches!(intent, Some(Operation::Create | Operation::Restore { .. })) =>
+            {
                 let state = self.containers.get(&id).map(|container| container.state);
                 let never_ran = state.is_none_or(|state| state == ContainerState::Created);
                 assert!(never_ran, "R12: a container that is {state:?} is taken away for another");
@@ -441,6 +448,7 @@ fn operates_on(effect: &Effect) -> Option<WorkstreamId> {
         | Effect::SnapshotWork { workstream, .. }
         | Effect::RemoveWorktree { workstream, .. }
         | Effect::RetireHome { workstream, .. }
+        | Effect::RestoreWork { workstream, .. }
         | Effect::CreateContainer { workstream, .. }
         | Effect::PullImage { workstream, .. }
         | Effect::UploadHolder { workstream, .. }

@@ -1,7 +1,7 @@
 //! Making a workstream, step by step. Each step may be repeated, and from the second on an intent stands for all.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use super::{Answer, Phase, Surroundings, Trouble, Workstream};
 use crate::canary::{Canary, Planted};
@@ -20,6 +20,8 @@ pub enum CreateStep {
     ResolvingBase,
     /// Writing down what is about to be made.
     WritingIntent,
+    /// Bringing it back from the trash. Mostly it was never there.
+    RestoringWork,
     /// Pinning the base.
     PinningBase,
     /// Making branch and worktree.
@@ -94,7 +96,12 @@ impl Workstream {
         let container = self.container.clone();
         Effects::from(match (step, container) {
             (CreateStep::ResolvingBase | CreateStep::WritingIntent, _) => {
-                Effect::WriteIntent { workstream, attempt, intent: self.intent(Operation::Create, around) }
+                let intent = self.intent(self.making(around), around);
+                Effect::WriteIntent { workstream, attempt, intent }
+            }
+            (CreateStep::RestoringWork, _) => {
+                assert!(self.has_intent, "R9: nothing comes back before its intent is durable");
+                Effect::RestoreWork { workstream, attempt, plan }
             }
             (CreateStep::PinningBase, _) => Effect::PinBase { workstream, attempt, plan },
             (CreateStep::AddingWorktree, _) => Effect::AddWorktree { workstream, attempt, plan },
@@ -165,6 +172,20 @@ impl Workstream {
         }
     }
 
+    /// What the intent says of its making.
+    fn making(&self, around: &Surroundings<'_>) -> Operation {
+        if self.is_from_trash {
+            Operation::Restore { unsettled_since: self.unsettled_since(around.now) }
+        } else {
+            Operation::Create
+        }
+    }
+
+    /// The step that comes first once its intent is durable.
+    pub(crate) fn first_step(&self) -> CreateStep {
+        if self.is_from_trash { CreateStep::RestoringWork } else { CreateStep::PinningBase }
+    }
+
     fn retries(&self) -> u32 {
         if let Phase::Creating { retries, .. } = self.phase { retries } else { 0 }
     }
@@ -186,6 +207,10 @@ impl Workstream {
                 self.facts.base = Some(base);
                 self.after_create_step(CreateStep::ResolvingBase, is_cancelled, around)
             }
+            Answer::Branch(branch) => {
+                self.comes_back_on(branch);
+                self.after_create_step(CreateStep::RestoringWork, is_cancelled, around)
+            }
             Answer::Container(container) => {
                 self.container = Some(container);
                 self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
@@ -194,7 +219,7 @@ impl Workstream {
                 match step {
                     CreateStep::WritingIntent => self.has_intent = true,
                     CreateStep::ClearingIntent => {
-                        self.has_intent = false;
+                        (self.has_intent, self.is_from_trash) = (false, false);
                         self.is_made = true;
                     }
                     CreateStep::Starting => {
@@ -210,6 +235,7 @@ impl Workstream {
                     CreateStep::PullingImage => self.pull = Pull::Done,
                     CreateStep::Tracking | CreateStep::TrackingStart => self.is_index_doubtful = false,
                     CreateStep::ResolvingBase
+                    | CreateStep::RestoringWork
                     | CreateStep::PinningBase
                     | CreateStep::AddingWorktree
                     | CreateStep::BuildingHome
@@ -234,7 +260,7 @@ impl Workstream {
         let Some(next) = step.next() else {
             self.phase = Phase::Live;
             self.settled_at = around.settled_at();
-            return self.reply_all(&Ok("running".to_string()));
+            return self.reply_all(&Ok(self.made_note()));
         };
         if around.is_ending && next < CreateStep::SavingState {
             return self.break_off(next, RefusalKind::Failed, LEFT_AT_END, around);
@@ -243,13 +269,33 @@ impl Workstream {
         self.begin_create_step(next, around)
     }
 
-    /// Begins `step`, or the one after it where nothing is in the way.
+    /// It is on this branch from now on. Another one than it was on is told.
+    fn comes_back_on(&mut self, branch: String) {
+        if branch != self.facts.branch {
+            let was = core::mem::replace(&mut self.facts.branch, branch);
+            self.last_trouble = Some(alloc::format!(
+                "branch `{was}` is taken or has moved; it is on `{}` now",
+                self.facts.branch
+            ));
+        }
+    }
+
+    /// What its user hears at the end of its making.
+    fn made_note(&self) -> String {
+        self.last_trouble.as_ref().map_or("running".to_string(), |note| alloc::format!("running; {note}"))
+    }
+
+    /// Begins `step`, or the one after it where nothing is in the way or to be brought back.
     pub(super) fn begin_create_step(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
         let is_in_the_way = self.remake == Remake::Due && self.is_untouched;
         let is_image_due = matches!(self.pull, Pull::Going(_));
-        let is_needless = (step == CreateStep::ClearingWay && !is_in_the_way)
-            || (step == CreateStep::PullingImage && !is_image_due);
-        let step = if is_needless { CreateStep::CreatingContainer } else { step };
+        let is_back = !self.is_from_trash || around.planted.is(Canary::UndoSkipsFiles);
+        let step = match step {
+            CreateStep::RestoringWork if is_back => CreateStep::PinningBase,
+            CreateStep::PullingImage if !is_image_due => CreateStep::CreatingContainer,
+            CreateStep::ClearingWay if !is_in_the_way => CreateStep::CreatingContainer,
+            step => step,
+        };
         self.phase = Phase::Creating { step, retries: 0, is_cancelled: false };
         self.issue_create(step, around)
     }
@@ -376,13 +422,16 @@ impl Workstream {
         reason: &str,
         around: &mut Surroundings<'_>,
     ) -> Effects {
-        self.phase = Phase::Broken { step, reason: reason.to_string() };
+        // What is in the trash stays there as long as no intent says that it comes back.
+        let is_still_away = self.is_from_trash && !self.has_intent;
+        self.phase =
+            if is_still_away { Phase::Gone } else { Phase::Broken { step, reason: reason.to_string() } };
         self.settled_at = around.settled_at();
         let text = alloc::format!("`{}`: {reason}", self.facts.name);
         let mut effects = self.reply_all(&Err(Refusal { kind, text, work: None }));
         if self.has_intent {
             let workstream = self.facts.id.clone();
-            let intent = self.intent(Operation::Create, around);
+            let intent = self.intent(self.making(around), around);
             effects.push(Effect::WriteIntent { workstream, attempt: self.wait(around), intent });
         }
         effects
@@ -425,9 +474,10 @@ impl Workstream {
 
 impl CreateStep {
     /// All, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ResolvingBase,
         Self::WritingIntent,
+        Self::RestoringWork,
         Self::PinningBase,
         Self::AddingWorktree,
         Self::BuildingHome,
@@ -451,6 +501,7 @@ impl CreateStep {
         match self {
             Self::ResolvingBase => "resolving the base commit",
             Self::WritingIntent => "writing the intent",
+            Self::RestoringWork => "bringing it back from the trash",
             Self::PinningBase => "pinning the base commit",
             Self::AddingWorktree => "adding branch and worktree",
             Self::BuildingHome => "building the private git directory",

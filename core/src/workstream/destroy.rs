@@ -3,14 +3,13 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
-use super::{Answer, Phase, SessionState, Surroundings, Trouble, Workstream};
+use super::{Answer, CreateStep, Phase, SessionState, Surroundings, Trouble, Workstream};
 use crate::canary::{Canary, Planted};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::Generation;
 use crate::ports::WorkReport;
 use crate::record::{Delta, Intent, Operation};
 use crate::time::Mono;
-use crate::workstream::create::CreateStep;
 
 /// The steps of taking a workstream away, in order. The third and every later one is preceded by a durable intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,7 +152,7 @@ impl Workstream {
             // The intent stands as it was, and settling goes on.
             Answer::Trouble(_) | Answer::Done if step == DestroyStep::Settling => Effects::none(),
             Answer::Trouble(trouble) => self.stuck_in_destroy(step, keep_branch, &trouble, around),
-            Answer::Done | Answer::Base(_) | Answer::Container(_) | Answer::Work(_) => {
+            Answer::Done | Answer::Base(_) | Answer::Branch(_) | Answer::Container(_) | Answer::Work(_) => {
                 if step == DestroyStep::WritingIntent {
                     self.has_intent = true;
                 }
@@ -168,10 +167,7 @@ impl Workstream {
     fn refuse_to_lose(&mut self, report: WorkReport, around: &Surroundings<'_>) -> Effects {
         self.settled_at = around.settled_at();
         self.phase = if self.has_intent {
-            Phase::Broken {
-                step: CreateStep::PinningBase,
-                reason: "interrupted, and it holds work".to_string(),
-            }
+            Phase::Broken { step: self.first_step(), reason: "interrupted, and it holds work".to_string() }
         } else {
             Phase::Live
         };
@@ -205,7 +201,12 @@ impl Workstream {
     fn refuse_removal(&mut self, trouble: &Trouble, around: &Surroundings<'_>) -> Effects {
         self.settled_at = around.settled_at();
         self.last_trouble = Some(trouble.reason().to_string());
-        self.phase = Phase::Live;
+        self.phase = if self.is_made {
+            Phase::Live
+        } else {
+            // Nothing of it was ever made, or its own intent would stand.
+            Phase::Broken { step: CreateStep::WritingIntent, reason: trouble.reason().to_string() }
+        };
         self.reply_all(&Err(trouble.refusal()))
     }
 

@@ -210,7 +210,7 @@ impl Durable {
     /// Makes an intent durable.
     pub async fn write_intent(&self, intent: Intent) -> Outcome {
         let path = paths::text(&self.paths.intent(&intent.workstream.id));
-        let begins = matches!(intent.operation, Operation::Create);
+        let begins = matches!(intent.operation, Operation::Create | Operation::Restore { .. });
         let save = Replace::new(path, record::print(&intent), (self.nonces)(), self.writer.pid, Keep::None);
         self.have(|answer| Work::Piece(Piece::new(save, vec![answer]).sparing_reserve(begins))).await
     }

@@ -14,6 +14,7 @@ mod rm;
 mod send;
 mod trash;
 mod tui;
+mod undo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,6 +72,8 @@ enum Verb {
     /// Remove workstreams. Refuses to lose work without --force.
     #[command(visible_aliases = ["remove", "delete"])]
     Rm(rm::Rm),
+    /// Bring back what was removed, files and all.
+    Undo(undo::Undo),
     /// List what was removed and is still kept.
     Trash(trash::Trash),
     /// Show what of the trash is kept no longer and, with --apply, delete it for good.
@@ -180,6 +183,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Verb::Stop(which)) => life::run(&directory, &which, life::Change::Stop).await,
         Some(Verb::Restart(which)) => life::run(&directory, &which, life::Change::Restart).await,
         Some(Verb::Rm(verb)) => rm::run(&directory, &verb).await,
+        Some(Verb::Undo(verb)) => undo::run(&directory, &verb).await,
         Some(Verb::Trash(verb)) => trash::list(&directory, &verb).await,
         Some(Verb::Prune(verb)) => trash::prune(&directory, &verb).await,
         Some(Verb::Reconcile(verb)) => reconcile::run(&directory, &verb).await,

@@ -16,7 +16,7 @@ pub(super) struct Rm {
     /// Ids, unique prefixes of ids, or names.
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
-    /// Also when work would be lost that exists nowhere else; uncommitted work is kept under `refs/ccells/trash`.
+    /// Also when it holds work that exists nowhere else; all of it goes to the trash, and `ccells undo` brings it back.
     #[arg(short, long)]
     force: bool,
     /// Leave the branch, whatever it holds.
@@ -37,7 +37,9 @@ pub(super) async fn run(directory: &Path, verb: &Rm) -> Result<u8, Failure> {
     link.end().await;
     let code = outcome?;
     if code == 4 && !force {
-        print::tell("nothing was removed where work would be lost; --force removes it anyway");
+        print::tell(
+            "nothing was removed where work would be lost; --force removes it anyway, and `ccells undo` brings it back",
+        );
     }
     Ok(code)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ccells_core::ports::{Git as _, WorktreePlan};
 
-use crate::yard::{Yard, everything, path, reference, write};
+use crate::yard::{Yard, end, everything, path, reference, write};
 
 /// The calls that change anything or open what will be changed.
 const CALLS: &str = "openat,mkdir,rename,link,unlink,rmdir,write,fsync,close,chdir,execve";
@@ -184,6 +184,8 @@ async fn the_process_that_is_killed() {
         git.pin_base(&plan).await.unwrap();
         git.add_worktree(&plan).await.unwrap();
         git.build_home(&plan, b"{}").await.unwrap();
+    } else if lines[0] == "undo" {
+        git.restore_work(&plan).await.unwrap();
     } else {
         git.snapshot_work(&plan).await.unwrap();
         git.remove_worktree(&plan, false).await.unwrap();
@@ -221,23 +223,31 @@ async fn sweep_us(verb: &str, step: usize) {
         let plan = yard.plan();
         let untouched = yard.fingerprint();
         let work = path(&plan.worktree).join("dir/work");
-        if verb == "destroy" {
-            yard.create(&plan).await;
+        if verb != "create" {
+            yard.create_whole(&plan).await;
             write(&work, "work");
             write(&path(&plan.worktree).join("ignored/too"), "ignored, and kept all the same");
         }
-        let whole = (verb == "destroy").then(|| everything(path(&plan.worktree)));
+        let whole = (verb != "create").then(|| everything(path(&plan.worktree)));
+        if verb == "undo" {
+            end(&yard, &plan).await;
+        }
         was_whole = killed_doing(verb, &yard, &plan, when) == End::Whole;
         kills += usize::from(!was_whole);
-        if verb == "destroy" {
-            destroy_again(&yard, &plan, when).await;
-            assert_eq!(Some(everything(&yard.trash().join("worktree"))), whole, "killed at call {when}");
-        } else {
+        if verb == "undo" {
+            undo_again(&yard, &plan, when).await;
+            assert_eq!(Some(everything(path(&plan.worktree))), whole, "killed at call {when}");
+            assert!(yard.user(&["fsck"]).is_empty(), "killed at call {when}");
+        }
+        if verb == "create" {
             yard.git
                 .pin_base(&plan)
                 .await
                 .unwrap_or_else(|error| panic!("pin after a kill at call {when}: {error}"));
             recover(&yard, &plan, when).await;
+        } else {
+            destroy_again(&yard, &plan, when).await;
+            assert_eq!(Some(everything(&yard.trash().join("worktree"))), whole, "killed at call {when}");
         }
         assert_eq!(untouched, yard.fingerprint(), "killed at call {when}");
         when += if is_full { 1 } else { step };
@@ -270,6 +280,36 @@ async fn destroy_again(yard: &Yard, plan: &WorktreePlan, when: usize) {
     for room in ["worktrees/my-repo", "workstreams"] {
         let left: Vec<_> = fs::read_dir(yard.top().join("ccells").join(room)).unwrap().flatten().collect();
         assert!(left.is_empty(), "{}: {left:?}", told("retire"));
+    }
+}
+
+/// What has to work after any kill on the way back from the trash: the way back again, and nothing left in the trash.
+async fn undo_again(yard: &Yard, plan: &WorktreePlan, when: usize) {
+    let told = |step: &str| format!("{step} after a kill at call {when}");
+    let branch = yard.git.restore_work(plan).await;
+    let branch = branch.unwrap_or_else(|error| panic!("{}: {error}", told("restore")));
+    assert_eq!(branch, plan.branch, "{}", told("restore"));
+    let stands = reference(yard, "refs/heads/ccells/fix-login");
+    assert_eq!(stands.as_deref(), Some(plan.base.as_str()), "{}", told("branch"));
+    let pinned = reference(yard, &format!("refs/ccells/{}/base", plan.workstream));
+    assert_eq!(pinned.as_deref(), Some(plan.base.as_str()), "{}", told("pin"));
+    let of_trash = reference(yard, &format!("refs/ccells/trash-base/{}", plan.workstream));
+    assert_eq!(of_trash, None, "{}", told("pin"));
+    assert_eq!(fs::read_dir(yard.trash().parent().unwrap()).unwrap().count(), 0, "{}", told("restore"));
+    let home = path(&plan.home);
+    assert!(home.join("workstream.json").exists() && !home.join("removed.json").exists(), "{}", told("home"));
+    assert_eq!(yard.user(&["worktree", "list"]).lines().count(), 2, "{}", told("register"));
+    // What follows in the making of its container finds all of it complete.
+    yard.git.add_worktree(plan).await.unwrap_or_else(|error| panic!("{}: {error}", told("add")));
+    let left: Vec<_> = fs::read_dir(yard.repo().join(".git")).unwrap().flatten().collect();
+    let is_ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("ccells");
+    assert!(!left.iter().any(is_ours), "{}: {left:?}", told("register"));
+}
+
+#[tokio::test]
+async fn a_workstream_comes_back_after_we_were_killed_anywhere() {
+    if can_kill("a_workstream_comes_back_after_we_were_killed_anywhere") {
+        sweep_us("undo", 5).await;
     }
 }
 

@@ -1,9 +1,9 @@
-//! What is removed is in the trash, whole.
+//! What is removed is in the trash, whole, until it comes back or expires.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ccells_core::event::Repo;
@@ -16,7 +16,7 @@ use ccells_shell::adapters::git::{RealGit, list_trash};
 use ccells_shell::expiry::Bin;
 use ccells_shell::paths::HomePaths;
 
-use crate::yard::{ID, Yard, end, everything, path, reference, run_git, text, write};
+use crate::yard::{ID, Yard, agent, end, everything, path, reference, run_git, text, write};
 
 /// Writes what no snapshot of git's would hold, and some of what it would.
 fn make_a_mess(plan: &WorktreePlan) {
@@ -124,6 +124,120 @@ async fn on_two_file_systems_the_snapshot_is_the_copy() {
     assert_eq!(yard.removed().snapshot, Some(kept));
     let left = fs::read_dir(elsewhere.path().join("worktrees")).unwrap().count();
     assert_eq!(left, 0, "nothing stays behind");
+}
+
+#[tokio::test]
+async fn what_was_removed_comes_back_byte_for_byte_and_the_agent_goes_on() {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    yard.create_whole(&plan).await;
+    let before = yard.fingerprint();
+    make_a_mess(&plan);
+    agent(&plan, &["add", "idea.txt"]);
+    agent(&plan, &["commit", "-q", "-m", "an idea"]);
+    write(&path(&plan.home).join("home/.agent/conversation"), "all that was said\n");
+    run_git(path(&plan.worktree), &["add", "a.txt"], &[]);
+    let (worktree, private) = (everything(path(&plan.worktree)), everything(&path(&plan.home).join("git")));
+    let status = |directory: &Path| run_git(directory, &["status", "--porcelain", "--branch"], &[]);
+    let shown = status(path(&plan.worktree));
+    let work = yard.git.inspect_work(&plan).await.unwrap();
+    end(&yard, &plan).await;
+
+    assert_eq!(yard.git.restore_work(&plan).await.unwrap(), plan.branch);
+    assert_eq!(everything(path(&plan.worktree)), worktree);
+    assert_eq!(everything(&path(&plan.home).join("git")), private);
+    assert_eq!(status(path(&plan.worktree)), shown, "the user's git sees it as before, staged files too");
+    assert_eq!(yard.git.inspect_work(&plan).await.unwrap(), work);
+    assert_eq!(agent(&plan, &["log", "-1", "--format=%s"]), "an idea");
+    agent(&plan, &["fsck", "--connectivity-only"]);
+    assert_eq!(before, yard.fingerprint());
+}
+
+#[tokio::test]
+async fn a_branch_that_moved_or_is_taken_is_left_and_another_one_is_made() {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    yard.create_whole(&plan).await;
+    end_clean(&yard, &plan).await;
+    yard.user(&["commit", "-q", "--allow-empty", "-m", "more"]);
+    yard.user(&["branch", "ccells/fix-login"]);
+    yard.user(&["branch", "ccells/fix-login-2/below"]);
+    let before = yard.fingerprint();
+    for _ in 0..2 {
+        assert_eq!(yard.git.restore_work(&plan).await.unwrap(), "ccells/fix-login-3");
+    }
+    assert_eq!(before, yard.fingerprint());
+    let stands = |name: &str| reference(&yard, &format!("refs/heads/{name}"));
+    assert_eq!(stands("ccells/fix-login-3").as_deref(), Some(plan.base.as_str()));
+    assert_ne!(stands("ccells/fix-login").as_deref(), Some(plan.base.as_str()), "it is the user's");
+    let head = run_git(path(&plan.worktree), &["symbolic-ref", "HEAD"], &[]);
+    assert_eq!(head, "refs/heads/ccells/fix-login-3");
+    let said = fs::read_to_string(path(&plan.home).join("workstream.json")).unwrap();
+    assert!(said.contains("ccells/fix-login-3"), "{said}");
+}
+
+#[tokio::test]
+async fn a_branch_that_stayed_where_it_was_is_used_again() {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    yard.create_whole(&plan).await;
+    let who = ["-c", "user.name=x", "-c", "user.email=x", "commit", "-q", "--allow-empty", "-m", "mine"];
+    run_git(path(&plan.worktree), &who, &[]);
+    let tip = run_git(path(&plan.worktree), &["rev-parse", "HEAD"], &[]);
+    end_clean(&yard, &plan).await;
+    yard.user(&["branch", "-q", "-D", "ccells/fix-login"]);
+    yard.user(&["gc", "-q", "--prune=now"]);
+    assert_eq!(yard.git.restore_work(&plan).await.unwrap(), plan.branch);
+    assert_eq!(reference(&yard, "refs/heads/ccells/fix-login"), Some(tip));
+    assert_eq!(reference(&yard, &format!("refs/ccells/trash-tip/{ID}")), None);
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_of_a_worktree_is_left_there() {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    yard.create_whole(&plan).await;
+    end_clean(&yard, &plan).await;
+    write(&path(&plan.worktree).join("file"), "somebody's");
+    let refused = yard.git.restore_work(&plan).await.unwrap_err();
+    assert!(refused.to_string().contains("is in the way"), "{refused}");
+    assert_eq!(fs::read_to_string(path(&plan.worktree).join("file")).unwrap(), "somebody's");
+    fs::remove_dir_all(path(&plan.worktree)).unwrap();
+    yard.git.restore_work(&plan).await.unwrap();
+    assert!(path(&plan.worktree).join("a.txt").exists());
+    let nothing = yard.plan_of(&format!("{}9", &ID[..25]), "ccells/other", &yard.repo().join(".git"));
+    let refused = yard.git.restore_work(&nothing).await.unwrap_err();
+    assert!(refused.to_string().contains("is in the trash"), "{refused}");
+}
+
+#[tokio::test]
+async fn from_a_snapshot_comes_back_what_git_does_not_ignore() {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    yard.create_whole(&plan).await;
+    write(&path(&plan.worktree).join("a.txt"), "changed\r\n");
+    write(&path(&plan.worktree).join("new/idea.txt"), "a good one\n");
+    fs::remove_file(path(&plan.worktree).join("run.sh")).unwrap();
+    let worktree = everything(path(&plan.worktree));
+    end(&yard, &plan).await;
+    // As where the worktree could not be moved.
+    fs::remove_dir_all(yard.trash().join("worktree")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(yard.git.restore_work(&plan).await.unwrap(), plan.branch);
+        let back = everything(path(&plan.worktree));
+        let told = |tree: &BTreeMap<PathBuf, (u32, Vec<u8>)>| {
+            tree.iter().map(|(name, (_, held))| (name.clone(), held.clone())).collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(told(&back), told(&worktree));
+    }
+    yard.git.add_worktree(&plan).await.unwrap();
+    assert_eq!(yard.git.inspect_work(&plan).await.unwrap().modified, ["a.txt", "run.sh"]);
+}
+
+/// Ends a workstream without work.
+async fn end_clean(yard: &Yard, plan: &WorktreePlan) {
+    yard.git.remove_worktree(plan, false).await.unwrap();
+    yard.git.retire_home(plan).await.unwrap();
 }
 
 /// The trash of the yard's repository.

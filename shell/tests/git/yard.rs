@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use ccells_core::ids::{Commit, PathText, WorkstreamId};
+use ccells_core::container::ContainerLimits;
+use ccells_core::ids::{Commit, PathText, RepoId, WorkstreamId};
 use ccells_core::ports::{Git as _, WorktreePlan};
-use ccells_core::record::{self, RemovedRecord};
+use ccells_core::record::{self, AgentCommand, Facts, FactsRecord, RemovedRecord};
+use ccells_core::time::Wall;
 use ccells_shell::adapters::git::RealGit;
 use tempfile::TempDir;
 
@@ -93,6 +95,14 @@ impl Yard {
         self.git.build_home(plan, b"{\"version\":1}").await.unwrap();
     }
 
+    /// The same, with facts in its directory that say what it is, as the program makes it.
+    pub(crate) async fn create_whole(&self, plan: &WorktreePlan) {
+        self.git.pin_base(plan).await.unwrap();
+        self.git.add_worktree(plan).await.unwrap();
+        let facts = record::print(&FactsRecord { version: record::VERSION, facts: facts(plan) });
+        self.git.build_home(plan, &facts).await.unwrap();
+    }
+
     /// What was in the workstream's own directory, in the trash.
     pub(crate) fn trash(&self) -> PathBuf {
         self.top().join("ccells/trash").join(ID)
@@ -127,6 +137,30 @@ fn collect(top: &Path, directory: &Path, found: &mut BTreeMap<PathBuf, (u32, Vec
             let bytes = fs::read(&path).unwrap_or_default();
             found.insert(name, (facts.permissions().mode(), bytes));
         }
+    }
+}
+
+/// What is fixed about the workstream of a plan.
+fn facts(plan: &WorktreePlan) -> Facts {
+    Facts {
+        id: plan.workstream.clone(),
+        name: "fix-login".to_owned(),
+        prompt: "fix it".to_owned(),
+        branch: plan.branch.clone(),
+        base_ref: None,
+        base: Some(plan.base.clone()),
+        repo_id: RepoId::parse("my-repo-0123456789ab").unwrap(),
+        repo_path: plan.repo.clone(),
+        git_dir: plan.git_dir.clone(),
+        objects: Vec::new(),
+        worktree: plan.worktree.clone(),
+        home: plan.home.clone(),
+        container_name: "ccells-fix-login".to_owned(),
+        image: "image".to_owned(),
+        agent: AgentCommand::default(),
+        owner: plan.owner,
+        limits: ContainerLimits::default(),
+        created_at: Wall(0),
     }
 }
 

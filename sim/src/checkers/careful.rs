@@ -21,6 +21,7 @@ pub fn booted(world: &mut World, process: usize, found: &Found) {
 pub fn asked(world: &mut World, process: usize, ask: &Ask) {
     let named: &WorkstreamId = match ask {
         Ask::New(wanted) => &wanted.id,
+        Ask::Undo(facts) => &facts.id,
         Ask::Remove { workstream, .. }
         | Ask::Cancel(workstream)
         | Ask::Resume(workstream)

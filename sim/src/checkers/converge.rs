@@ -48,6 +48,26 @@ pub fn nothing_is_lost(world: &mut World) {
     }
 }
 
+/// P3: what a quit froze goes on with the next run, also where the engine froze it only after that run had begun.
+pub fn nothing_stays_frozen(world: &mut World) {
+    for seat in 0..world.seats.len() {
+        let Some(process) = world.writer_at(seat) else { continue };
+        let run = &world.processes[process];
+        let state = world.disk.look(&run.state(), false, record::parse::<StateRecord>).and_then(Result::ok);
+        let cards = run.machine.snapshot().map(|it| it.workstreams).unwrap_or_default();
+        let entries = state.map(|it| it.workstreams).unwrap_or_default();
+        let is_frozen = |id: &WorkstreamId| {
+            cards.iter().any(|card| card.id == *id && card.state == CardState::Paused)
+                && !world.oracle.promises.get(id).is_some_and(|promise| promise.was_meddled_with)
+        };
+        let left = entries.iter().find(|entry| entry.was_paused_by_quit && is_frozen(&entry.facts.id));
+        if let Some(entry) = left {
+            let text = format!("{} was frozen by a quit, and nobody lets it go on", entry.facts.id);
+            world.fail("P3", text);
+        }
+    }
+}
+
 /// L1: nothing is on its way any more.
 fn at_rest(world: &mut World, process: usize, snapshot: &Snapshot) {
     for card in &snapshot.workstreams {

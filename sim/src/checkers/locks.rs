@@ -57,6 +57,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::SnapshotWork { .. }
         | Effect::RemoveWorktree { .. }
         | Effect::RetireHome { .. }
+        | Effect::RestoreWork { .. }
         | Effect::CreateContainer { .. }
         | Effect::PullImage { .. }
         | Effect::UploadHolder { .. }

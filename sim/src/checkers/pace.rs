@@ -110,6 +110,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::SnapshotWork { .. }
         | Effect::RemoveWorktree { .. }
         | Effect::RetireHome { .. }
+        | Effect::RestoreWork { .. }
         | Effect::PingEngine
         | Effect::CreateContainer { .. }
         | Effect::PullImage { .. }

@@ -9,7 +9,7 @@ use ccells_core::ports::EngineError;
 use ccells_core::record::{self, StateRecord};
 
 use super::known::contains;
-use crate::ports::engine::{EngineOk, EngineOp};
+use crate::ports::engine::{Container, EngineOk, EngineOp};
 use crate::ports::git::Made;
 use crate::world::World;
 
@@ -17,6 +17,10 @@ use crate::world::World;
 pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Done, Refusal>) {
     match (ask, outcome) {
         (Ask::New(wanted), Ok(_)) => made(world, process, &wanted.id),
+        (Ask::Undo(facts), Ok(_)) => {
+            made(world, process, &facts.id);
+            brought_back(world, process, &facts.id);
+        }
         (Ask::Remove { workstream, .. }, Err(refusal)) => {
             if refusal.work.is_some()
                 && let Some(promise) = world.oracle.promises.get_mut(workstream)
@@ -37,8 +41,11 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
         (Ask::Pause(workstream), Ok(_)) => {
             was(world, workstream, ContainerState::Paused);
             written(world, process, workstream, "paused by the user", |was_by_quit, _| !was_by_quit);
+            // Somebody else may have let it go on in the meantime: an answer is as old as what was seen.
+            let is_frozen =
+                of_workstream(world, workstream).is_some_and(|it| it.state == ContainerState::Paused);
             if let Some(promise) = world.oracle.promises.get_mut(workstream) {
-                promise.is_to_rest = true;
+                promise.is_to_rest = is_frozen;
             }
         }
         (Ask::Stop(workstream), Ok(_)) => {
@@ -54,6 +61,7 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
         }
         (
             Ask::New(_)
+            | Ask::Undo(_)
             | Ask::Remove { .. }
             | Ask::Pause(_)
             | Ask::Resume(_)
@@ -123,6 +131,20 @@ pub fn after_landing(world: &mut World, op: &EngineOp, outcome: &Result<EngineOk
     }
 }
 
+/// R31: what came back has all that was ever written in it.
+fn brought_back(world: &mut World, process: usize, id: &WorkstreamId) {
+    world.saw("brought back");
+    let is_going = |ask: &Ask| matches!(ask, Ask::Remove { workstream, .. } if workstream == id);
+    let may_go = world.processes.iter().any(|run| run.open.values().any(is_going));
+    if let Some(promise) = world.oracle.promises.get_mut(id) {
+        promise.may_go = may_go;
+    }
+    let (there, written) = world.git.trees.get(id).map_or((0, 0), |tree| (tree.there, tree.written));
+    if there < written && !world.processes[process].is_damaged(&world.oracle) {
+        world.fail("R31", format!("{id} came back with {there} of {written} changes"));
+    }
+}
+
 fn removed(world: &mut World, process: usize, id: &WorkstreamId) {
     let Some(promise) = world.oracle.promises.get_mut(id) else { return };
     promise.is_gone = true;
@@ -135,11 +157,13 @@ fn removed(world: &mut World, process: usize, id: &WorkstreamId) {
     }
 }
 
+fn of_workstream<'a>(world: &'a World, id: &WorkstreamId) -> Option<&'a Container> {
+    let of_it = |it: &&Container| it.labels.as_ref().is_some_and(|labels| labels.workstream == *id);
+    world.engine.containers.values().find(of_it)
+}
+
 fn was(world: &mut World, id: &WorkstreamId, state: ContainerState) {
-    let of_it = |it: &&crate::ports::engine::Container| {
-        it.labels.as_ref().is_some_and(|labels| labels.workstream == *id)
-    };
-    let Some(container) = world.engine.containers.values().find(of_it) else { return };
+    let Some(container) = of_workstream(world, id) else { return };
     if !container.past.contains(&state) {
         let text = format!("{} is acknowledged as {state}, which it never was", container.name);
         world.fail("R25", text);

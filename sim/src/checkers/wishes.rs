@@ -25,6 +25,7 @@ pub fn asked(world: &mut World, process: usize, ask: &Ask) {
             return;
         }
         Ask::New(_)
+        | Ask::Undo(_)
         | Ask::Pause(_)
         | Ask::Resume(_)
         | Ask::Stop(_)
@@ -74,7 +75,8 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
             (workstream, is_resumed || world.oracle.frozen_by_quit.contains(workstream))
         }
         Effect::StartContainer { workstream, .. } => {
-            let is_start = |ask: &Ask| matches!(ask, Ask::New(_) | Ask::Resume(_) | Ask::Restart(_));
+            let is_start =
+                |ask: &Ask| matches!(ask, Ask::New(_) | Ask::Undo(_) | Ask::Resume(_) | Ask::Restart(_));
             (
                 workstream,
                 was_asked(world, process, workstream, is_start) || is_open(world, process, workstream),
@@ -110,6 +112,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
 fn was_asked(world: &World, process: usize, id: &WorkstreamId, is_it: impl Fn(&Ask) -> bool) -> bool {
     let is_about = |ask: &Ask| match ask {
         Ask::New(wanted) => wanted.id == *id,
+        Ask::Undo(facts) => facts.id == *id,
         Ask::Pause(about) | Ask::Resume(about) | Ask::Stop(about) | Ask::Restart(about) => about == id,
         Ask::Remove { .. }
         | Ask::Cancel(_)

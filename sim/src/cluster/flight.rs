@@ -26,6 +26,7 @@ pub enum Flying {
     SnapshotWork,
     RemoveWorktree,
     RetireHome,
+    RestoreWork,
     PingEngine,
     CreateContainer,
     PullImage,
@@ -43,7 +44,7 @@ pub enum Flying {
 
 impl Flying {
     /// All, in the order of the table in `core/README.md`.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::WriteIntent,
         Self::ClearIntent,
         Self::TrackContainer,
@@ -57,6 +58,7 @@ impl Flying {
         Self::SnapshotWork,
         Self::RemoveWorktree,
         Self::RetireHome,
+        Self::RestoreWork,
         Self::PingEngine,
         Self::CreateContainer,
         Self::PullImage,
@@ -87,6 +89,7 @@ impl Flying {
             Effect::SnapshotWork { workstream, .. } => (Self::SnapshotWork, workstream),
             Effect::RemoveWorktree { workstream, .. } => (Self::RemoveWorktree, workstream),
             Effect::RetireHome { workstream, .. } => (Self::RetireHome, workstream),
+            Effect::RestoreWork { workstream, .. } => (Self::RestoreWork, workstream),
             Effect::CreateContainer { workstream, .. } => (Self::CreateContainer, workstream),
             Effect::PullImage { workstream, .. } => (Self::PullImage, workstream),
             Effect::UploadHolder { workstream, .. } => (Self::UploadHolder, workstream),
@@ -140,6 +143,7 @@ impl Flying {
             Event::WorkSnapshotted { workstream, .. } => (Self::SnapshotWork, workstream),
             Event::WorktreeRemoved { workstream, .. } => (Self::RemoveWorktree, workstream),
             Event::HomeRetired { workstream, .. } => (Self::RetireHome, workstream),
+            Event::WorkRestored { workstream, .. } => (Self::RestoreWork, workstream),
             Event::ContainerCreated { workstream, .. } => (Self::CreateContainer, workstream),
             Event::ImagePulled { workstream, .. } => (Self::PullImage, workstream),
             Event::HolderUploaded { workstream, .. } => (Self::UploadHolder, workstream),

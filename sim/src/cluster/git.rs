@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::places::Places;
-use ccells_core::ports::{FileError, FileOp, Git, GitError, WorkReport, WorktreePlan};
+use ccells_core::ports::{FileError, FileOk, FileOp, Files as _, Git, GitError, WorkReport, WorktreePlan};
 
 use super::Ground;
 use super::disk::PacedFiles;
@@ -45,6 +45,18 @@ impl ClusterGit {
         }
     }
 
+    /// The newest directory of this workstream in the trash.
+    fn last_in_trash(&self, plan: &WorktreePlan) -> Result<PathText, GitError> {
+        let trash = self.places.trash();
+        let id = plan.workstream.as_str();
+        let listed = self.files.clone().apply(&FileOp::List(trash.clone()));
+        let names = if let Ok(FileOk::Names(names)) = listed { names } else { Vec::new() };
+        let number = |name: &String| name.strip_prefix(id)?.strip_prefix('-')?.parse::<u64>().ok();
+        let newest = names.iter().filter_map(|name| Some((number(name)?, name))).max();
+        let nothing = || GitError::Failed { what: format!("nothing of {id} is in the trash") };
+        newest.map(|(_, name)| trash.join(name)).ok_or_else(nothing)
+    }
+
     async fn in_order(&self, row: Row) -> Result<(), GitError> {
         let mut files = PacedFiles::new(self.files.clone(), self.ground.choices.clone());
         let failed = |error: FileError| GitError::Failed { what: error.to_string() };
@@ -70,7 +82,7 @@ impl Git for ClusterGit {
     ) -> Result<Commit, GitError> {
         match self.run(GitOp::Resolve { repo: repo.clone(), branch: branch.to_string() }).await? {
             GitOk::Base(commit) => Ok(commit),
-            GitOk::Done | GitOk::Work(_) | GitOk::Kept(_) => Err(unfit()),
+            GitOk::Done | GitOk::Work(_) | GitOk::Kept(_) | GitOk::Branch(_) => Err(unfit()),
         }
     }
 
@@ -108,14 +120,14 @@ impl Git for ClusterGit {
     async fn inspect_work(&self, plan: &WorktreePlan) -> Result<WorkReport, GitError> {
         match self.run(GitOp::Inspect(Box::new(plan.clone()))).await? {
             GitOk::Work(report) => Ok(report),
-            GitOk::Done | GitOk::Base(_) | GitOk::Kept(_) => Err(unfit()),
+            GitOk::Done | GitOk::Base(_) | GitOk::Kept(_) | GitOk::Branch(_) => Err(unfit()),
         }
     }
 
     async fn snapshot_work(&self, plan: &WorktreePlan) -> Result<Option<Commit>, GitError> {
         match self.run(GitOp::Snapshot(Box::new(plan.clone()))).await? {
             GitOk::Kept(commit) => Ok(commit),
-            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) => Err(unfit()),
+            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Branch(_) => Err(unfit()),
         }
     }
 
@@ -139,5 +151,22 @@ impl Git for ClusterGit {
         );
         self.in_order(row).await?;
         self.run(GitOp::Unpin(Box::new(plan.clone()))).await.map(drop)
+    }
+
+    async fn restore_work(&self, plan: &WorktreePlan) -> Result<String, GitError> {
+        let trash = self.places.trash();
+        let row = Row::new(
+            Some(plan.home.join("workstream.json")),
+            vec![
+                (FileOp::Rename(self.last_in_trash(plan)?, plan.home.clone()), Fine::Nothing),
+                (FileOp::SyncDir(self.places.workstreams()), Fine::Nothing),
+                (FileOp::SyncDir(trash), Fine::Nothing),
+            ],
+        );
+        self.in_order(row).await?;
+        match self.run(GitOp::Restore(Box::new(plan.clone()))).await? {
+            GitOk::Branch(branch) => Ok(branch),
+            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Kept(_) => Err(unfit()),
+        }
     }
 }

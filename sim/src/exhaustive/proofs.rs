@@ -59,6 +59,8 @@ pub fn all() -> Vec<Proof> {
         core(Canary::SnapshotSkipped, Story::DestroyWithWork, Plainly, &["R12"]),
         core(Canary::SnapshotFirst, Story::DestroyWithWork, ByCrash, &["R12"]),
         core(Canary::SnapshotFirst, Story::RecoverDestroy, ByCrash, &["R12"]),
+        core(Canary::UndoSkipsFiles, Story::Undo, Plainly, &["R31"]),
+        core(Canary::UndoSkipsFiles, Story::RecoverUndo, Plainly, &["R31"]),
         core(Canary::ResumesPaused, Story::Pause, Plainly, &["P2", "P1"]),
         core(Canary::ResumesPaused, Story::Resume, ByCrash, &["P2", "P1"]),
         core(Canary::ResumesPaused, Story::FullDisk, ByCrash, &["P2", "P1"]),

@@ -27,6 +27,8 @@ pub struct Tree {
     pub is_pinned: bool,
     /// How often the agent wrote something that git shows.
     pub written: u64,
+    /// How much of all that it wrote is in the worktree: all of it, unless a fresh one stands in for the one it wrote in.
+    pub there: u64,
     /// How often it wrote something that git ignores.
     pub hidden: u64,
     /// What of it is in commits, which its own directory holds.
@@ -85,6 +87,8 @@ pub enum GitOp {
     Snapshot(Box<WorktreePlan>),
     /// See [`ccells_core::ports::Git::remove_worktree`].
     Remove(Box<WorktreePlan>, bool),
+    /// The worktree and the branch come back: the second part of [`ccells_core::ports::Git::restore_work`].
+    Restore(Box<WorktreePlan>),
     /// Lets the base go: the last part of [`ccells_core::ports::Git::retire_home`].
     Unpin(Box<WorktreePlan>),
 }
@@ -100,6 +104,8 @@ pub enum GitOk {
     Work(WorkReport),
     /// What was kept.
     Kept(Option<Commit>),
+    /// The branch it came back on.
+    Branch(String),
 }
 
 impl SimGit {
@@ -115,6 +121,7 @@ impl SimGit {
             GitOp::Inspect(plan) => Some(Ok(GitOk::Work(self.inspect(plan)))),
             GitOp::Snapshot(plan) => Some(Ok(GitOk::Kept(self.snapshot(plan)))),
             GitOp::Remove(plan, keep_branch) => self.remove(plan, *keep_branch, number),
+            GitOp::Restore(plan) => self.restore(plan, number),
             GitOp::Unpin(plan) => {
                 self.tree(plan).is_pinned = false;
                 Some(Ok(GitOk::Done))
@@ -138,6 +145,7 @@ impl SimGit {
             tree.committed = tree.written;
         } else {
             tree.written += 1;
+            tree.there += 1;
         }
     }
 
@@ -181,9 +189,34 @@ impl SimGit {
             }
             (_, _) => {
                 self.tree(plan).worktree = Made::Whole;
+                self.tree(plan).there = 0;
                 Some(Ok(GitOk::Done))
             }
         }
+    }
+
+    /// The branch first, under another name where somebody has it by now; the worktree with all that went, or what was
+    /// kept of it, after it.
+    fn restore(&mut self, plan: &WorktreePlan, number: u32) -> Option<Result<GitOk, GitError>> {
+        let owner = Some(plan.workstream.clone());
+        let later = (2..).map(|number: u32| format!("{}-{number}", plan.branch));
+        let mut names = std::iter::once(plan.branch.clone()).chain(later);
+        let is_to_be_had = |name: &String| {
+            let found = self.branches.get(&(plan.repo.clone(), name.clone()));
+            found.is_none_or(|found| *found == owner)
+        };
+        let branch = names.find(is_to_be_had)?;
+        self.branches.insert((plan.repo.clone(), branch.clone()), owner);
+        let tree = self.tree(plan);
+        tree.is_pinned = true;
+        if number == 0 {
+            return None;
+        }
+        if tree.worktree != Made::Whole {
+            tree.there = tree.stowed.map_or(tree.snapshotted.max(tree.committed), |(written, _)| written);
+            tree.worktree = Made::Whole;
+        }
+        Some(Ok(GitOk::Branch(branch)))
     }
 
     fn inspect(&self, plan: &WorktreePlan) -> WorkReport {
@@ -219,7 +252,7 @@ impl SimGit {
         let tree = self.tree(plan);
         match number {
             0 if tree.worktree != Made::Absent && !is_split => {
-                tree.stowed = Some((tree.written, tree.hidden));
+                tree.stowed = Some((tree.there, tree.hidden));
                 tree.worktree = Made::Absent;
                 None
             }

@@ -1,7 +1,10 @@
 //! What every [`Git`] must do. The cases know nothing of files, so that the simulated git is held to the same.
 
-use ccells_core::ids::{Commit, PathText};
+use ccells_core::container::ContainerLimits;
+use ccells_core::ids::{Commit, PathText, RepoId};
 use ccells_core::ports::{Git, GitError, WorkReport, WorktreePlan};
+use ccells_core::record::{self, AgentCommand, Facts, FactsRecord};
+use ccells_core::time::Wall;
 
 /// A repository to try, and the people who work in it.
 pub(crate) trait World {
@@ -23,6 +26,8 @@ pub(crate) trait World {
     fn agent_hides(&self, plan: &WorktreePlan);
     /// Whether the trash has all that the agent wrote in the worktree, hidden or not.
     fn is_in_trash(&self, plan: &WorktreePlan) -> bool;
+    /// Whether the worktree has all that the agent wrote, hidden or not.
+    fn is_whole(&self, plan: &WorktreePlan) -> bool;
     /// The user puts a commit on the branch.
     fn user_moves(&self, branch: &str);
     /// The user takes the branch away.
@@ -56,6 +61,9 @@ macro_rules! git_cases {
         $runner!(what_was_removed_can_be_made_again);
         $runner!(all_of_the_end_can_be_repeated);
         $runner!(what_goes_goes_into_the_trash_whole);
+        $runner!(what_was_removed_comes_back_whole);
+        $runner!(what_comes_back_on_a_branch_that_is_taken_gets_another);
+        $runner!(what_came_back_can_go_again);
     };
 }
 pub(crate) use git_cases;
@@ -73,10 +81,35 @@ async fn made<W: World>(world: &W) -> WorktreePlan {
     plan
 }
 
+/// What is fixed about the workstream of a plan.
+fn facts_of(plan: &WorktreePlan) -> Facts {
+    Facts {
+        id: plan.workstream.clone(),
+        name: "contract".to_owned(),
+        prompt: String::new(),
+        branch: plan.branch.clone(),
+        base_ref: None,
+        base: Some(plan.base.clone()),
+        repo_id: RepoId::parse("repository-0123456789ab").unwrap(),
+        repo_path: plan.repo.clone(),
+        git_dir: plan.git_dir.clone(),
+        objects: Vec::new(),
+        worktree: plan.worktree.clone(),
+        home: plan.home.clone(),
+        container_name: "ccells-contract".to_owned(),
+        image: "image".to_owned(),
+        agent: AgentCommand::default(),
+        owner: plan.owner,
+        limits: ContainerLimits::default(),
+        created_at: Wall(0),
+    }
+}
+
 async fn make<W: World>(world: &W, plan: &WorktreePlan) {
     world.git().pin_base(plan).await.unwrap();
     world.git().add_worktree(plan).await.unwrap();
-    world.git().build_home(plan, b"{}").await.unwrap();
+    let facts = record::print(&FactsRecord { version: record::VERSION, facts: facts_of(plan) });
+    world.git().build_home(plan, &facts).await.unwrap();
 }
 
 async fn report<W: World>(world: &W, plan: &WorktreePlan) -> WorkReport {
@@ -248,5 +281,56 @@ pub(crate) async fn what_goes_goes_into_the_trash_whole<W: World>(world: &W) {
         world.git().remove_worktree(&plan, false).await.unwrap();
         world.git().retire_home(&plan).await.unwrap();
         assert!(world.is_in_trash(&plan) && !world.has_worktree(&plan));
+    }
+}
+
+/// A workstream with work, removed.
+async fn removed<W: World>(world: &W) -> WorktreePlan {
+    let plan = made(world).await;
+    world.agent_hides(&plan);
+    world.agent_writes(&plan);
+    remove(world, &plan).await;
+    plan
+}
+
+async fn remove<W: World>(world: &W, plan: &WorktreePlan) {
+    world.git().snapshot_work(plan).await.unwrap();
+    world.git().remove_worktree(plan, false).await.unwrap();
+    world.git().retire_home(plan).await.unwrap();
+}
+
+pub(crate) async fn what_was_removed_comes_back_whole<W: World>(world: &W) {
+    let plan = removed(world).await;
+    assert!(!world.has_worktree(&plan) && !world.has_branch(&plan.branch) && !world.is_pinned(&plan));
+    for _ in 0..2 {
+        assert_eq!(world.git().restore_work(&plan).await.as_ref(), Ok(&plan.branch));
+        assert!(world.has_worktree(&plan) && world.has_branch(&plan.branch) && world.is_pinned(&plan));
+        assert!(world.is_whole(&plan));
+    }
+    let before = report(world, &plan).await;
+    assert_eq!(before.modified.len(), 1, "{before:?}");
+    // And the rest of its making finds it complete.
+    make(world, &plan).await;
+    assert_eq!(report(world, &plan).await, before);
+    assert!(world.is_whole(&plan));
+}
+
+pub(crate) async fn what_comes_back_on_a_branch_that_is_taken_gets_another<W: World>(world: &W) {
+    let plan = removed(world).await;
+    world.user_moves(&plan.branch);
+    let branch = world.git().restore_work(&plan).await.unwrap();
+    assert_eq!(branch, format!("{}-2", plan.branch));
+    assert!(world.has_branch(&branch) && world.has_branch(&plan.branch) && world.is_whole(&plan));
+    let plan = WorktreePlan { branch, ..plan };
+    make(world, &plan).await;
+    assert!(world.has_worktree(&plan) && world.is_whole(&plan));
+}
+
+pub(crate) async fn what_came_back_can_go_again<W: World>(world: &W) {
+    let plan = removed(world).await;
+    for _ in 0..2 {
+        world.git().restore_work(&plan).await.unwrap();
+        remove(world, &plan).await;
+        assert!(world.is_in_trash(&plan) && !world.has_worktree(&plan) && !world.has_branch(&plan.branch));
     }
 }

@@ -8,6 +8,8 @@ use crate::rig::{Rig, TALKER, agent, shell};
 
 /// Sizes of a storm.
 const SIZES: usize = 300;
+/// By then a layout is drawn.
+const LAYOUT_SHOWS: Duration = Duration::from_secs(3);
 /// Panes of a soak.
 const PANES: usize = 24;
 /// How long a soak lasts.
@@ -96,11 +98,15 @@ fn a_storm_of_sizes_ends_with_the_right_screen() {
     rig.keys("1");
     // The layout is one of five by now; all of it comes back.
     for _ in 0..6 {
+        // However slow the machine is: a layout gets a while to be drawn before the next one is asked for.
+        let until = Instant::now() + LAYOUT_SHOWS;
+        while numbers(&rig.terminal.screen()) != wanted && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+        }
         if numbers(&rig.terminal.screen()) == wanted {
             break;
         }
         rig.keys("L");
-        std::thread::sleep(Duration::from_millis(300));
     }
     rig.until("what it showed before the storm", |screen| numbers(screen) == wanted);
     rig.quit();

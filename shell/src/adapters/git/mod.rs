@@ -11,6 +11,7 @@ mod locks;
 mod private_dir;
 mod prune;
 mod repo;
+mod restore;
 mod trash;
 mod untouched;
 mod work;
@@ -126,6 +127,10 @@ impl Git for RealGit {
 
     async fn retire_home(&self, plan: &WorktreePlan) -> Result<(), GitError> {
         self.run(plan, |place| async move { place.retire_home().await }).await
+    }
+
+    async fn restore_work(&self, plan: &WorktreePlan) -> Result<String, GitError> {
+        self.run(plan, |place| async move { place.restore_work().await }).await
     }
 }
 

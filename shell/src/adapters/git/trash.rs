@@ -19,7 +19,7 @@ use crate::adapters::clock::RealClock;
 /// The worktree in the directory of a workstream that was removed.
 pub(super) const WORKTREE: &str = "worktree";
 /// What git knew of that worktree.
-const REGISTRATION: &str = "registration";
+pub(super) const REGISTRATION: &str = "registration";
 /// How it was removed.
 pub(super) const REMOVED: &str = "removed.json";
 
@@ -174,10 +174,16 @@ impl Workplace {
         forget(&self.adding_mark())
     }
 
+    /// Where directories of workstreams go.
+    pub(super) fn trash(&self) -> PathBuf {
+        let rooms = self.home().parent().unwrap_or(Path::new("/"));
+        rooms.parent().unwrap_or(Path::new("/")).join("trash")
+    }
+
     /// Moves the directory; whether anything of the workstream is in the trash.
     fn move_to_trash(&self) -> io::Result<bool> {
         let rooms = self.home().parent().unwrap_or(Path::new("/"));
-        let trash = rooms.parent().unwrap_or(Path::new("/")).join("trash");
+        let trash = self.trash();
         let id = self.plan.workstream.as_str();
         disk::remove_tree(&rooms.join(format!(".{id}.new")))?;
         if disk::exists(self.home()) {
@@ -215,7 +221,7 @@ fn free(directory: &Path, name: &str) -> PathBuf {
 }
 
 /// A record of ours, if it is there and can be read.
-fn read_record<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
+pub(super) fn read_record<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
     let bytes = disk::read_small(file, limits::RECORD_BYTES)?;
     record::parse(&bytes).ok()
 }

@@ -90,7 +90,7 @@ impl Workplace {
 
     /// Makes the directories of a loose reference durable. Git has synced the file; where references are kept another
     /// way, git has done all of it.
-    fn sync_ref(&self, name: &str) {
+    pub(super) fn sync_ref(&self, name: &str) {
         let file = self.git_dir().join(name);
         for directory in file.ancestors().skip(1).take_while(|place| *place != self.git_dir()) {
             let _ = disk::sync_directory(directory);
@@ -99,7 +99,7 @@ impl Workplace {
 
     /// Notes that git makes the worktree. As long as the note stands nobody works in it, and whatever is found there
     /// is a part of the base: git, when it fails, forgets a worktree before it has removed it.
-    async fn mark_adding(&self) -> Result<(), GitError> {
+    pub(super) async fn mark_adding(&self) -> Result<(), GitError> {
         let mark = self.adding_mark();
         blocking(move || {
             let made = note(&mark);
@@ -114,7 +114,7 @@ impl Workplace {
     }
 
     /// Starts git's own making of the worktree, with a new branch or with the one that is there.
-    async fn start_worktree(&self, is_new: bool) -> Result<super::command::Answer, GitError> {
+    pub(super) async fn start_worktree(&self, is_new: bool) -> Result<super::command::Answer, GitError> {
         let parent = self.worktree().parent().unwrap_or(Path::new("/"));
         disk::make_directories(parent)
             .map_err(|error| Self::disk_error("make a directory", parent, &error))?;
