@@ -678,7 +678,11 @@ fn git_trouble(error: GitError) -> Trouble {
     let text = error.to_string();
     match error {
         GitError::NoSuchRef { .. } => Trouble::Absent(text),
-        GitError::BranchExists { .. } | GitError::Busy { .. } | GitError::WouldLose { .. } => {
+        GitError::BranchExists { .. }
+        | GitError::Busy { .. }
+        | GitError::WouldLose { .. }
+        | GitError::Refused { .. }
+        | GitError::Conflicts { .. } => {
             Trouble::Conflict(text)
         }
         GitError::Failed { .. } => Trouble::Failed(text),

@@ -261,6 +261,61 @@ impl WorkReport {
     }
 }
 
+/// How the work of a workstream goes into a branch of the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MergeHow {
+    /// The branch is moved on where that is enough, and gets a merge commit else.
+    #[default]
+    Merge,
+    /// It gets a merge commit in any case.
+    NoFastForward,
+    /// It gets one commit with all of it.
+    Squash,
+}
+
+/// A merge, as wished for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MergeWish {
+    /// The branch it goes into, without `refs/heads/`; `None`: the one it began from, or the default branch.
+    pub onto: Option<String>,
+    /// How.
+    pub how: MergeHow,
+    /// The message of the commit that is made, if one is; `None`: one made from the commits.
+    pub message: Option<String>,
+    /// Whether the agent may have replaced commits that were fetched before.
+    pub may_rewrite: bool,
+}
+
+/// A branch of the user that is to move.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BranchMove {
+    /// Which, without `refs/heads/`.
+    pub branch: String,
+    /// Where it stands.
+    pub from: Commit,
+    /// Where it will stand.
+    pub to: Commit,
+    /// The directory it is checked out in, whose files move with it; `None` where it is checked out nowhere.
+    pub checkout: Option<PathText>,
+    /// How many commits it gains.
+    pub commits: u32,
+}
+
+/// Where the commits of an agent come from.
+pub trait WorkSource: Send + Sync + 'static {
+    /// The commit that is checked out where the agent works.
+    fn head(&self) -> impl Future<Output = Result<Commit, EngineError>> + Send;
+    /// Writes a pack into the new file `into`, with all that belongs to `head` and to none of `have`. What is in it is as
+    /// the agent wants it: it has to be checked.
+    fn pack(
+        &self,
+        head: &Commit,
+        have: &[Commit],
+        into: &PathText,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+}
+
 /// Why git could not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GitError {
@@ -287,6 +342,18 @@ pub enum GitError {
     WouldLose {
         /// What would be lost.
         what: String,
+    },
+    /// It was refused, and nothing has changed.
+    #[error("{what}")]
+    Refused {
+        /// Why, and what to do.
+        what: String,
+    },
+    /// The same places were changed on both sides: it is not merged, and nothing has changed.
+    #[error("changed on both sides: {}", .files.join(", "))]
+    Conflicts {
+        /// The files, in the order of their names, safe to show.
+        files: Vec<String>,
     },
     /// Git or the file system failed.
     #[error("{what}")]
