@@ -268,6 +268,7 @@ impl Session {
         let mut wait = Duration::from_millis(limits::ATTACH_MS);
         let mut is_asked = false;
         let mut held: Option<(u64, Instant)> = None;
+        let mut fed = 0;
         loop {
             let until = held.map_or_else(|| Instant::now() + wait, |(_, since)| since + SYNC);
             let count = match tokio::time::timeout_at(until, reader.read(&mut bytes)).await {
@@ -304,6 +305,12 @@ impl Session {
                 if let FromHolder::Output { sequence, bytes } = frame {
                     if !self.feed(pane, sequence, &bytes, tell).await? {
                         return Ok(());
+                    }
+                    fed += bytes.len();
+                    // A stream that always has more would keep this thread, and with it whoever was woken on it.
+                    if fed >= FEED_BYTES {
+                        fed = 0;
+                        tokio::task::yield_now().await;
                     }
                     continue;
                 }
