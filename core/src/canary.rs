@@ -68,6 +68,8 @@ pub enum Canary {
     UndoSkipsFiles,
     /// What the last quit froze only after this run had begun stays frozen.
     LatePauseStays,
+    /// A branch of the user moves before the intent that says so is durable.
+    MergeWithoutIntent,
     /// A removal that is not forced goes on as if it were.
     ForceIgnored,
     /// A branch that was to stay goes with its worktree.
@@ -130,7 +132,7 @@ pub enum Canary {
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 62] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -163,6 +165,7 @@ impl Canary {
         Self::SnapshotFirst,
         Self::UndoSkipsFiles,
         Self::LatePauseStays,
+        Self::MergeWithoutIntent,
         Self::ForceIgnored,
         Self::BranchNotKept,
         Self::LookerActs,

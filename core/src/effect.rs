@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::container::ContainerSpec;
-use crate::ids::{Attempt, ContainerId, Generation, HomeId, PathText, RequestId, WorkstreamId};
-use crate::ports::{WorkReport, WorktreePlan};
+use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, PathText, RequestId, WorkstreamId};
+use crate::ports::{BranchMove, MergeWish, WorkReport, WorktreePlan};
 use crate::record::{Delta, Facts, Intent, StateRecord};
 
 /// Something to be done.
@@ -143,6 +143,46 @@ pub enum Effect {
         attempt: Attempt,
         /// Where.
         plan: Box<WorktreePlan>,
+    },
+
+    /// Fetch the commits of its agent. Answered by [`WorkFetched`](crate::event::Event::WorkFetched).
+    FetchWork {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// Out of which container.
+        container: ContainerId,
+        /// Where to.
+        plan: Box<WorktreePlan>,
+        /// Whether the agent may have replaced commits that were fetched before.
+        may_rewrite: bool,
+    },
+    /// Make a merge that no branch has yet. Answered by [`MergeJudged`](crate::event::Event::MergeJudged).
+    JudgeMerge {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// Where.
+        plan: Box<WorktreePlan>,
+        /// What it is called.
+        name: String,
+        /// What was fetched.
+        head: Commit,
+        /// What is wanted.
+        wish: Box<MergeWish>,
+    },
+    /// Move a branch of the user. Answered by [`BranchMoved`](crate::event::Event::BranchMoved).
+    MoveBranch {
+        /// For whom.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// Where.
+        plan: Box<WorktreePlan>,
+        /// Which, from where to where.
+        moving: Box<BranchMove>,
     },
 
     /// Ask whether the engine is there. Answered by [`EnginePinged`](crate::event::Event::EnginePinged).

@@ -10,7 +10,7 @@ use crate::container::{ContainerLimits, Observed};
 use crate::ids::{
     Attempt, Commit, ContainerId, Generation, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId,
 };
-use crate::ports::{EngineError, EngineFacts, GitError, PullProgress, WorkReport};
+use crate::ports::{BranchMove, EngineError, EngineFacts, GitError, MergeWish, PullProgress, WorkReport};
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, StateRecord, ViewRecord};
 use crate::time::Mono;
 
@@ -154,6 +154,34 @@ pub enum Event {
         attempt: Attempt,
         /// What came of it.
         outcome: Result<String, GitError>,
+    },
+
+    /// The commits of its agent are here.
+    WorkFetched {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it: the commit that is checked out where the agent works.
+        outcome: Result<Commit, GitError>,
+    },
+    /// A merge is made that no branch has yet.
+    MergeJudged {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it; `None` when there is nothing to merge.
+        outcome: Result<Option<BranchMove>, GitError>,
+    },
+    /// A branch of the user moved.
+    BranchMoved {
+        /// For whom.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it.
+        outcome: Result<(), GitError>,
     },
 
     /// The engine answered a ping, or did not.
@@ -317,7 +345,14 @@ pub enum Ask {
     },
     /// Bring it back from the trash.
     Undo(Box<Facts>),
-    /// Take back a creation that is not finished.
+    /// Bring its commits into a branch of the user.
+    Merge {
+        /// Which.
+        workstream: WorkstreamId,
+        /// How.
+        wish: Box<MergeWish>,
+    },
+    /// Take back a creation or a merge that is not finished.
     Cancel(WorkstreamId),
     /// Finish or undo, by their defaults, all operations that a crash interrupted.
     Reconcile,

@@ -142,6 +142,9 @@ pub const ENGINE_CALLS: usize = 64;
 /// Capacity of the driver's mailbox, in events.
 pub const MAILBOX: usize = 1_024;
 
+/// Longest message of a merge.
+pub const MERGE_MESSAGE_BYTES: usize = 64 * 1_024;
+
 /// Longest prompt.
 pub const PROMPT_BYTES: usize = 64 * 1_024;
 /// Longest name of a workstream.

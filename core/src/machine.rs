@@ -24,6 +24,7 @@ use crate::workstream::{Answer, Phase, Surroundings, Trouble, Workstream, settle
 mod asks;
 mod boot;
 mod ending;
+mod merge;
 mod picture;
 mod pulls;
 mod tending;
@@ -194,6 +195,13 @@ impl Machine {
             Event::WorkRestored { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Branch, git_trouble))
             }
+            Event::WorkFetched { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, Answer::Base, git_trouble))
+            }
+            Event::MergeJudged { workstream, attempt, outcome } => {
+                let judged = |moving: Option<_>| Answer::Judged(moving.map(alloc::boxed::Box::new));
+                self.answer(now, &workstream, attempt, settle(outcome, judged, git_trouble))
+            }
             Event::WorkInspected { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Work, git_trouble))
             }
@@ -204,7 +212,8 @@ impl Machine {
             | Event::WorktreeAdded { workstream, attempt, outcome }
             | Event::HomeBuilt { workstream, attempt, outcome }
             | Event::WorktreeRemoved { workstream, attempt, outcome }
-            | Event::HomeRetired { workstream, attempt, outcome } => {
+            | Event::HomeRetired { workstream, attempt, outcome }
+            | Event::BranchMoved { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, |()| Answer::Done, git_trouble))
             }
 
@@ -643,6 +652,7 @@ impl Machine {
                     *step > crate::workstream::CreateStep::WritingIntent
                 }
                 Phase::Destroying { step, .. } => *step > crate::workstream::DestroyStep::WritingIntent,
+                Phase::Merging { step, .. } => *step == crate::workstream::MergeStep::Moving,
                 Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Gone => false,
             };
             assert!(
@@ -682,9 +692,7 @@ fn git_trouble(error: GitError) -> Trouble {
         | GitError::Busy { .. }
         | GitError::WouldLose { .. }
         | GitError::Refused { .. }
-        | GitError::Conflicts { .. } => {
-            Trouble::Conflict(text)
-        }
+        | GitError::Conflicts { .. } => Trouble::Conflict(text),
         GitError::Failed { .. } => Trouble::Failed(text),
     }
 }

@@ -407,6 +407,31 @@ pub trait Git: Send + Sync + 'static {
     /// branch stands where it stood when it was removed; where its name is another's by now or it has moved, it is another
     /// one. Gives its name, which is also written down in the directory.
     fn restore_work(&self, plan: &WorktreePlan) -> impl Future<Output = Result<String, GitError>> + Send;
+    /// Fetches the commits of the agent to `refs/ccells/<id>/head`, after they have been checked. What they replace of an
+    /// earlier fetch, with `may_rewrite` only, stays at `refs/ccells/<id>/was`. Nothing of the user's is touched.
+    fn fetch_work(
+        &self,
+        plan: &WorktreePlan,
+        source: impl WorkSource,
+        may_rewrite: bool,
+    ) -> impl Future<Output = Result<Commit, GitError>> + Send;
+    /// Makes the commit that merges `head`, and says which branch would move to it; `None` when that has all of it already.
+    /// `name` is the workstream's, for the message. Nothing of the user's is touched.
+    fn judge_merge(
+        &self,
+        plan: &WorktreePlan,
+        name: &str,
+        head: &Commit,
+        wish: &MergeWish,
+    ) -> impl Future<Output = Result<Option<BranchMove>, GitError>> + Send;
+    /// Moves a branch of the user, and the checkout that it is in as `git merge --ff-only` would. One that is there already is
+    /// fine. [`GitError::Refused`] and the like: nothing has changed. [`GitError::Failed`]: it may be half done, and doing it
+    /// again finishes it.
+    fn move_branch(
+        &self,
+        plan: &WorktreePlan,
+        moving: &BranchMove,
+    ) -> impl Future<Output = Result<(), GitError>> + Send;
 }
 
 /// Who a process is, safe against pid reuse and reboot.

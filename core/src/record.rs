@@ -14,7 +14,7 @@ use crate::container::{AGENT_HOME, BASE_OBJECTS, ContainerLimits, GIT_DIR, Mount
 use crate::container::{ContainerSpec, Labels};
 use crate::ids::{Commit, ContainerId, Generation, HomeId, PathText, RepoId, RunId, WorkstreamId};
 use crate::naming;
-use crate::ports::WorktreePlan;
+use crate::ports::{BranchMove, WorktreePlan};
 use crate::time::Wall;
 
 /// The version of every format below.
@@ -220,6 +220,8 @@ pub enum Operation {
         /// When a container of it was last asked for without an answer, by the wall clock: one may still appear.
         unsettled_since: Option<Wall>,
     },
+    /// Move a branch of the user to where its work is merged.
+    Merge,
     /// Take all of it away.
     Destroy {
         /// Whether the branch stays whatever it holds.
@@ -249,6 +251,9 @@ pub struct Intent {
     /// Why it stopped before its end, when it did.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Which branch moves from where to where, for a merge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<BranchMove>,
 }
 
 /// `removed.json` beside the facts of a workstream that was taken away: what its directory does not say by itself.

@@ -49,6 +49,8 @@ pub enum Verdict {
     RollForward,
     /// Its making was interrupted before the container: offer to try again or to discard.
     OfferRetry,
+    /// Its merge was interrupted: finish it.
+    FinishMerge,
     /// Its removal was interrupted: finish it.
     FinishRemoval,
     /// Nothing of it is left: drop the record.
@@ -66,6 +68,7 @@ impl Verdict {
             Self::OfferRecreate => "its container is gone, its work is not",
             Self::RollForward => "its creation was interrupted and can be finished",
             Self::OfferRetry => "its creation was interrupted before it had a container",
+            Self::FinishMerge => "its merge was interrupted",
             Self::FinishRemoval => "its removal was interrupted",
             Self::Forget => "nothing of it is left",
         }
@@ -78,7 +81,7 @@ impl Verdict {
             Self::Adopt => "adopt",
             Self::LetGoOn => "resume",
             Self::OfferResume | Self::OfferRecreate => "keep",
-            Self::RollForward => "finish",
+            Self::RollForward | Self::FinishMerge => "finish",
             Self::OfferRetry => "undo",
             Self::FinishRemoval => "remove",
             Self::Forget => "forget",
@@ -91,6 +94,7 @@ pub fn decide(evidence: &Evidence) -> Verdict {
     match (evidence.operation, evidence.container) {
         (_, Seen::NotAsked) => Verdict::Wait,
         (Some(Operation::Destroy { .. }), _) => Verdict::FinishRemoval,
+        (Some(Operation::Merge), _) => Verdict::FinishMerge,
         // What was removed and is wanted again comes back, whatever there is of it.
         (Some(Operation::Restore { .. }), _) | (Some(Operation::Create), Seen::Present(_)) => {
             Verdict::RollForward
@@ -124,6 +128,7 @@ mod tests {
         let operations = [
             None,
             Some(Operation::Create),
+            Some(Operation::Merge),
             Some(Operation::Restore { unsettled_since: None }),
             Some(Operation::Destroy { keep_branch: false, unsettled_since: None, is_settling: false }),
             Some(Operation::Destroy {
@@ -220,6 +225,7 @@ mod tests {
             ("keep", Verdict::OfferResume),
             ("keep", Verdict::OfferRecreate),
             ("finish", Verdict::RollForward),
+            ("finish", Verdict::FinishMerge),
             ("undo", Verdict::OfferRetry),
             ("remove", Verdict::FinishRemoval),
             ("forget", Verdict::Forget),

@@ -17,6 +17,7 @@ mod engine;
 mod exhaustive;
 mod late;
 mod life;
+mod merge;
 mod properties;
 mod pull;
 mod quit;

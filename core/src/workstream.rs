@@ -11,17 +11,19 @@ use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
 use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
-use crate::ports::{WorkReport, WorktreePlan};
+use crate::ports::{BranchMove, WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now, Wall};
 
 mod change;
 mod create;
 mod destroy;
+mod merge;
 
 pub use change::LifeOp;
 pub use create::{CreateStep, Pull, Remake};
 pub use destroy::DestroyStep;
+pub use merge::{Merge, MergeStep};
 
 /// Where a workstream is in its life.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,13 @@ pub enum Phase {
         op: LifeOp,
         /// Whether the change is done and being written down.
         is_recording: bool,
+    },
+    /// Its commits go into a branch of the user.
+    Merging {
+        /// At this step.
+        step: MergeStep,
+        /// What is known of it.
+        merge: Box<Merge>,
     },
     /// Its container is gone; its work is not.
     Lost,
@@ -91,6 +100,8 @@ pub enum Answer {
     Base(Commit),
     /// The branch it came back on.
     Branch(String),
+    /// Which branch would move, if one would.
+    Judged(Option<Box<BranchMove>>),
     /// The container.
     Container(ContainerId),
     /// What would be lost.
@@ -227,6 +238,8 @@ pub struct Workstream {
     pub retracted: Option<Trouble>,
     /// Whether it is on its way back from the trash.
     pub is_from_trash: bool,
+    /// A branch of the user that moves for it, as its intent says.
+    pub moving: Option<BranchMove>,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
     /// Until when a container may still appear that was asked for and whose outcome is unknown.
@@ -268,6 +281,7 @@ impl Workstream {
             is_made: false,
             retracted: None,
             is_from_trash: false,
+            moving: None,
             is_recovered: false,
             unsettled_until: None,
             has_intent: false,
@@ -280,7 +294,7 @@ impl Workstream {
     /// Its entry in the state file, unless it has none yet or no longer.
     pub fn entry(&self, now: Now) -> Option<StateEntry> {
         let is_in = match &self.phase {
-            Phase::Live | Phase::Lost | Phase::Changing { .. } => true,
+            Phase::Live | Phase::Lost | Phase::Changing { .. } | Phase::Merging { .. } => true,
             Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
                 // Where its intent is lost it would look like one that is made, and nothing of it is back yet.
                 let is_back = !self.is_from_trash || *step > CreateStep::RestoringWork;
@@ -329,6 +343,11 @@ impl Workstream {
         matches!(self.observed, Some((ContainerState::Running, _)))
     }
 
+    /// Whether its container is frozen, as far as we know.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.observed, Some((ContainerState::Paused, _)))
+    }
+
     /// Begins (or takes up again) its making at `step`.
     pub fn create_from(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
         self.last_trouble = None;
@@ -360,6 +379,7 @@ impl Workstream {
                 self.answer_create(step, retries, is_cancelled, answer, around)
             }
             Phase::Changing { op, is_recording } => self.answer_change(op, is_recording, answer, around),
+            Phase::Merging { step, merge } => self.answer_merge(step, *merge, answer, around),
             Phase::Destroying { step, keep_branch, .. } => {
                 self.answer_destroy(step, keep_branch, answer, around)
             }
@@ -392,6 +412,7 @@ impl Workstream {
             | Phase::Broken { .. }
             | Phase::Live
             | Phase::Changing { is_recording: false, .. }
+            | Phase::Merging { .. }
             | Phase::Lost
             | Phase::Gone => Effects::none(),
         }
@@ -425,6 +446,7 @@ impl Workstream {
             workstream: self.facts.clone(),
             written_at: around.now.wall,
             reason,
+            moving: self.moving.clone(),
         })
     }
 
@@ -478,6 +500,7 @@ impl Workstream {
             Phase::Broken { .. } => {}
             Phase::Creating { .. }
             | Phase::Changing { .. }
+            | Phase::Merging { .. }
             | Phase::Lost
             | Phase::Destroying { .. }
             | Phase::Gone => return,
@@ -524,7 +547,8 @@ impl Workstream {
     }
 
     fn wants_session(&self) -> bool {
-        self.is_running() && matches!(self.phase, Phase::Live | Phase::Changing { .. })
+        self.is_running()
+            && matches!(self.phase, Phase::Live | Phase::Changing { .. } | Phase::Merging { .. })
     }
 
     /// The session is there.

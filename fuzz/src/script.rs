@@ -13,7 +13,9 @@ use ccells_core::ids::{
 };
 use ccells_core::machine::Machine;
 use ccells_core::naming;
-use ccells_core::ports::{EngineError, EngineFacts, GitError, PullProgress, WorkReport};
+use ccells_core::ports::{
+    BranchMove, EngineError, EngineFacts, GitError, MergeWish, PullProgress, WorkReport,
+};
 use ccells_core::record::{
     AgentCommand, Facts, Intent, Layout, Operation, StateEntry, StateRecord, VERSION, ViewRecord,
 };
@@ -275,6 +277,7 @@ fn found(choices: &mut Choices<'_>) -> Found {
         Operation::Destroy { keep_branch: false, unsettled_since: None, is_settling: false },
         Operation::Destroy { keep_branch: true, unsettled_since: Some(Wall(EPOCH)), is_settling: true },
         Operation::Restore { unsettled_since: None },
+        Operation::Merge,
     ];
     let intent = |number: u8| Intent {
         version: VERSION,
@@ -283,6 +286,7 @@ fn found(choices: &mut Choices<'_>) -> Found {
         workstream: facts(number),
         written_at: Wall(EPOCH),
         reason: (manner & 8 == 8).then(|| "it stopped".to_owned()),
+        moving: (manner & 16 == 16).then(moving),
     };
     let state = match manner >> 6 {
         0 => StateFound::Fresh,
@@ -303,9 +307,17 @@ fn found(choices: &mut Choices<'_>) -> Found {
 }
 
 fn ask(choices: &mut Choices<'_>) -> Ask {
-    let (kind, number) = (choices.below(14), choices.byte());
+    let (kind, number) = (choices.below(15), choices.byte());
     let workstream = id(number);
     match kind {
+        14 => Ask::Merge {
+            workstream,
+            wish: Box::new(MergeWish {
+                onto: (number & 0x80 != 0).then(|| choices.text()),
+                message: (number & 0x40 != 0).then(|| choices.text()),
+                ..MergeWish::default()
+            }),
+        },
         0 | 1 => Ask::New(Box::new(NewWorkstream {
             id: workstream,
             name: (number & 0x80 != 0).then(|| choices.text()),
@@ -416,6 +428,9 @@ fn answer(effect: Effect, how: u8, now: u64) -> Option<Event> {
         E::RemoveWorktree { workstream, attempt, .. } => Event::WorktreeRemoved { workstream, attempt, outcome: git(how) },
         E::RetireHome { workstream, attempt, .. } => Event::HomeRetired { workstream, attempt, outcome: git(how) },
         E::RestoreWork { workstream, attempt, .. } => Event::WorkRestored { workstream, attempt, outcome: git(how).map(|()| format!("b-{how}")) },
+        E::FetchWork { workstream, attempt, .. } => Event::WorkFetched { workstream, attempt, outcome: git(how).map(|()| base()) },
+        E::JudgeMerge { workstream, attempt, .. } => Event::MergeJudged { workstream, attempt, outcome: git(how).map(|()| (how & 0x20 != 0).then(moving)) },
+        E::MoveBranch { workstream, attempt, .. } => Event::BranchMoved { workstream, attempt, outcome: git(how) },
         E::PingEngine => Event::EnginePinged { outcome: engine(how).map(|()| facts_of_engine()) },
         E::CreateContainer { workstream, attempt, .. } => Event::ContainerCreated { workstream, attempt, outcome: engine(how).map(|()| container(how % 5)) },
         E::PullImage { workstream, attempt, .. } if how & 0x40 != 0 => Event::PullProgressed { workstream, attempt, progress: pulled(how) },
@@ -443,7 +458,7 @@ fn facts_of_engine() -> EngineFacts {
 /// Any event but the boot, about anybody, with any attempt: late, early or from nowhere. A run boots once.
 #[rustfmt::skip]
 fn event(choices: &mut Choices<'_>, now: u64) -> Event {
-    let (kind, how) = (choices.below(33), choices.byte());
+    let (kind, how) = (choices.below(36), choices.byte());
     let (workstream, attempt) = (id(choices.byte()), Attempt(u64::from(choices.byte())));
     match kind {
         0 => Event::IntentWritten { workstream, attempt, outcome: text(how) },
@@ -459,6 +474,9 @@ fn event(choices: &mut Choices<'_>, now: u64) -> Event {
         10 => Event::WorkSnapshotted { workstream, attempt, outcome: git(how).map(|()| None) },
         11 => Event::WorktreeRemoved { workstream, attempt, outcome: git(how) },
         12 => Event::HomeRetired { workstream, attempt, outcome: git(how) },
+        32 => Event::WorkFetched { workstream, attempt, outcome: git(how).map(|()| base()) },
+        33 => Event::MergeJudged { workstream, attempt, outcome: git(how).map(|()| (how & 0x20 != 0).then(moving)) },
+        34 => Event::BranchMoved { workstream, attempt, outcome: git(how) },
         31 => Event::WorkRestored { workstream, attempt, outcome: git(how).map(|()| format!("b-{how}")) },
         13 => Event::EnginePinged { outcome: engine(how).map(|()| facts_of_engine()) },
         14 => Event::ContainerCreated { workstream, attempt, outcome: engine(how).map(|()| container(how)) },
@@ -479,6 +497,11 @@ fn event(choices: &mut Choices<'_>, now: u64) -> Event {
         30 => Event::PullProgressed { workstream, attempt, progress: pulled(how) },
         _ => Event::TimePassed,
     }
+}
+
+/// A branch that is to move.
+fn moving() -> BranchMove {
+    BranchMove { branch: "main".to_owned(), from: base(), to: base(), checkout: None, commits: 1 }
 }
 
 fn pulled(how: u8) -> PullProgress {

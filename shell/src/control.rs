@@ -12,6 +12,7 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
 use ccells_core::naming;
+use ccells_core::ports::MergeWish;
 use ccells_core::record::Facts;
 use ccells_core::snapshot::{Card, EngineState, Snapshot};
 use rustix::fs::{Mode, OFlags};
@@ -83,7 +84,14 @@ pub enum Request {
         /// All that was fixed about it.
         facts: Box<Facts>,
     },
-    /// Take back a creation.
+    /// Bring its commits into a branch of the user.
+    Merge {
+        /// Which.
+        id: WorkstreamId,
+        /// How.
+        wish: Box<MergeWish>,
+    },
+    /// Take back a creation or a merge.
     Cancel {
         /// Which.
         id: WorkstreamId,
@@ -140,6 +148,7 @@ impl Request {
                 Ask::Remove { workstream: id, is_forced: force, keep_branch }
             }
             Self::Undo { facts } => Ask::Undo(facts),
+            Self::Merge { id, wish } => Ask::Merge { workstream: id, wish },
             Self::Cancel { id } => Ask::Cancel(id),
             Self::Reconcile => Ask::Reconcile,
         })

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
-use ccells_core::ids::{HomeId, RepoId, RunId};
-use ccells_core::ports::{Clock, Engine, Git, ProcessId};
+use ccells_core::ids::{ContainerId, HomeId, RepoId, RunId};
+use ccells_core::ports::{Clock, Engine, Git, ProcessId, WorkSource};
 use ccells_core::record::{self, BeatRecord, FactsRecord, VERSION};
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +24,8 @@ pub trait Watch: Engine {
     /// Puts [`Event::EngineChanged`] into `mailbox` at every change of `home`'s containers, and at last
     /// [`Event::EngineLost`].
     fn watch_changes(&self, home: &HomeId, mailbox: &Mailbox) -> impl Future<Output = ()> + Send;
+    /// Where the commits of the agent in `container` come from.
+    fn work_of(&self, container: &ContainerId) -> impl WorkSource;
     /// Ends all calls in flight. When it returns none lives.
     fn close_engine(&self) -> impl Future<Output = ()> + Send;
 }
@@ -142,7 +144,7 @@ struct Hands<E, G> {
     clock: RealClock,
 }
 
-impl<E: Engine, G: Git> Hands<E, G> {
+impl<E: Watch, G: Git> Hands<E, G> {
     async fn answer(&self, effect: Effect) -> Event {
         match effect {
             Effect::WriteIntent { .. }
@@ -158,6 +160,9 @@ impl<E: Engine, G: Git> Hands<E, G> {
             | Effect::RemoveWorktree { .. }
             | Effect::RetireHome { .. }
             | Effect::RestoreWork { .. } => self.in_git(effect).await,
+            Effect::FetchWork { .. } | Effect::JudgeMerge { .. } | Effect::MoveBranch { .. } => {
+                self.bring_home(effect).await
+            }
             Effect::PingEngine
             | Effect::ListContainers { .. }
             | Effect::CreateContainer { .. }
@@ -248,6 +253,26 @@ impl<E: Engine, G: Git> Hands<E, G> {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "`answer` sorts effects by room")]
+    async fn bring_home(&self, effect: Effect) -> Event {
+        let git = &*self.git;
+        match effect {
+            Effect::FetchWork { workstream, attempt, container, plan, may_rewrite } => {
+                let outcome = git.fetch_work(&plan, self.engine.work_of(&container), may_rewrite).await;
+                Event::WorkFetched { workstream, attempt, outcome }
+            }
+            Effect::JudgeMerge { workstream, attempt, plan, name, head, wish } => {
+                let outcome = git.judge_merge(&plan, &name, &head, &wish).await;
+                Event::MergeJudged { workstream, attempt, outcome }
+            }
+            Effect::MoveBranch { workstream, attempt, plan, moving } => {
+                let outcome = git.move_branch(&plan, &moving).await;
+                Event::BranchMoved { workstream, attempt, outcome }
+            }
+            effect => unreachable!("{effect:?} brings nothing home"),
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`answer` sorts effects by room")]
     async fn at_engine(&self, effect: Effect) -> Event {
         let engine = &*self.engine;
         match effect {
@@ -292,7 +317,27 @@ impl<E: Engine, G: Git> Hands<E, G> {
     }
 }
 
+/// TODO
+struct NoWork;
+impl WorkSource for NoWork {
+    async fn head(&self) -> Result<ccells_core::ids::Commit, ccells_core::ports::EngineError> {
+        unimplemented!()
+    }
+    async fn pack(
+        &self,
+        _: &ccells_core::ids::Commit,
+        _: &[ccells_core::ids::Commit],
+        _: &ccells_core::ids::PathText,
+    ) -> Result<(), ccells_core::ports::EngineError> {
+        unimplemented!()
+    }
+}
+
 impl Watch for DockerEngine {
+    fn work_of(&self, _: &ContainerId) -> impl WorkSource {
+        NoWork
+    }
+
     async fn watch_changes(&self, home: &HomeId, mailbox: &Mailbox) {
         let mut watch = self.watch(home);
         loop {

@@ -8,6 +8,7 @@ pub mod files;
 pub mod index;
 pub mod known;
 pub mod locks;
+pub mod merges;
 pub mod pace;
 pub mod promises;
 pub mod quit;

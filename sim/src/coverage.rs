@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 72] = [
+pub const ROWS: [&str; 75] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -46,6 +46,9 @@ pub const ROWS: [&str; 72] = [
     "refused to lose work",
     "settling removal",
     "brought back",
+    "merged",
+    "refused merge",
+    "crash in a move",
     "settled in a later run",
     "clean exit",
     "exit in a hurry",

@@ -49,6 +49,8 @@ pub enum Story {
     DestroyWithWork,
     /// One that was taken away, work and all, is brought back.
     Undo,
+    /// The commits of one go into a branch of the user.
+    Merge,
     /// One is frozen.
     Pause,
     /// One that is frozen goes on.
@@ -69,6 +71,8 @@ pub enum Story {
     RecoverDestroy,
     /// A run dies while it brings one back, and the next one takes that up.
     RecoverUndo,
+    /// A run dies while a branch of the user moves with its checkout, and the next one takes that up.
+    RecoverMerge,
     /// A run dies while it freezes what it has, and the next one takes that up.
     RecoverQuit,
     /// A run dies while it makes a workstream, and `reconcile` undoes that with nobody looking.
@@ -85,7 +89,7 @@ pub enum Story {
 
 impl Story {
     /// All.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Create,
         Self::CreateFails,
         Self::Cancel,
@@ -93,6 +97,7 @@ impl Story {
         Self::DestroyKeepBranch,
         Self::DestroyWithWork,
         Self::Undo,
+        Self::Merge,
         Self::Pause,
         Self::Resume,
         Self::Stop,
@@ -103,6 +108,7 @@ impl Story {
         Self::RecoverCreate,
         Self::RecoverDestroy,
         Self::RecoverUndo,
+        Self::RecoverMerge,
         Self::RecoverQuit,
         Self::Reconcile,
         Self::Adopt,
@@ -144,6 +150,7 @@ impl Story {
                 world.git.work(&id, false);
                 wish(world, removal(&id, false));
             }
+            Self::Merge | Self::RecoverMerge => commit(world, &id),
             Self::Resume => wish(world, Ask::Pause(id.clone())),
             Self::Start => wish(world, Ask::Stop(id.clone())),
             Self::Adopt => wish(world, Ask::Quit { policy: OnQuit::KeepRunning }),
@@ -192,6 +199,7 @@ impl Story {
                 let undo = undo(world, &id);
                 wish(world, undo);
             }
+            Self::Merge => wish(world, merge(&id)),
             Self::Pause => wish(world, Ask::Pause(id)),
             Self::Resume | Self::Start => wish(world, Ask::Resume(id)),
             Self::Stop => wish(world, Ask::Stop(id)),
@@ -216,6 +224,10 @@ impl Story {
             Self::RecoverUndo => {
                 let undo = undo(world, &id);
                 begin_wish(world, undo, 60);
+                take_over(world, Purpose::Interactive);
+            }
+            Self::RecoverMerge => {
+                begin_wish(world, merge(&id), 60);
                 take_over(world, Purpose::Interactive);
             }
             Self::RecoverQuit => {
@@ -248,6 +260,16 @@ impl Story {
 
 fn removal(id: &WorkstreamId, keep_branch: bool) -> Ask {
     Ask::Remove { workstream: id.clone(), is_forced: true, keep_branch }
+}
+
+/// The agent works, and commits what it did.
+fn commit(world: &mut World, id: &WorkstreamId) {
+    world.git.work(id, false);
+    world.git.work(id, true);
+}
+
+fn merge(id: &WorkstreamId) -> Ask {
+    Ask::Merge { workstream: id.clone(), wish: Box::default() }
 }
 
 fn undo(world: &World, id: &WorkstreamId) -> Ask {

@@ -11,8 +11,8 @@ use ccells_core::record::Facts;
 
 use crate::canary::Planted;
 use crate::checkers::{
-    careful, durable, exit, files, index, known, locks, pace, promises, quit, single, strangers, truth,
-    wishes, work,
+    careful, durable, exit, files, index, known, locks, merges, pace, promises, quit, single, strangers,
+    truth, wishes, work,
 };
 use crate::ports::engine::{EngineOk, EngineOp, Meddling};
 use crate::ports::git::GitOp;
@@ -138,6 +138,7 @@ impl World {
             }
             Ask::QuitNow => quit::asked(self, process, true),
             Ask::Pause(_)
+            | Ask::Merge { .. }
             | Ask::Resume(_)
             | Ask::Stop(_)
             | Ask::Restart(_)
@@ -177,6 +178,7 @@ impl World {
             self.note_clearing(process, workstream);
         }
         locks::before_effect(self, process, effect);
+        merges::before_effect(self, process, effect);
     }
 
     fn note_clearing(&mut self, process: usize, workstream: &WorkstreamId) {
@@ -317,6 +319,9 @@ impl World {
     pub fn note_crash(&mut self, process: usize) {
         if self.processes[process].saver.running.is_some() {
             self.saw("crash during a save");
+        }
+        if self.git.merges.half_moved().next().is_some() {
+            self.saw("crash in a move");
         }
         if self.oracle.took_over.get(&process).is_some_and(|at| self.now < at + RECOVERY_MS) {
             self.saw("crash during recovery");

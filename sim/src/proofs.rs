@@ -69,6 +69,7 @@ pub fn all() -> Vec<Proof> {
         core("R29", Canary::EndedIsFinal, 40),
         core("R30", Canary::NoRelist, 20),
         core("R31", Canary::UndoSkipsFiles, 300),
+        core("R32", Canary::MergeWithoutIntent, 500),
     ]
 }
 

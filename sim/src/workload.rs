@@ -262,7 +262,7 @@ impl World {
     }
 
     fn wish_about(&mut self, id: WorkstreamId) -> Ask {
-        match self.draw("user.about", 20) {
+        match self.draw("user.about", 23) {
             0..=2 => Ask::Resume(id),
             3..=5 => Ask::Pause(id),
             6 | 7 => Ask::Stop(id),
@@ -270,7 +270,8 @@ impl World {
             10..=12 => Ask::Cancel(id),
             13..=15 => Ask::Remove { workstream: id, is_forced: false, keep_branch: false },
             16..=18 => Ask::Remove { workstream: id, is_forced: true, keep_branch: false },
-            _ => Ask::Remove { workstream: id, is_forced: true, keep_branch: true },
+            19 => Ask::Remove { workstream: id, is_forced: true, keep_branch: true },
+            _ => Ask::Merge { workstream: id, wish: Box::default() },
         }
     }
 

@@ -12,7 +12,8 @@ use std::task::{Context, Poll, Waker};
 use ccells_core::container::{ContainerExit, ContainerLimits, ContainerSpec, Labels, Observed};
 use ccells_core::ids::{Commit, ContainerId, HomeId, PathText, RepoId, RunId, WorkstreamId};
 use ccells_core::ports::{
-    Clock, Engine, EngineError, EngineFacts, Git, GitError, PullProgress, WorkReport, WorktreePlan,
+    BranchMove, Clock, Engine, EngineError, EngineFacts, Git, GitError, MergeWish, PullProgress, WorkReport,
+    WorkSource, WorktreePlan,
 };
 use ccells_core::time::{Now, Wall};
 use ccells_sim::canary::Planted;
@@ -292,6 +293,30 @@ impl Git for ModelGit {
             panic!("a branch was asked for")
         };
         Ok(branch)
+    }
+
+    async fn fetch_work(&self, plan: &WorktreePlan, _: impl WorkSource, _: bool) -> Result<Commit, GitError> {
+        let GitOk::Base(head) = self.perform(&GitOp::Fetch(Box::new(plan.clone())))? else {
+            panic!("a commit was asked for")
+        };
+        Ok(head)
+    }
+
+    async fn judge_merge(
+        &self,
+        plan: &WorktreePlan,
+        _: &str,
+        _: &Commit,
+        _: &MergeWish,
+    ) -> Result<Option<BranchMove>, GitError> {
+        let GitOk::Judged(moving) = self.perform(&GitOp::Judge(Box::new(plan.clone())))? else {
+            panic!("a merge was asked for")
+        };
+        Ok(moving)
+    }
+
+    async fn move_branch(&self, plan: &WorktreePlan, moving: &BranchMove) -> Result<(), GitError> {
+        self.perform_plain(&GitOp::Move(Box::new(plan.clone()), Box::new(moving.clone())))
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Machine;
+use super::merge::half_a_merge;
 use super::picture::is_hidden;
 use crate::canary::Canary;
 use crate::container::ContainerState;
@@ -73,6 +74,7 @@ impl Machine {
             Ask::Restart(id) => self.change(now, request, &id, restart),
             Ask::Resume(id) => self.resume(now, request, &id),
             Ask::Undo(facts) => self.undo(now, request, *facts),
+            Ask::Merge { workstream, wish } => self.merge(now, request, &workstream, *wish),
             Ask::Remove { workstream, is_forced, keep_branch } => {
                 self.remove(now, request, &workstream, is_forced, keep_branch)
             }
@@ -86,7 +88,7 @@ impl Machine {
             Ask::Pause(id) | Ask::Resume(id) | Ask::Stop(id) | Ask::Restart(id) | Ask::Cancel(id) => {
                 is_mending(id)
             }
-            Ask::Remove { workstream, .. } => is_mending(workstream),
+            Ask::Remove { workstream, .. } | Ask::Merge { workstream, .. } => is_mending(workstream),
             Ask::Undo(facts) => is_mending(&facts.id),
             Ask::Reconcile => self.workstreams.values().any(Workstream::is_mending),
             Ask::New(_) | Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,
@@ -131,6 +133,9 @@ impl Machine {
         if let Some(effects) = self.cancel_pull(request, id) {
             return effects;
         }
+        if matches!(it.phase, Phase::Merging { .. }) {
+            return self.cancel_merge(request, id);
+        }
         match &it.phase {
             Phase::Broken { .. } if it.is_busy() => {
                 refuse(request, RefusalKind::Conflict, "its failure is being written down; try again")
@@ -150,6 +155,7 @@ impl Machine {
             | Phase::Broken { .. }
             | Phase::Live
             | Phase::Changing { .. }
+            | Phase::Merging { .. }
             | Phase::Lost
             | Phase::Destroying { .. }
             | Phase::Gone => refuse(request, RefusalKind::Conflict, "it is made already; remove it instead"),
@@ -201,6 +207,9 @@ impl Machine {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
+        if it.has_half_a_merge() {
+            return self.finish_merge(now, request, id);
+        }
         let create_at = match &it.phase {
             Phase::Broken { step, .. } => Some(*step),
             Phase::Lost if it.facts.base.is_none() => {
@@ -216,7 +225,11 @@ impl Machine {
                 it.asked_by.push(request);
                 return self.with(now, id, |it, around| it.destroy_from(step, keep_branch, around));
             }
-            Phase::Creating { .. } | Phase::Live | Phase::Changing { .. } | Phase::Gone => None,
+            Phase::Creating { .. }
+            | Phase::Live
+            | Phase::Changing { .. }
+            | Phase::Merging { .. }
+            | Phase::Gone => None,
         };
         let Some(step) = create_at else {
             let judge = if self.planted.is(Canary::EndedIsFinal) { let_go_on } else { resume };
@@ -248,6 +261,9 @@ impl Machine {
                 "the engine does not answer, so nothing is removed; try again when it does",
             );
         }
+        if let Some(why) = half_a_merge(it) {
+            return refuse(request, RefusalKind::Conflict, &why);
+        }
         let step = match &it.phase {
             // The intent says what becomes of the branch: another word means another intent, while it matters.
             Phase::Destroying { step, keep_branch: said, .. }
@@ -260,6 +276,7 @@ impl Machine {
             | Phase::Broken { .. }
             | Phase::Live
             | Phase::Changing { .. }
+            | Phase::Merging { .. }
             | Phase::Lost
             | Phase::Gone => DestroyStep::Inspecting,
         };
@@ -269,7 +286,11 @@ impl Machine {
     }
 
     /// The workstream, when it exists and nothing is being done to it.
-    fn ready(&mut self, request: RequestId, id: &WorkstreamId) -> Result<&mut Workstream, Effects> {
+    pub(super) fn ready(
+        &mut self,
+        request: RequestId,
+        id: &WorkstreamId,
+    ) -> Result<&mut Workstream, Effects> {
         let planted = self.planted;
         let Some(it) = self.workstreams.get_mut(id) else { return Err(refuse_unknown(request, id)) };
         if it.is_busy() && !planted.is(Canary::RemoveDuringCreate) {
@@ -280,7 +301,7 @@ impl Machine {
     }
 
     /// Why nothing can be done with the engine just now.
-    fn silence(&self) -> Option<(RefusalKind, String)> {
+    pub(super) fn silence(&self) -> Option<(RefusalKind, String)> {
         match &self.engine.state {
             EngineState::Down { reason, .. } => {
                 Some((self.silence_kind(), format!("{reason}; try again when the engine answers")))
@@ -514,6 +535,7 @@ fn changes_something(ask: &Ask) -> bool {
         | Ask::Restart(_)
         | Ask::Remove { .. }
         | Ask::Undo(_)
+        | Ask::Merge { .. }
         | Ask::Cancel(_)
         | Ask::Reconcile => true,
         Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,

@@ -93,6 +93,7 @@ impl Machine {
                 let reason = intent.reason.clone().unwrap_or(interrupted);
                 Phase::Broken { step: CreateStep::RestoringWork, reason }
             }
+            Operation::Merge => Phase::Live,
             Operation::Create => {
                 let reason = intent.reason.clone().unwrap_or(interrupted);
                 Phase::Broken { step: CreateStep::PinningBase, reason }
@@ -108,7 +109,8 @@ impl Machine {
         };
         workstream.has_intent = true;
         workstream.is_from_trash = matches!(intent.operation, Operation::Restore { .. });
-        workstream.is_made |= workstream.is_from_trash;
+        workstream.is_made |= workstream.is_from_trash || intent.operation == Operation::Merge;
+        workstream.moving.clone_from(&intent.moving);
         workstream.unsettled_until = workstream.unsettled_until.max(may_land_until(intent, now));
         self.insert(workstream);
     }
@@ -151,7 +153,13 @@ impl Machine {
                 unsettled_since: None,
                 is_settling: false,
             }),
-            Phase::Creating { .. } | Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Gone => None,
+            _ if it.has_half_a_merge() => Some(Operation::Merge),
+            Phase::Creating { .. }
+            | Phase::Live
+            | Phase::Changing { .. }
+            | Phase::Merging { .. }
+            | Phase::Lost
+            | Phase::Gone => None,
         };
         recovery::decide(&Evidence {
             operation,
@@ -172,9 +180,11 @@ impl Machine {
             Verdict::FinishRemoval if self.is_settling(id) => false,
             Verdict::Adopt | Verdict::LetGoOn => has_crashed && !is_busy,
             Verdict::OfferResume => !was_stopped || has_crashed,
-            Verdict::OfferRecreate | Verdict::OfferRetry | Verdict::RollForward | Verdict::FinishRemoval => {
-                !is_busy
-            }
+            Verdict::OfferRecreate
+            | Verdict::OfferRetry
+            | Verdict::RollForward
+            | Verdict::FinishMerge
+            | Verdict::FinishRemoval => !is_busy,
         }
     }
 
@@ -197,6 +207,7 @@ impl Machine {
                 self.with(now, id, |it, around| it.change(LifeOp::Start, around))
             }
             Verdict::RollForward => self.with(now, id, |it, around| it.create_from(it.first_step(), around)),
+            Verdict::FinishMerge => self.with(now, id, Workstream::finish_merge),
             Verdict::FinishRemoval if self.is_settling(id) => Effects::none(),
             Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| match it.phase {
                 Phase::Destroying { step, keep_branch, .. } => it.destroy_from(step, keep_branch, around),
@@ -204,6 +215,7 @@ impl Machine {
                 | Phase::Broken { .. }
                 | Phase::Live
                 | Phase::Changing { .. }
+                | Phase::Merging { .. }
                 | Phase::Lost
                 | Phase::Gone => Effects::none(),
             }),
@@ -249,6 +261,7 @@ impl Machine {
                 | Verdict::OfferRecreate
                 | Verdict::RollForward
                 | Verdict::OfferRetry
+                | Verdict::FinishMerge
                 | Verdict::FinishRemoval
                 | Verdict::Forget) => self.take_up(now, &id, verdict),
             };
@@ -289,6 +302,7 @@ impl Machine {
 fn may_land_until(intent: &Intent, now: Now) -> Option<Mono> {
     match intent.operation {
         Operation::Create | Operation::Restore { .. } => Some(now.mono.after(LATE_MS)),
+        Operation::Merge => None,
         Operation::Destroy { unsettled_since, .. } => unsettled_since.map(|since| settled_by(since, now)),
     }
 }

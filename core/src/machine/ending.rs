@@ -85,7 +85,7 @@ impl Machine {
         }
         let Some(workstream) = self.workstreams.get(id) else { return };
         let outcome = match (&workstream.phase, workstream.last_trouble.clone()) {
-            (Phase::Changing { is_recording: false, .. }, _) => return,
+            (Phase::Changing { is_recording: false, .. } | Phase::Merging { .. }, _) => return,
             (_, Some(trouble)) if workstream.is_running() => ShutdownOutcome::Failed(trouble),
             (_, _) => ShutdownOutcome::Paused,
         };

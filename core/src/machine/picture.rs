@@ -4,9 +4,10 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::Machine;
+use super::merge::half_a_merge;
 use crate::container::ContainerState;
 use crate::snapshot::{Card, CardState, EngineState, Progress, Snapshot};
-use crate::workstream::{CreateStep, DestroyStep, Phase, Pull, SessionState, Workstream};
+use crate::workstream::{CreateStep, DestroyStep, MergeStep, Phase, Pull, SessionState, Workstream};
 
 impl Machine {
     /// The picture; `None` before the boot.
@@ -63,21 +64,25 @@ impl Machine {
             Phase::Broken { .. } => CardState::Failed,
             Phase::Lost => CardState::Lost,
             Phase::Destroying { .. } | Phase::Gone => CardState::Removing,
-            Phase::Live | Phase::Changing { .. } => match (it.observed, &self.engine.state) {
-                (None, _) | (_, EngineState::Down { .. } | EngineState::Unknown) => CardState::Unknown,
-                (Some((ContainerState::Running | ContainerState::Restarting, _)), _) => CardState::Running,
-                (Some((ContainerState::Paused, _)), _) => CardState::Paused,
-                (
-                    Some((
-                        ContainerState::Created
-                        | ContainerState::Removing
-                        | ContainerState::Exited
-                        | ContainerState::Dead,
+            Phase::Live | Phase::Changing { .. } | Phase::Merging { .. } => {
+                match (it.observed, &self.engine.state) {
+                    (None, _) | (_, EngineState::Down { .. } | EngineState::Unknown) => CardState::Unknown,
+                    (Some((ContainerState::Running | ContainerState::Restarting, _)), _) => {
+                        CardState::Running
+                    }
+                    (Some((ContainerState::Paused, _)), _) => CardState::Paused,
+                    (
+                        Some((
+                            ContainerState::Created
+                            | ContainerState::Removing
+                            | ContainerState::Exited
+                            | ContainerState::Dead,
+                            _,
+                        )),
                         _,
-                    )),
-                    _,
-                ) => CardState::Stopped,
-            },
+                    ) => CardState::Stopped,
+                }
+            }
         }
     }
 }
@@ -100,6 +105,9 @@ fn progress(it: &Workstream) -> Option<Progress> {
             (step.as_str(), DestroyStep::ALL.iter().position(|other| other == step)?, DestroyStep::ALL.len())
         }
         Phase::Changing { op, .. } => (op.as_str(), 0, 1),
+        Phase::Merging { step, .. } => {
+            (step.as_str(), MergeStep::ALL.iter().position(|other| other == step)?, MergeStep::ALL.len())
+        }
         Phase::Broken { .. } | Phase::Live | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => {
             return None;
         }
@@ -114,10 +122,12 @@ fn reason(it: &Workstream) -> Option<alloc::string::String> {
         Phase::Destroying { step, stuck: Some(reason), .. } => {
             Some(alloc::format!("{}: {reason}", step.as_str()))
         }
+        Phase::Live | Phase::Lost if it.has_half_a_merge() => half_a_merge(it),
         Phase::Lost => Some("its container is gone; its worktree and branch are kept".to_string()),
         Phase::Creating { .. }
         | Phase::Live
         | Phase::Changing { .. }
+        | Phase::Merging { .. }
         | Phase::Destroying { .. }
         | Phase::Gone => it.last_trouble.clone(),
     }

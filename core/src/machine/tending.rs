@@ -2,7 +2,6 @@
 
 use super::Machine;
 use crate::canary::Canary;
-use crate::container::ContainerState;
 use crate::effect::Effects;
 use crate::event::Purpose;
 use crate::ids::WorkstreamId;
@@ -19,10 +18,7 @@ impl Machine {
         if !may_land || !is_ours || self.shutdown.has_begun() {
             return Effects::none();
         }
-        let is_frozen = |it: &&Workstream| {
-            let is_paused = matches!(it.observed, Some((ContainerState::Paused, _)));
-            it.phase == Phase::Live && it.was_paused_by_quit && is_paused
-        };
+        let is_frozen = |it: &&Workstream| it.phase == Phase::Live && it.was_paused_by_quit && it.is_frozen();
         let frozen = self.workstreams.values().filter(is_frozen).map(|it| it.facts.id.clone());
         let frozen: alloc::vec::Vec<WorkstreamId> = frozen.collect();
         let mut effects = Effects::none();

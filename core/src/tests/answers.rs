@@ -7,7 +7,7 @@ use crate::container::Observed;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{Commit, ContainerId};
-use crate::ports::{EngineError, GitError, WorkReport};
+use crate::ports::{BranchMove, EngineError, GitError, WorkReport};
 use crate::time::Mono;
 
 /// How the world answers.
@@ -86,6 +86,16 @@ pub(super) struct Known {
 }
 
 /// The commit every base is.
+/// A move of `branch`, of two commits.
+pub(super) fn moving(branch: &str) -> BranchMove {
+    let (from, to) = (commit('a'), commit('c'));
+    BranchMove { branch: branch.to_string(), from, to, checkout: None, commits: 2 }
+}
+
+fn commit(digit: char) -> Commit {
+    Commit::parse(&std::iter::repeat_n(digit, 40).collect::<String>()).unwrap()
+}
+
 pub(super) fn base() -> Commit {
     Commit::parse("00112233445566778899aabbccddeeff00112233").unwrap()
 }
@@ -148,6 +158,17 @@ fn git_event(effect: Effect, how: How) -> Result<Event, Effect> {
         }
         Effect::RetireHome { workstream, attempt, .. } => {
             Event::HomeRetired { workstream, attempt, outcome: how.git() }
+        }
+        Effect::FetchWork { workstream, attempt, .. } => {
+            Event::WorkFetched { workstream, attempt, outcome: how.git().map(|()| commit('b')) }
+        }
+        Effect::JudgeMerge { workstream, attempt, wish, .. } => {
+            let onto = wish.onto.unwrap_or_else(|| "main".to_string());
+            let outcome = how.git().map(|()| (how != How::Elsewhere).then(|| moving(&onto)));
+            Event::MergeJudged { workstream, attempt, outcome }
+        }
+        Effect::MoveBranch { workstream, attempt, .. } => {
+            Event::BranchMoved { workstream, attempt, outcome: how.git() }
         }
         Effect::RestoreWork { workstream, attempt, plan } => {
             let branch = if how == How::Elsewhere { "ccells/elsewhere".to_string() } else { plan.branch };

@@ -27,7 +27,7 @@ use crate::container::ContainerState;
 use crate::effect::{Effect, Level, RefusalKind};
 use crate::event::{Access, Ask, Event, OnQuit, Previous, Purpose};
 use crate::ids::{Attempt, ContainerId, HomeId};
-use crate::ports::PullProgress;
+use crate::ports::{MergeWish, PullProgress};
 use crate::record::{Operation, StateRecord};
 use crate::snapshot::{EngineState, ShutdownOutcome};
 use crate::time::Wall;
@@ -178,6 +178,7 @@ fn given(world: &mut World, what: &[&str]) {
     match what {
         ["state", name, words @ ..] => world.record(name, words),
         ["intent", "create", name] => world.leave_intent(name, Operation::Create),
+        ["intent", "merge", name] => world.leave_intent(name, Operation::Merge),
         ["intent", "restore", name] => {
             world.leave_intent(name, Operation::Restore { unsettled_since: None });
         }
@@ -227,6 +228,11 @@ fn ask(world: &mut World, what: &[&str]) -> Ask {
             keep_branch: words.contains(&"keep-branch"),
         },
         ["undo", name] => Ask::Undo(std::boxed::Box::new(world.facts(name))),
+        ["merge", name, onto @ ..] => {
+            let onto = onto.first().map(|branch| branch.to_string());
+            let wish = std::boxed::Box::new(MergeWish { onto, ..MergeWish::default() });
+            Ask::Merge { workstream: world.id(name), wish }
+        }
         ["reconcile"] => Ask::Reconcile,
         ["view", name] => {
             let focused = Some(world.id(name));
@@ -376,7 +382,16 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         | Effect::AbandonPull { workstream }
         | Effect::RestoreWork { workstream, .. }
         | Effect::CloseSession { workstream } => world.name(workstream),
-        Effect::UploadHolder { workstream, container, .. }
+        Effect::JudgeMerge { workstream, head, wish, .. } => {
+            let onto = wish.onto.as_deref().unwrap_or("its branch");
+            format!("{} {} onto {onto}", world.name(workstream), &head.as_str()[..4])
+        }
+        Effect::MoveBranch { workstream, moving, .. } => {
+            let (from, to) = (&moving.from.as_str()[..4], &moving.to.as_str()[..4]);
+            format!("{} {} {from}..{to}", world.name(workstream), moving.branch)
+        }
+        Effect::FetchWork { workstream, container, .. }
+        | Effect::UploadHolder { workstream, container, .. }
         | Effect::StartContainer { workstream, container, .. }
         | Effect::PauseContainer { workstream, container, .. }
         | Effect::UnpauseContainer { workstream, container, .. }
@@ -397,6 +412,7 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
 fn operation(operation: &Operation) -> String {
     match operation {
         Operation::Create => "create".to_string(),
+        Operation::Merge => "merge".to_string(),
         Operation::Restore { unsettled_since } => {
             format!("restore{}", if unsettled_since.is_some() { " unsettled" } else { "" })
         }

@@ -41,6 +41,7 @@ fn facts() -> impl Strategy<Value = Facts> {
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         Just(Operation::Create),
+        Just(Operation::Merge),
         proptest::option::of(any::<u64>())
             .prop_map(|since| Operation::Restore { unsettled_since: since.map(Wall) }),
         (any::<bool>(), proptest::option::of(any::<u64>()), any::<bool>()).prop_map(
@@ -107,7 +108,7 @@ proptest! {
         reason in proptest::option::of(any::<String>()),
     ) {
         let intent =
-            Intent { version: VERSION, operation, run: writer().run, workstream, written_at: Wall(at), reason };
+            Intent { version: VERSION, operation, run: writer().run, workstream, written_at: Wall(at), reason, moving: None };
         prop_assert_eq!(record::parse::<Intent>(&record::print(&intent)), Ok(intent));
     }
 

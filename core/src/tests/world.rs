@@ -232,6 +232,10 @@ impl World {
                 let never_ran = state.is_none_or(|state| state == ContainerState::Created);
                 assert!(never_ran, "R12: a container that is {state:?} is taken away for another");
             }
+            Effect::MoveBranch { moving, .. } => {
+                let intent = self.intents.get(&id).and_then(|intent| intent.moving.clone());
+                assert_eq!(intent.as_ref(), Some(&**moving), "R32: {effect:?} without its intent");
+            }
             Effect::SnapshotWork { .. }
             | Effect::RemoveContainer { .. }
             | Effect::RemoveWorktree { .. }
@@ -306,8 +310,11 @@ impl World {
         let workstream = self.facts(name);
         let id = workstream.id.clone();
         let (run, written_at) = (run(), Wall(EPOCH));
-        self.intents
-            .insert(id, Intent { version: VERSION, operation, run, workstream, written_at, reason: None });
+        let moving = (operation == Operation::Merge).then(|| super::answers::moving("main"));
+        self.intents.insert(
+            id,
+            Intent { version: VERSION, operation, run, workstream, written_at, reason: None, moving },
+        );
     }
 
     /// The facts of a workstream as the machine would have fixed them.
@@ -449,6 +456,9 @@ fn operates_on(effect: &Effect) -> Option<WorkstreamId> {
         | Effect::RemoveWorktree { workstream, .. }
         | Effect::RetireHome { workstream, .. }
         | Effect::RestoreWork { workstream, .. }
+        | Effect::FetchWork { workstream, .. }
+        | Effect::JudgeMerge { workstream, .. }
+        | Effect::MoveBranch { workstream, .. }
         | Effect::CreateContainer { workstream, .. }
         | Effect::PullImage { workstream, .. }
         | Effect::UploadHolder { workstream, .. }

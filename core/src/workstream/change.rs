@@ -131,6 +131,7 @@ impl Workstream {
             Phase::Creating { .. }
             | Phase::Destroying { .. }
             | Phase::Changing { is_recording: false, .. }
+            | Phase::Merging { .. }
             | Phase::Broken { .. }
             | Phase::Live
             | Phase::Lost

@@ -129,6 +129,10 @@ impl Workstream {
             (CreateStep::UploadingHolder, Some(container)) => {
                 Effect::UploadHolder { workstream, attempt, container }
             }
+            // What somebody froze in the meantime cannot be started; whoever wants it to run wants it let go on.
+            (CreateStep::Starting, Some(container)) if self.is_frozen() && !self.asked_by.is_empty() => {
+                Effect::UnpauseContainer { workstream, attempt, container }
+            }
             (CreateStep::Starting, Some(container)) => {
                 Effect::StartContainer { workstream, attempt, container }
             }
@@ -215,7 +219,7 @@ impl Workstream {
                 self.container = Some(container);
                 self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
             }
-            Answer::Done | Answer::Work(_) => {
+            Answer::Done | Answer::Work(_) | Answer::Judged(_) => {
                 match step {
                     CreateStep::WritingIntent => self.has_intent = true,
                     CreateStep::ClearingIntent => {

@@ -152,7 +152,12 @@ impl Workstream {
             // The intent stands as it was, and settling goes on.
             Answer::Trouble(_) | Answer::Done if step == DestroyStep::Settling => Effects::none(),
             Answer::Trouble(trouble) => self.stuck_in_destroy(step, keep_branch, &trouble, around),
-            Answer::Done | Answer::Base(_) | Answer::Branch(_) | Answer::Container(_) | Answer::Work(_) => {
+            Answer::Done
+            | Answer::Base(_)
+            | Answer::Branch(_)
+            | Answer::Judged(_)
+            | Answer::Container(_)
+            | Answer::Work(_) => {
                 if step == DestroyStep::WritingIntent {
                     self.has_intent = true;
                 }
@@ -235,6 +240,7 @@ impl Workstream {
             | Phase::Broken { .. }
             | Phase::Live
             | Phase::Changing { .. }
+            | Phase::Merging { .. }
             | Phase::Lost
             | Phase::Gone => None,
         }

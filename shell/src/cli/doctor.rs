@@ -251,6 +251,7 @@ impl Look {
                     (Grade::Warning, "ccells was ended before its creation was finished")
                 }
                 Operation::Create => (Grade::Failure, "its creation was interrupted"),
+                Operation::Merge => (Grade::Failure, "its merge was interrupted"),
                 Operation::Restore { .. } => (Grade::Failure, "its way back from the trash was interrupted"),
                 Operation::Destroy { unsettled_since: Some(_), .. } => {
                     (Grade::Warning, "its removal waits for what may still land")

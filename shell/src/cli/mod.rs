@@ -7,6 +7,7 @@ mod life;
 mod link;
 mod logs;
 mod ls;
+mod merge;
 mod new;
 mod print;
 mod reconcile;
@@ -58,6 +59,8 @@ enum Verb {
     Logs(logs::Logs),
     /// Print what a workstream changed, against the commit it began with.
     Diff(diff::Diff),
+    /// Bring a workstream's commits into a branch, without touching any other.
+    Merge(merge::Merge),
     /// Type a text into a workstream's terminal, and Enter.
     Send(send::Send),
     /// Freeze workstreams.
@@ -183,6 +186,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Verb::Stop(which)) => life::run(&directory, &which, life::Change::Stop).await,
         Some(Verb::Restart(which)) => life::run(&directory, &which, life::Change::Restart).await,
         Some(Verb::Rm(verb)) => rm::run(&directory, &verb).await,
+        Some(Verb::Merge(verb)) => merge::run(&directory, &verb).await,
         Some(Verb::Undo(verb)) => undo::run(&directory, &verb).await,
         Some(Verb::Trash(verb)) => trash::list(&directory, &verb).await,
         Some(Verb::Prune(verb)) => trash::prune(&directory, &verb).await,

@@ -26,7 +26,13 @@ pub fn asked(world: &mut World, process: usize, ask: &Ask) {
         | Ask::Cancel(workstream)
         | Ask::Resume(workstream)
         | Ask::Restart(workstream) => workstream,
-        Ask::Pause(_) | Ask::Stop(_) | Ask::Reconcile | Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => {
+        Ask::Pause(_)
+        | Ask::Merge { .. }
+        | Ask::Stop(_)
+        | Ask::Reconcile
+        | Ask::View(_)
+        | Ask::Quit { .. }
+        | Ask::QuitNow => {
             return;
         }
     };

@@ -7,6 +7,7 @@ use ccells_core::record::{self, StateRecord, TrackingRecord};
 use ccells_core::snapshot::{Card, CardState, Snapshot};
 
 use super::known::contains;
+use super::merges;
 use crate::ports::git::Made;
 use crate::world::World;
 
@@ -29,6 +30,7 @@ pub fn check(world: &mut World) {
             gone(world, seat, &snapshot);
         }
     }
+    merges::nothing_is_half_moved(world);
     litter(world);
     relisted(world);
 }

@@ -58,6 +58,9 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::RemoveWorktree { .. }
         | Effect::RetireHome { .. }
         | Effect::RestoreWork { .. }
+        | Effect::FetchWork { .. }
+        | Effect::JudgeMerge { .. }
+        | Effect::MoveBranch { .. }
         | Effect::CreateContainer { .. }
         | Effect::PullImage { .. }
         | Effect::UploadHolder { .. }

@@ -111,6 +111,9 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::RemoveWorktree { .. }
         | Effect::RetireHome { .. }
         | Effect::RestoreWork { .. }
+        | Effect::FetchWork { .. }
+        | Effect::JudgeMerge { .. }
+        | Effect::MoveBranch { .. }
         | Effect::PingEngine
         | Effect::CreateContainer { .. }
         | Effect::PullImage { .. }

@@ -9,6 +9,7 @@ use ccells_core::ports::EngineError;
 use ccells_core::record::{self, StateRecord};
 
 use super::known::contains;
+use super::merges;
 use crate::ports::engine::{Container, EngineOk, EngineOp};
 use crate::ports::git::Made;
 use crate::world::World;
@@ -48,6 +49,8 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
                 promise.is_to_rest = is_frozen;
             }
         }
+        (Ask::Merge { workstream, .. }, Ok(done)) => merges::merged(world, process, workstream, &done.note),
+        (Ask::Merge { .. }, Err(_)) => world.saw("refused merge"),
         (Ask::Stop(workstream), Ok(_)) => {
             written(world, process, workstream, "stopped", |_, was_by_user| was_by_user);
         }

@@ -26,6 +26,7 @@ pub fn asked(world: &mut World, process: usize, ask: &Ask) {
         }
         Ask::New(_)
         | Ask::Undo(_)
+        | Ask::Merge { .. }
         | Ask::Pause(_)
         | Ask::Resume(_)
         | Ask::Stop(_)
@@ -115,6 +116,7 @@ fn was_asked(world: &World, process: usize, id: &WorkstreamId, is_it: impl Fn(&A
         Ask::Undo(facts) => facts.id == *id,
         Ask::Pause(about) | Ask::Resume(about) | Ask::Stop(about) | Ask::Restart(about) => about == id,
         Ask::Remove { .. }
+        | Ask::Merge { .. }
         | Ask::Cancel(_)
         | Ask::Reconcile
         | Ask::View(_)

@@ -16,6 +16,9 @@ pub fn check(world: &mut World, process: usize, op: &GitOp) {
         | GitOp::Inspect(_)
         | GitOp::Snapshot(_)
         | GitOp::Restore(_)
+        | GitOp::Fetch(_)
+        | GitOp::Judge(_)
+        | GitOp::Move(..)
         | GitOp::Unpin(_) => {}
     }
 }

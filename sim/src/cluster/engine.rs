@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ccells_core::container::{ContainerSpec, Observed};
 use ccells_core::ids::{ContainerId, HomeId};
-use ccells_core::ports::{Engine, EngineError, EngineFacts, PullProgress};
+use ccells_core::ports::{Engine, EngineError, EngineFacts, PullProgress, WorkSource};
 use ccells_shell::adapters::docker::DockerEngine;
 use ccells_shell::mailbox::Mailbox;
 use ccells_shell::perform::Watch;
@@ -93,6 +93,10 @@ impl Engine for ClusterEngine {
 impl Watch for ClusterEngine {
     async fn watch_changes(&self, home: &HomeId, mailbox: &Mailbox) {
         self.engine.watch_changes(home, mailbox).await;
+    }
+
+    fn work_of(&self, container: &ContainerId) -> impl WorkSource {
+        self.engine.work_of(container)
     }
 
     async fn close_engine(&self) {

@@ -27,6 +27,9 @@ pub enum Flying {
     RemoveWorktree,
     RetireHome,
     RestoreWork,
+    FetchWork,
+    JudgeMerge,
+    MoveBranch,
     PingEngine,
     CreateContainer,
     PullImage,
@@ -44,7 +47,7 @@ pub enum Flying {
 
 impl Flying {
     /// All, in the order of the table in `core/README.md`.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::WriteIntent,
         Self::ClearIntent,
         Self::TrackContainer,
@@ -59,6 +62,9 @@ impl Flying {
         Self::RemoveWorktree,
         Self::RetireHome,
         Self::RestoreWork,
+        Self::FetchWork,
+        Self::JudgeMerge,
+        Self::MoveBranch,
         Self::PingEngine,
         Self::CreateContainer,
         Self::PullImage,
@@ -90,6 +96,9 @@ impl Flying {
             Effect::RemoveWorktree { workstream, .. } => (Self::RemoveWorktree, workstream),
             Effect::RetireHome { workstream, .. } => (Self::RetireHome, workstream),
             Effect::RestoreWork { workstream, .. } => (Self::RestoreWork, workstream),
+            Effect::FetchWork { workstream, .. } => (Self::FetchWork, workstream),
+            Effect::JudgeMerge { workstream, .. } => (Self::JudgeMerge, workstream),
+            Effect::MoveBranch { workstream, .. } => (Self::MoveBranch, workstream),
             Effect::CreateContainer { workstream, .. } => (Self::CreateContainer, workstream),
             Effect::PullImage { workstream, .. } => (Self::PullImage, workstream),
             Effect::UploadHolder { workstream, .. } => (Self::UploadHolder, workstream),
@@ -144,6 +153,9 @@ impl Flying {
             Event::WorktreeRemoved { workstream, .. } => (Self::RemoveWorktree, workstream),
             Event::HomeRetired { workstream, .. } => (Self::RetireHome, workstream),
             Event::WorkRestored { workstream, .. } => (Self::RestoreWork, workstream),
+            Event::WorkFetched { workstream, .. } => (Self::FetchWork, workstream),
+            Event::MergeJudged { workstream, .. } => (Self::JudgeMerge, workstream),
+            Event::BranchMoved { workstream, .. } => (Self::MoveBranch, workstream),
             Event::ContainerCreated { workstream, .. } => (Self::CreateContainer, workstream),
             Event::ImagePulled { workstream, .. } => (Self::PullImage, workstream),
             Event::HolderUploaded { workstream, .. } => (Self::UploadHolder, workstream),

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::places::Places;
-use ccells_core::ports::{FileError, FileOk, FileOp, Files as _, Git, GitError, WorkReport, WorktreePlan};
+use ccells_core::ports::{
+    BranchMove, FileError, FileOk, FileOp, Files as _, Git, GitError, MergeWish, WorkReport, WorkSource,
+    WorktreePlan,
+};
 
 use super::Ground;
 use super::disk::PacedFiles;
@@ -82,7 +85,9 @@ impl Git for ClusterGit {
     ) -> Result<Commit, GitError> {
         match self.run(GitOp::Resolve { repo: repo.clone(), branch: branch.to_string() }).await? {
             GitOk::Base(commit) => Ok(commit),
-            GitOk::Done | GitOk::Work(_) | GitOk::Kept(_) | GitOk::Branch(_) => Err(unfit()),
+            GitOk::Done | GitOk::Work(_) | GitOk::Kept(_) | GitOk::Branch(_) | GitOk::Judged(_) => {
+                Err(unfit())
+            }
         }
     }
 
@@ -120,14 +125,18 @@ impl Git for ClusterGit {
     async fn inspect_work(&self, plan: &WorktreePlan) -> Result<WorkReport, GitError> {
         match self.run(GitOp::Inspect(Box::new(plan.clone()))).await? {
             GitOk::Work(report) => Ok(report),
-            GitOk::Done | GitOk::Base(_) | GitOk::Kept(_) | GitOk::Branch(_) => Err(unfit()),
+            GitOk::Done | GitOk::Base(_) | GitOk::Kept(_) | GitOk::Branch(_) | GitOk::Judged(_) => {
+                Err(unfit())
+            }
         }
     }
 
     async fn snapshot_work(&self, plan: &WorktreePlan) -> Result<Option<Commit>, GitError> {
         match self.run(GitOp::Snapshot(Box::new(plan.clone()))).await? {
             GitOk::Kept(commit) => Ok(commit),
-            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Branch(_) => Err(unfit()),
+            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Branch(_) | GitOk::Judged(_) => {
+                Err(unfit())
+            }
         }
     }
 
@@ -163,10 +172,40 @@ impl Git for ClusterGit {
                 (FileOp::SyncDir(trash), Fine::Nothing),
             ],
         );
-        self.in_order(row).await?;
-        match self.run(GitOp::Restore(Box::new(plan.clone()))).await? {
-            GitOk::Branch(branch) => Ok(branch),
-            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Kept(_) => Err(unfit()),
+        let branch = match self.run(GitOp::Restore(Box::new(plan.clone()))).await? {
+            GitOk::Branch(branch) => branch,
+            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Kept(_) | GitOk::Judged(_) => {
+                return Err(unfit());
+            }
+        };
+        // The step that counts is the last one: until then it is in the trash.
+        self.in_order(row).await.map(|()| branch)
+    }
+
+    async fn fetch_work(
+        &self,
+        plan: &WorktreePlan,
+        source: impl WorkSource,
+        _may_rewrite: bool,
+    ) -> Result<Commit, GitError> {
+        let head = source.head().await.map_err(|error| GitError::Failed { what: error.to_string() })?;
+        self.run(GitOp::Fetch(Box::new(plan.clone()))).await.map(|_| head)
+    }
+
+    async fn judge_merge(
+        &self,
+        plan: &WorktreePlan,
+        _name: &str,
+        _head: &Commit,
+        _wish: &MergeWish,
+    ) -> Result<Option<BranchMove>, GitError> {
+        match self.run(GitOp::Judge(Box::new(plan.clone()))).await? {
+            GitOk::Judged(moving) => Ok(moving),
+            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Kept(_) | GitOk::Branch(_) => Err(unfit()),
         }
+    }
+
+    async fn move_branch(&self, plan: &WorktreePlan, moving: &BranchMove) -> Result<(), GitError> {
+        self.run(GitOp::Move(Box::new(plan.clone()), Box::new(moving.clone()))).await.map(drop)
     }
 }

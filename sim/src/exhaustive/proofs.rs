@@ -61,6 +61,8 @@ pub fn all() -> Vec<Proof> {
         core(Canary::SnapshotFirst, Story::RecoverDestroy, ByCrash, &["R12"]),
         core(Canary::UndoSkipsFiles, Story::Undo, Plainly, &["R31"]),
         core(Canary::UndoSkipsFiles, Story::RecoverUndo, Plainly, &["R31"]),
+        core(Canary::MergeWithoutIntent, Story::Merge, Plainly, &["R32"]),
+        core(Canary::MergeWithoutIntent, Story::RecoverMerge, Plainly, &["R32"]),
         core(Canary::ResumesPaused, Story::Pause, Plainly, &["P2", "P1"]),
         core(Canary::ResumesPaused, Story::Resume, ByCrash, &["P2", "P1"]),
         core(Canary::ResumesPaused, Story::FullDisk, ByCrash, &["P2", "P1"]),

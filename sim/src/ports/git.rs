@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
-use ccells_core::ports::{GitError, WorkReport, WorktreePlan};
+use ccells_core::ports::{BranchMove, GitError, WorkReport, WorktreePlan};
+
+use super::merges::Merges;
 
 /// How far something is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Tree {
     pub hidden: u64,
     /// What of it is in commits, which its own directory holds.
     pub committed: u64,
+    /// What of it was fetched.
+    pub fetched: u64,
     /// What of it is in the trash.
     pub snapshotted: u64,
     /// What of all that went into the trash as the files they are: what git shows, and what it ignores.
@@ -62,6 +66,8 @@ pub struct SimGit {
     pub trees: BTreeMap<WorkstreamId, Tree>,
     /// By repository and branch: whose it is (`None`: the user's).
     pub branches: BTreeMap<(PathText, String), Option<WorkstreamId>>,
+    /// The branches of the users.
+    pub merges: Merges,
     /// Whether worktrees and the trash are on two file systems: then nothing can be moved from here to there, and what
     /// was kept as a commit is all there is.
     pub is_split: bool,
@@ -89,6 +95,12 @@ pub enum GitOp {
     Remove(Box<WorktreePlan>, bool),
     /// The worktree and the branch come back: the second part of [`ccells_core::ports::Git::restore_work`].
     Restore(Box<WorktreePlan>),
+    /// See [`ccells_core::ports::Git::fetch_work`].
+    Fetch(Box<WorktreePlan>),
+    /// See [`ccells_core::ports::Git::judge_merge`].
+    Judge(Box<WorktreePlan>),
+    /// See [`ccells_core::ports::Git::move_branch`].
+    Move(Box<WorktreePlan>, Box<BranchMove>),
     /// Lets the base go: the last part of [`ccells_core::ports::Git::retire_home`].
     Unpin(Box<WorktreePlan>),
 }
@@ -106,6 +118,8 @@ pub enum GitOk {
     Kept(Option<Commit>),
     /// The branch it came back on.
     Branch(String),
+    /// Which branch would move.
+    Judged(Option<BranchMove>),
 }
 
 impl SimGit {
@@ -122,6 +136,19 @@ impl SimGit {
             GitOp::Snapshot(plan) => Some(Ok(GitOk::Kept(self.snapshot(plan)))),
             GitOp::Remove(plan, keep_branch) => self.remove(plan, *keep_branch, number),
             GitOp::Restore(plan) => self.restore(plan, number),
+            GitOp::Fetch(plan) => {
+                let tree = self.tree(plan);
+                tree.fetched = tree.committed;
+                Some(Ok(GitOk::Base(plan.base.clone())))
+            }
+            GitOp::Judge(plan) => {
+                let much = self.tree(plan).fetched;
+                Some(Ok(GitOk::Judged(self.merges.judge(&plan.repo, &plan.workstream, much))))
+            }
+            GitOp::Move(plan, moving) => {
+                let moved = self.merges.step(&plan.repo, moving, number)?;
+                Some(moved.map(|()| GitOk::Done))
+            }
             GitOp::Unpin(plan) => {
                 self.tree(plan).is_pinned = false;
                 Some(Ok(GitOk::Done))

@@ -3,4 +3,5 @@
 pub mod engine;
 pub mod files;
 pub mod git;
+pub mod merges;
 pub mod platter;

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
 use ccells_core::naming;
-use ccells_core::ports::{Git, GitError, WorkReport, WorktreePlan};
+use ccells_core::ports::{BranchMove, Git, GitError, MergeWish, WorkReport, WorkSource, WorktreePlan};
 use tokio_util::task::TaskTracker;
 
 use command::{GitProgram, failed};
@@ -131,6 +131,24 @@ impl Git for RealGit {
 
     async fn restore_work(&self, plan: &WorktreePlan) -> Result<String, GitError> {
         self.run(plan, |place| async move { place.restore_work().await }).await
+    }
+
+    async fn fetch_work(&self, _: &WorktreePlan, _: impl WorkSource, _: bool) -> Result<Commit, GitError> {
+        Err(failed("TODO"))
+    }
+
+    async fn judge_merge(
+        &self,
+        _: &WorktreePlan,
+        _: &str,
+        _: &Commit,
+        _: &MergeWish,
+    ) -> Result<Option<BranchMove>, GitError> {
+        Err(failed("TODO"))
+    }
+
+    async fn move_branch(&self, _: &WorktreePlan, _: &BranchMove) -> Result<(), GitError> {
+        Err(failed("TODO"))
     }
 }
 
