@@ -4,8 +4,11 @@
 #![expect(clippy::print_stderr, reason = "what was measured or skipped is told")]
 
 mod diff;
+mod fetch;
 mod hostile;
 mod life;
+mod merge;
+mod moving;
 mod property;
 mod sweep;
 mod trash;
