@@ -682,9 +682,7 @@ fn git_trouble(error: GitError) -> Trouble {
         | GitError::Busy { .. }
         | GitError::WouldLose { .. }
         | GitError::Refused { .. }
-        | GitError::Conflicts { .. } => {
-            Trouble::Conflict(text)
-        }
+        | GitError::Conflicts { .. } => Trouble::Conflict(text),
         GitError::Failed { .. } => Trouble::Failed(text),
     }
 }

@@ -51,8 +51,8 @@ impl Workplace {
         self.check_plan()?;
         let head = within_time(source.head()).await?;
         let before = self.reference(&self.head_ref()).await?.map(|found| parse(&found.object)).transpose()?;
-        let known: Vec<Commit> =
-            [Some(self.plan.base.clone()), before.clone()].into_iter().flatten().collect();
+        let mut known = vec![self.plan.base.clone()];
+        known.extend(before.clone().filter(|before| *before != self.plan.base));
         let is_there = self.is_whole(self.on_repo(), &head, &known).await?.is_none();
         let arrival = if is_there { None } else { Some(self.receive(source, &head, &known).await?) };
         let look = || match &arrival {
