@@ -6,6 +6,7 @@
 mod diff;
 mod fetch;
 mod hostile;
+mod killed;
 mod life;
 mod merge;
 mod moving;

@@ -362,3 +362,67 @@ async fn no_hook_of_the_user_runs() {
     all.move_it(&it).await.unwrap();
     assert!(!mark.exists(), "{}", fs::read_to_string(&mark).unwrap());
 }
+
+/// Leaves what an interrupted try could have left.
+type Leave = fn(&Prepared);
+
+#[tokio::test]
+async fn what_an_interrupted_try_left_is_finished() {
+    let cases: [(&str, Leave); 10] = [
+        ("a new file in part", |all| all.yard.write("new/made.txt", "by the")),
+        ("a new file that is empty", |all| all.yard.write("new/made.txt", "")),
+        ("a new file whole", |all| all.yard.write("new/made.txt", "by the agent\n")),
+        ("a changed file that is gone", |all| fs::remove_file(all.yard.repo().join("a.txt")).unwrap()),
+        ("a changed file that is empty", |all| all.yard.write("a.txt", "")),
+        ("a changed file in part", |all| all.yard.write("a.txt", "one\nand")),
+        ("a changed file whole", |all| all.yard.write("a.txt", "one\nand more\n")),
+        ("all but the branch", |all| {
+            all.yard.user(&["read-tree", "-m", "-u", "HEAD", all.head.as_str()]);
+        }),
+        ("an index that lasted, and files that did not", |all| {
+            all.yard.user(&["read-tree", "-m", "-u", "HEAD", all.head.as_str()]);
+            all.yard.write("a.txt", "one\nan");
+            fs::remove_file(all.yard.repo().join("new/made.txt")).unwrap();
+        }),
+        ("a lock", |all| all.yard.write(".git/index.lock", "half an index")),
+    ];
+    for (name, leave) in cases {
+        let all = Prepared::new().await;
+        all.yard.write("run.sh", "an edit\n");
+        let it = all.judge().await;
+        leave(&all);
+        all.move_it(&it).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(all.at("main"), all.head.as_str(), "{name}");
+        assert_eq!(all.yard.user(&["status", "--porcelain"]), " M run.sh", "{name}");
+        assert_eq!(fs::read_to_string(all.yard.repo().join("a.txt")).unwrap(), "one\nand more\n", "{name}");
+        assert!(!all.yard.repo().join(".git/index.lock").exists(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_looks_like_a_leftover_beside_what_is_the_users_is_not_touched() {
+    let all = Prepared::new().await;
+    let it = all.judge().await;
+    all.yard.write("new/made.txt", "by the");
+    all.yard.write("a.txt", "the user's\n");
+    let before = all.yard.fingerprint();
+    let what = refusal(all.move_it(&it).await);
+    assert!(what.ends_with(": a.txt"), "{what}");
+    assert_eq!(before, all.yard.fingerprint());
+}
+
+#[tokio::test]
+async fn a_lock_of_a_git_that_lives_is_not_taken_away() {
+    let all = Prepared::new().await;
+    let it = all.judge().await;
+    all.yard.write(".git/index.lock", "the user's");
+    let mut git = std::process::Command::new("git");
+    git.args(["cat-file", "--batch"]).current_dir(all.yard.repo()).stdin(std::process::Stdio::piped());
+    let mut living = git.spawn().unwrap();
+    let before = all.yard.fingerprint();
+    let busy = all.move_it(&it).await.unwrap_err();
+    drop(living.stdin.take());
+    living.wait().unwrap();
+    assert!(matches!(&busy, GitError::Busy { what } if what.contains("index.lock")), "{busy}");
+    assert_eq!(before, all.yard.fingerprint());
+}

@@ -49,6 +49,8 @@ impl Arrival {
 impl Workplace {
     async fn fetch_work(&self, source: &impl WorkSource, may_rewrite: bool) -> Result<Commit, GitError> {
         self.check_plan()?;
+        // What an earlier run began may still be going on.
+        self.await_own_git().await?;
         let head = within_time(source.head()).await?;
         let before = self.reference(&self.head_ref()).await?.map(|found| parse(&found.object)).transpose()?;
         let mut known = vec![self.plan.base.clone()];

@@ -40,7 +40,8 @@ impl Workplace {
         Ok(())
     }
 
-    /// The same for the locks of a branch of the user's that is to move, and of the checkout that it is checked out in.
+    /// The same for the locks of a branch of the user's that is to move, and of the checkout that it is checked out in,
+    /// once no git of ours works any more.
     pub(super) async fn clear_locks_of(
         &self,
         name: &str,
@@ -56,7 +57,6 @@ impl Workplace {
         if locks.is_empty() {
             return Ok(());
         }
-        self.await_own_git().await?;
         for lock in locks {
             self.clear_shared(&lock, &places).await?;
         }

@@ -24,6 +24,8 @@ impl RealGit {
 impl Workplace {
     async fn move_branch(&self, it: &BranchMove) -> Result<(), GitError> {
         self.check_plan()?;
+        // What an earlier run began may still be going on.
+        self.await_own_git().await?;
         let name = format!("refs/heads/{}", it.branch);
         let call = self.on_repo().args(["cat-file", "-e", &format!("{}^{{commit}}", it.to)]);
         if !call.finish("look up the merge").await?.is_success {
