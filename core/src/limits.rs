@@ -91,6 +91,14 @@ pub const GIT_GRACE_MS: u64 = 2_000;
 pub const GIT_LOCK_MS: u64 = 2_000;
 /// How often such a lock is looked at.
 pub const GIT_LOCK_POLL_MS: u64 = 50;
+/// How long the commits of an agent may take to come out of its container.
+pub const FETCH_MS: u64 = 120_000;
+/// Most bytes of them that are taken at a time.
+pub const PACK_BYTES: u64 = 1_024 * 1_024 * 1_024;
+/// Memory of the git that reads what an agent packed.
+pub const INDEX_MEMORY_BYTES: u64 = 2 * 1_024 * 1_024 * 1_024;
+/// Most commits that the message of a commit that stands for all of them names.
+pub const MESSAGE_COMMITS: usize = 200;
 /// Most that is kept of what a git process prints.
 pub const GIT_OUTPUT_BYTES: usize = 64 * 1_024 * 1_024;
 /// Most that is kept of what a git process complains.

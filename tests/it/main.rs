@@ -34,3 +34,4 @@ mod tidy;
 mod tracer;
 mod trash;
 mod tui;
+mod work;

@@ -4,8 +4,12 @@
 #![expect(clippy::print_stderr, reason = "what was measured or skipped is told")]
 
 mod diff;
+mod fetch;
 mod hostile;
+mod killed;
 mod life;
+mod merge;
+mod moving;
 mod property;
 mod sweep;
 mod trash;

@@ -44,7 +44,7 @@ fn killed(plan: &WorktreePlan, arguments: &[&str], when: usize) -> End {
 }
 
 /// Whether strace can do its part here; without it the sweep is skipped loudly, or fails where it is required.
-fn can_kill(name: &str) -> bool {
+pub(crate) fn can_kill(name: &str) -> bool {
     let works = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
     if works.is_ok_and(|status| status.success()) {
         return true;

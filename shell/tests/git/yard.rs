@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use ccells_core::container::ContainerLimits;
 use ccells_core::ids::{Commit, PathText, RepoId, WorkstreamId};
-use ccells_core::ports::{Git as _, WorktreePlan};
+use ccells_core::ports::{EngineError, Git as _, WorkSource, WorktreePlan};
 use ccells_core::record::{self, AgentCommand, Facts, FactsRecord, RemovedRecord};
 use ccells_core::time::Wall;
 use ccells_shell::adapters::git::RealGit;
@@ -199,6 +199,10 @@ pub(crate) fn agent(plan: &WorktreePlan, arguments: &[&str]) -> String {
 }
 
 pub(crate) fn agent_output(plan: &WorktreePlan, arguments: &[&str]) -> Output {
+    agent_command(plan, arguments).output().unwrap()
+}
+
+fn agent_command(plan: &WorktreePlan, arguments: &[&str]) -> Command {
     let private = Path::new(plan.home.as_str()).join("git");
     let worktree = Path::new(plan.worktree.as_str());
     let objects = Path::new(plan.git_dir.as_str()).join("objects");
@@ -207,7 +211,45 @@ pub(crate) fn agent_output(plan: &WorktreePlan, arguments: &[&str]) -> Output {
         ("GIT_WORK_TREE", worktree),
         ("GIT_ALTERNATE_OBJECT_DIRECTORIES", &*objects),
     ];
-    command(worktree, arguments, &variables).output().unwrap()
+    command(worktree, arguments, &variables)
+}
+
+/// The work of the agent of a plan, packed by its git on this machine.
+pub(crate) struct LocalWork(pub(crate) WorktreePlan);
+
+impl WorkSource for LocalWork {
+    async fn head(&self) -> Result<Commit, EngineError> {
+        Ok(Commit::parse(&agent(&self.0, &["rev-parse", "HEAD"])).unwrap())
+    }
+
+    async fn pack(&self, head: &Commit, have: &[Commit], into: &PathText) -> Result<(), EngineError> {
+        let wanted = self.0.home.join("run/wanted");
+        let mut lines = format!("{head}\n");
+        lines.extend(have.iter().map(|commit| format!("^{commit}\n")));
+        fs::write(wanted.as_str(), lines).unwrap();
+        let arguments = ["pack-objects", "--revs", "--thin", "--stdout", "-q"];
+        let mut command = agent_command(&self.0, &arguments);
+        command.stdin(fs::File::open(wanted.as_str()).unwrap());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::write(into.as_str(), output.stdout).unwrap();
+        Ok(())
+    }
+}
+
+/// Lets the agent commit these files, and takes its commits.
+pub(crate) async fn taken(yard: &Yard, plan: &WorktreePlan, files: &[(&str, &str)]) -> Commit {
+    commit(plan, files, "The agent's work");
+    yard.git.fetch_work(plan, LocalWork(plan.clone()), false).await.unwrap()
+}
+
+/// Lets the agent commit these files.
+pub(crate) fn commit(plan: &WorktreePlan, files: &[(&str, &str)], message: &str) {
+    for (name, text) in files {
+        write(&path(&plan.worktree).join(name), text);
+    }
+    agent(plan, &["add", "-A", "-f"]);
+    agent(plan, &["commit", "-q", "--allow-empty", "-m", message]);
 }
 
 /// Runs git and gives what it printed.

@@ -52,6 +52,16 @@ impl DockerEngine {
         self.call("exec", self.shared.deadlines.attach, work).await
     }
 
+    /// The same within a call that has a deadline of its own, as the container's user.
+    pub(super) async fn open_stream(
+        &self,
+        container: &ContainerId,
+        argv: &[&str],
+    ) -> Result<ExecStream, EngineError> {
+        let (_, raw) = self.hijack(Exec::new(container, argv, None, true)).await?;
+        Ok(ExecStream::new(raw))
+    }
+
     /// Runs `argv` in a container until it ends and gives what it wrote, all within `deadline`. When that passes the
     /// command lives on.
     pub async fn run_in_container(

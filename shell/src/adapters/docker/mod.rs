@@ -9,10 +9,12 @@ mod containers;
 mod errors;
 mod events;
 mod exec;
+mod pkt_line;
 mod pull;
 mod spec;
 mod stats;
 mod transport;
+mod work;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ pub use self::events::{ContainerChange, EngineNotice, EngineWatch};
 pub use self::exec::{Captured, ExecStream};
 pub use self::stats::ContainerUse;
 use self::transport::{Answer, Transport};
+pub use self::work::ContainerWork;
 use crate::adapters::dial::{Dial, Switchboard};
 
 /// How long each kind of call may take.

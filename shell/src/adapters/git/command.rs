@@ -19,8 +19,18 @@ use tokio::process::{Child, Command};
 /// The variable that marks every git process of a workstream and all its children.
 pub(super) const MARK: &str = "CCELLS_WORKSTREAM";
 
-/// What of our environment git needs.
-const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "XDG_CONFIG_HOME"];
+/// What of our environment git needs: where it is and who the user is.
+const INHERITED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "LANG",
+    "XDG_CONFIG_HOME",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "EMAIL",
+];
 
 /// What git is told by its environment. `LC_ALL=C`: its words are shown and its markers compared in one language.
 const ENVIRONMENT: &[(&str, &str)] = &[
@@ -54,6 +64,20 @@ const OVERRIDES: &[&str] = &[
     "advice.addEmbeddedRepo=false",
 ];
 
+/// The same for a call that changes a checkout of the user's: how it is kept there (its index, its filters, which of its
+/// files are wanted) is the user's to say.
+const CHECKOUT_OVERRIDES: &[&str] = &[
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.fsync=all",
+    "submodule.recurse=false",
+    "diff.ignoreSubmodules=all",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+    "checkout.workers=1",
+];
+
 /// The git program and the environment it gets.
 #[derive(Clone, Debug)]
 pub(super) struct GitProgram {
@@ -84,20 +108,25 @@ impl GitProgram {
 
     /// A call of `git` on the repository whose git directory is `git_dir`, without a worktree.
     pub(super) fn on(&self, git_dir: &Path) -> Call {
-        self.call(Path::new("/"), &[("--git-dir=", git_dir)])
+        self.call(Path::new("/"), &[("--git-dir=", git_dir)], OVERRIDES)
     }
 
     /// A call of `git` on `worktree` through `git_dir`.
     pub(super) fn on_worktree(&self, git_dir: &Path, worktree: &Path) -> Call {
-        self.call(worktree, &[("--git-dir=", git_dir), ("--work-tree=", worktree)])
+        self.call(worktree, &[("--git-dir=", git_dir), ("--work-tree=", worktree)], OVERRIDES)
     }
 
     /// A call of `git` that finds out for itself which repository `directory` is in.
     pub(super) fn within(&self, directory: &Path) -> Call {
-        self.call(directory, &[])
+        self.call(directory, &[], OVERRIDES)
     }
 
-    fn call(&self, directory: &Path, places: &[(&str, &Path)]) -> Call {
+    /// A call of `git` in a checkout of the user's, as the user would make it there.
+    pub(super) fn in_checkout(&self, top: &Path) -> Call {
+        self.call(top, &[], CHECKOUT_OVERRIDES)
+    }
+
+    fn call(&self, directory: &Path, places: &[(&str, &Path)], overrides: &[&str]) -> Call {
         let mut command = Command::new(&self.path);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(directory).process_group(0);
@@ -107,10 +136,10 @@ impl GitProgram {
             argument.push(place);
             command.arg(argument);
         }
-        for pair in OVERRIDES {
+        for pair in overrides {
             command.arg("-c").arg(pair);
         }
-        Call { command }
+        Call { command, is_bounded: false }
     }
 }
 
@@ -123,6 +152,7 @@ fn is_program(file: &Path) -> bool {
 #[derive(Debug)]
 pub(super) struct Call {
     command: Command,
+    is_bounded: bool,
 }
 
 /// What a call of git gave.
@@ -130,6 +160,8 @@ pub(super) struct Call {
 pub(super) struct Answer {
     /// Its exit status was zero.
     pub(super) is_success: bool,
+    /// Its exit status, unless a signal ended it.
+    pub(super) code: Option<i32>,
     /// What it printed.
     pub(super) output: Vec<u8>,
     /// Whether it printed more than is kept.
@@ -169,6 +201,12 @@ impl Call {
         self
     }
 
+    /// Bounds its memory and the files it writes: what it reads was made by somebody who may want it to take all there is.
+    pub(super) fn bounded(mut self) -> Self {
+        self.is_bounded = true;
+        self
+    }
+
     /// Marks the process and its children as working for `workstream`.
     pub(super) fn mark(self, workstream: &WorkstreamId) -> Self {
         self.env(MARK, workstream.as_str())
@@ -188,6 +226,12 @@ impl Call {
             ))
         })?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if self.is_bounded
+            && let Err(error) = group.map_or(Ok(()), bound)
+        {
+            end(&mut child, group).await;
+            return Err(failed(format!("could not {aim}: git could not be bounded: {error}")));
+        }
         let deadline = Duration::from_millis(limits::GIT_MS);
         if let Ok(result) = tokio::time::timeout(deadline, collect(&mut child)).await {
             return result.map_err(|error| failed(format!("could not {aim}: reading from git: {error}")));
@@ -234,6 +278,29 @@ pub(super) fn path_of(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
+/// Bounds what a process may take. What it has taken before it is bounded is next to nothing.
+#[cfg(target_os = "linux")]
+fn bound(process: Pid) -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let most = |bytes: u64| Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    for (resource, bytes) in
+        [(Resource::Data, limits::INDEX_MEMORY_BYTES), (Resource::Fsize, 2 * limits::PACK_BYTES)]
+    {
+        match prlimit(Some(process), resource, most(bytes)) {
+            // It has ended already.
+            Err(rustix::io::Errno::SRCH) => return Ok(()),
+            other => other.map(drop)?,
+        }
+    }
+    Ok(())
+}
+
+/// Elsewhere the system has no way to bound a process that runs; its input is bounded all the same.
+#[cfg(not(target_os = "linux"))]
+fn bound(_process: Pid) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// Waits for the end of `child` and keeps what it printed.
 async fn collect(child: &mut Child) -> std::io::Result<Answer> {
     let output = child.stdout.take();
@@ -245,7 +312,9 @@ async fn collect(child: &mut Child) -> std::io::Result<Answer> {
     );
     let (output, is_cut) = output?;
     let (complaint, _) = complaint?;
-    Ok(Answer { is_success: status?.success(), output, is_cut, complaint: readable(&complaint) })
+    let status = status?;
+    let complaint = readable(&complaint);
+    Ok(Answer { is_success: status.success(), code: status.code(), output, is_cut, complaint })
 }
 
 /// Reads a pipe to its end, so that its writer never stalls, and keeps the first `limit` bytes.

@@ -14,6 +14,7 @@ use ccells_core::ports::GitError;
 use rustix::process::Pid;
 
 use super::command::Call;
+use super::fetch::withdraw;
 use super::{Workplace, blocking, disk};
 
 /// The lens in a workstream's own directory.
@@ -78,8 +79,10 @@ impl Workplace {
     pub(super) async fn room(&self) -> Result<Room, GitError> {
         let parent = self.home().parent().unwrap_or(Path::new("/")).to_owned();
         let prefix = format!(".{}.look-", self.plan.workstream);
+        let packs = self.packs();
         blocking(move || {
-            let made = sweep_rooms(&parent, &prefix).and_then(|()| make_room(&parent, &prefix));
+            let swept = sweep_rooms(&parent, &prefix, &packs);
+            let made = swept.and_then(|()| make_room(&parent, &prefix));
             made.map_err(|error| Self::disk_error("make a directory", &parent, &error))
         })
         .await
@@ -130,8 +133,8 @@ fn make_room(parent: &Path, prefix: &str) -> io::Result<Room> {
         .unwrap_or_else(|| Err(io::Error::other("every name is taken")))
 }
 
-/// Removes what ended processes of ours left.
-fn sweep_rooms(parent: &Path, prefix: &str) -> io::Result<()> {
+/// Removes what ended processes of ours left, also what they had begun to move to the user's packs.
+fn sweep_rooms(parent: &Path, prefix: &str, packs: &Path) -> io::Result<()> {
     disk::make_directories(parent)?;
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
@@ -139,6 +142,7 @@ fn sweep_rooms(parent: &Path, prefix: &str) -> io::Result<()> {
         let owner = name.strip_prefix(prefix).and_then(|rest| rest.split('-').next()?.parse().ok());
         let Some(owner) = owner.and_then(Pid::from_raw) else { continue };
         if rustix::process::test_kill_process(owner) == Err(rustix::io::Errno::SRCH) {
+            withdraw(&entry.path(), packs)?;
             disk::remove_tree(&entry.path())?;
         }
     }

@@ -12,6 +12,7 @@ use ccells_core::limits;
 use ccells_core::naming;
 use ccells_core::ports::GitError;
 
+use super::checkout::Checkout;
 use super::command::{Answer, Call, MARK};
 use super::trash::kept_refs;
 use super::{Workplace, blocking, disk};
@@ -34,7 +35,30 @@ impl Workplace {
             remove_lock(&lock)?;
         }
         for lock in self.shared_locks() {
-            self.clear_shared(&lock).await?;
+            self.clear_shared(&lock, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for the locks of a branch of the user's that is to move, and of the checkout that it is checked out in,
+    /// once no git of ours works any more.
+    pub(super) async fn clear_locks_of(
+        &self,
+        name: &str,
+        checkout: Option<&Checkout>,
+    ) -> Result<(), GitError> {
+        let places: Vec<PathBuf> = checkout.iter().map(|it| it.top().to_owned()).collect();
+        let mut locks = vec![self.git_dir().join(format!("{name}.lock"))];
+        locks.extend(self.shared_locks());
+        locks.extend(
+            checkout.iter().flat_map(|it| ["index.lock", "HEAD.lock"].map(|lock| it.git_dir().join(lock))),
+        );
+        locks.retain(|lock| disk::exists(lock));
+        if locks.is_empty() {
+            return Ok(());
+        }
+        for lock in locks {
+            self.clear_shared(&lock, &places).await?;
         }
         Ok(())
     }
@@ -65,7 +89,8 @@ impl Workplace {
     /// The locks of references and files that are this workstream's alone.
     fn own_locks(&self) -> Vec<PathBuf> {
         let kept = kept_refs(self.plan.workstream.as_str());
-        let refs = [self.branch_ref(), self.base_ref()].into_iter().chain(kept);
+        let own = [self.branch_ref(), self.base_ref(), self.head_ref(), self.was_ref()];
+        let refs = own.into_iter().chain(kept);
         let mut locks: Vec<PathBuf> = refs.map(|name| self.git_dir().join(format!("{name}.lock"))).collect();
         let admin = fs::read_dir(self.admin_dir()).into_iter().flatten().flatten().map(|entry| entry.path());
         locks.extend(admin.filter(|file| file.extension().is_some_and(|extension| extension == "lock")));
@@ -80,8 +105,9 @@ impl Workplace {
             .collect()
     }
 
-    /// Waits for a lock to go away, and removes it when nobody who could hold it lives.
-    async fn clear_shared(&self, lock: &Path) -> Result<(), GitError> {
+    /// Waits for a lock to go away, and removes it when nobody who could hold it lives: it may be of somebody who works in
+    /// the repository or in one of these other places.
+    async fn clear_shared(&self, lock: &Path, others: &[PathBuf]) -> Result<(), GitError> {
         let identity =
             |path: &Path| fs::symlink_metadata(path).ok().map(|facts| (facts.ino(), facts.mtime_nsec()));
         let Some(first) = identity(lock) else { return Ok(()) };
@@ -91,7 +117,8 @@ impl Workplace {
                 return Ok(());
             }
         }
-        let places = [self.git_dir().to_owned(), Path::new(self.plan.repo.as_str()).to_owned()];
+        let mut places = vec![self.git_dir().to_owned(), Path::new(self.plan.repo.as_str()).to_owned()];
+        places.extend_from_slice(others);
         let suspect = lock.to_owned();
         let is_dead = blocking(move || Ok(is_abandoned(&suspect, &places))).await?;
         if is_dead && identity(lock) == Some(first) {

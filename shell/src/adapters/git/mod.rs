@@ -1,13 +1,17 @@
 //! The real git on the user's real repository. Whatever the agent can write is never configuration, never a program
 //! and never a path we follow: git is told by us where everything is, and looks at the agent's files only.
 
+mod checkout;
 mod command;
 mod diff;
 mod disk;
 mod executes;
+mod fetch;
 mod home;
 mod lens;
 mod locks;
+mod merge;
+mod moving;
 mod private_dir;
 mod prune;
 mod repo;
@@ -191,6 +195,16 @@ impl Workplace {
         format!("refs/ccells/{}/base", self.plan.workstream)
     }
 
+    /// The full name of the commit that was fetched last.
+    fn head_ref(&self) -> String {
+        format!("refs/ccells/{}/head", self.plan.workstream)
+    }
+
+    /// The full name of what was fetched before the agent replaced it.
+    fn was_ref(&self) -> String {
+        format!("refs/ccells/{}/was", self.plan.workstream)
+    }
+
     /// The full name of what keeps something of the workstream for the trash: the files of its worktree in `trash`.
     fn kept_ref(&self, room: &str) -> String {
         format!("refs/ccells/{room}/{}", self.plan.workstream)
@@ -199,6 +213,13 @@ impl Workplace {
     /// A call on the user's repository, marked as this workstream's.
     fn on_repo(&self) -> command::Call {
         self.git.on(self.git_dir()).mark(&self.plan.workstream)
+    }
+
+    /// A call in the checkout that the workstream was made in, where that is still there: with the settings that hold in it.
+    fn at_home(&self) -> command::Call {
+        let top = Path::new(self.plan.repo.as_str());
+        let call = if disk::is_directory(top) { self.git.within(top) } else { self.git.on(self.git_dir()) };
+        call.mark(&self.plan.workstream)
     }
 
     /// Refuses a plan whose places are not of the form that only we make: a mistake in it must not reach the disk.

@@ -190,7 +190,12 @@ impl RealGit {
 impl Workplace {
     /// Takes away every reference that stands for the trash alone, each as it was found.
     async fn forget_trash(&self) -> Result<(), GitError> {
-        let names = kept_refs(self.plan.workstream.as_str());
+        let mut names = kept_refs(self.plan.workstream.as_str()).to_vec();
+        // One that was brought back goes on with what was fetched of it.
+        let base = self.base_ref();
+        if list_refs(|| self.on_repo(), &[&base]).await?.is_empty() {
+            names.extend([self.head_ref(), self.was_ref()]);
+        }
         let patterns: Vec<&str> = names.iter().map(String::as_str).collect();
         for found in list_refs(|| self.on_repo(), &patterns).await? {
             if names.contains(&found.name) {

@@ -104,7 +104,7 @@ pub(super) async fn resolve_base(
 
 /// The reference new work starts from unless told otherwise, and its commit: what the remote calls its default, as it
 /// is here; else `main`, `master`, HEAD.
-async fn default_base(
+pub(super) async fn default_base(
     git: &GitProgram,
     repo: &Path,
     refs: &[Reference],

@@ -138,7 +138,7 @@ impl Workplace {
     }
 
     /// A record in the workstream's own directory, if it is there and can be read.
-    async fn record_in_home<T: serde::de::DeserializeOwned + Send + 'static>(
+    pub(super) async fn record_in_home<T: serde::de::DeserializeOwned + Send + 'static>(
         &self,
         name: &str,
     ) -> Result<Option<T>, GitError> {

@@ -386,6 +386,6 @@ impl Workplace {
 }
 
 /// A commit's name as git prints it.
-fn parse(text: &str) -> Result<Commit, GitError> {
+pub(super) fn parse(text: &str) -> Result<Commit, GitError> {
     Commit::parse(text).map_err(|error| failed(error.to_string()))
 }
