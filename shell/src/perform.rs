@@ -13,7 +13,7 @@ use ccells_core::record::{self, BeatRecord, FactsRecord, VERSION};
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::clock::RealClock;
-use crate::adapters::docker::{DockerEngine, EngineNotice};
+use crate::adapters::docker::{ContainerWork, DockerEngine, EngineNotice};
 use crate::adapters::durable::Durable;
 use crate::mailbox::Mailbox;
 use crate::pulls::{Pull, Pulls};
@@ -317,25 +317,9 @@ impl<E: Watch, G: Git> Hands<E, G> {
     }
 }
 
-/// TODO
-struct NoWork;
-impl WorkSource for NoWork {
-    async fn head(&self) -> Result<ccells_core::ids::Commit, ccells_core::ports::EngineError> {
-        unimplemented!()
-    }
-    async fn pack(
-        &self,
-        _: &ccells_core::ids::Commit,
-        _: &[ccells_core::ids::Commit],
-        _: &ccells_core::ids::PathText,
-    ) -> Result<(), ccells_core::ports::EngineError> {
-        unimplemented!()
-    }
-}
-
 impl Watch for DockerEngine {
-    fn work_of(&self, _: &ContainerId) -> impl WorkSource {
-        NoWork
+    fn work_of(&self, container: &ContainerId) -> impl WorkSource {
+        ContainerWork::new(self.clone(), container.clone())
     }
 
     async fn watch_changes(&self, home: &HomeId, mailbox: &Mailbox) {

@@ -67,6 +67,7 @@ fn intent(number: u64) -> Intent {
         workstream: facts(number),
         written_at: Wall(1),
         reason: None,
+        moving: None,
     }
 }
 

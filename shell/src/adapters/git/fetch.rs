@@ -10,29 +10,16 @@ use std::time::Duration;
 
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::limits;
-use ccells_core::ports::{EngineError, GitError, WorkSource, WorktreePlan};
+use ccells_core::ports::{EngineError, GitError, WorkSource};
 
 use super::command::{Call, failed, records};
 use super::lens::Room;
 use super::merge::{is_ancestor, refused};
 use super::work::{parse, shown};
-use super::{RealGit, Workplace, blocking, disk};
+use super::{Workplace, blocking, disk};
 
 /// What a file is called while it is copied to where packs are; git, too, removes old files whose names begin so.
 const COPY: &str = "tmp_ccells_";
-
-impl RealGit {
-    /// Brings the commits that are checked out where the agent works into the repository, as `refs/ccells/<id>/head`, and
-    /// gives the last of them. The agent may have replaced commits that came earlier only where it `may_rewrite`.
-    pub async fn fetch_work(
-        &self,
-        plan: &WorktreePlan,
-        source: impl WorkSource,
-        may_rewrite: bool,
-    ) -> Result<Commit, GitError> {
-        self.run(plan, move |place| async move { place.fetch_work(&source, may_rewrite).await }).await
-    }
-}
 
 /// A pack that has arrived, in a store of objects of its own.
 struct Arrival {
@@ -47,7 +34,12 @@ impl Arrival {
 }
 
 impl Workplace {
-    async fn fetch_work(&self, source: &impl WorkSource, may_rewrite: bool) -> Result<Commit, GitError> {
+    /// Brings the commits that are checked out where the agent works into the repository, as `refs/ccells/<id>/head`.
+    pub(super) async fn fetch_work(
+        &self,
+        source: &impl WorkSource,
+        may_rewrite: bool,
+    ) -> Result<Commit, GitError> {
         self.check_plan()?;
         // What an earlier run began may still be going on.
         self.await_own_git().await?;

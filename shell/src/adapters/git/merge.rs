@@ -4,14 +4,14 @@
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::limits;
 use ccells_core::naming;
-use ccells_core::ports::{BranchMove, GitError, MergeHow, MergeWish, WorktreePlan};
+use ccells_core::ports::{BranchMove, GitError, MergeHow, MergeWish};
 use ccells_core::record::FactsRecord;
 
+use super::Workplace;
 use super::checkout::Checkout;
 use super::command::{Call, failed};
 use super::repo::{Reference, default_base, list_refs};
 use super::work::{parse, shown};
-use super::{RealGit, Workplace};
 
 /// The first git that merges without a checkout.
 const MERGES_SINCE: Version = Version(2, 38);
@@ -40,23 +40,10 @@ pub(super) fn short(name: &str) -> String {
     shown(name.strip_prefix("refs/heads/").unwrap_or(name).as_bytes())
 }
 
-impl RealGit {
-    /// What has to happen for `head` to come into the branch that is wished for; `None` when that has all of it already.
-    /// `name` is what the workstream is called. Of the user's, nothing but the store of objects changes.
-    pub async fn judge_merge(
-        &self,
-        plan: &WorktreePlan,
-        name: &str,
-        head: &Commit,
-        wish: &MergeWish,
-    ) -> Result<Option<BranchMove>, GitError> {
-        let (name, head, wish) = (name.to_owned(), head.clone(), wish.clone());
-        self.run(plan, |place| async move { place.judge_merge(&name, &head, &wish).await }).await
-    }
-}
-
 impl Workplace {
-    async fn judge_merge(
+    /// What has to happen for `head` to come into the branch that is wished for; of the user's, nothing but the store of
+    /// objects changes.
+    pub(super) async fn judge_merge(
         &self,
         name: &str,
         head: &Commit,

@@ -137,22 +137,29 @@ impl Git for RealGit {
         self.run(plan, |place| async move { place.restore_work().await }).await
     }
 
-    async fn fetch_work(&self, _: &WorktreePlan, _: impl WorkSource, _: bool) -> Result<Commit, GitError> {
-        Err(failed("TODO"))
+    async fn fetch_work(
+        &self,
+        plan: &WorktreePlan,
+        source: impl WorkSource,
+        may_rewrite: bool,
+    ) -> Result<Commit, GitError> {
+        self.run(plan, move |place| async move { place.fetch_work(&source, may_rewrite).await }).await
     }
 
     async fn judge_merge(
         &self,
-        _: &WorktreePlan,
-        _: &str,
-        _: &Commit,
-        _: &MergeWish,
+        plan: &WorktreePlan,
+        name: &str,
+        head: &Commit,
+        wish: &MergeWish,
     ) -> Result<Option<BranchMove>, GitError> {
-        Err(failed("TODO"))
+        let (name, head, wish) = (name.to_owned(), head.clone(), wish.clone());
+        self.run(plan, |place| async move { place.judge_merge(&name, &head, &wish).await }).await
     }
 
-    async fn move_branch(&self, _: &WorktreePlan, _: &BranchMove) -> Result<(), GitError> {
-        Err(failed("TODO"))
+    async fn move_branch(&self, plan: &WorktreePlan, moving: &BranchMove) -> Result<(), GitError> {
+        let moving = moving.clone();
+        self.run(plan, |place| async move { place.move_branch(&moving).await }).await
     }
 }
 

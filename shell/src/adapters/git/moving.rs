@@ -5,24 +5,17 @@ use std::ffi::OsString;
 use std::fs;
 
 use ccells_core::ids::Commit;
-use ccells_core::ports::{BranchMove, GitError, WorktreePlan};
+use ccells_core::ports::{BranchMove, GitError};
 
 use super::checkout::{Checkout, Leftovers};
 use super::merge::{refused, short};
 use super::work::{parse, shown};
-use super::{RealGit, Workplace, blocking, disk};
-
-impl RealGit {
-    /// Moves a branch of the user as was judged. Where it is checked out, its files move as `git merge --ff-only` moves
-    /// them, but for those that git ignores, which that would overwrite. One that is there already is fine.
-    pub async fn move_branch(&self, plan: &WorktreePlan, it: &BranchMove) -> Result<(), GitError> {
-        let it = it.clone();
-        self.run(plan, |place| async move { place.move_branch(&it).await }).await
-    }
-}
+use super::{Workplace, blocking, disk};
 
 impl Workplace {
-    async fn move_branch(&self, it: &BranchMove) -> Result<(), GitError> {
+    /// Moves a branch of the user as was judged. Where it is checked out, its files move as `git merge --ff-only` moves
+    /// them, but for those that git ignores, which that would overwrite.
+    pub(super) async fn move_branch(&self, it: &BranchMove) -> Result<(), GitError> {
         self.check_plan()?;
         // What an earlier run began may still be going on.
         self.await_own_git().await?;
