@@ -10,7 +10,7 @@ use ccells_core::event::{Access, Ask, NewWorkstream, Previous};
 use ccells_core::ids::{PathText, RepoId, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{Clock, WorkReport};
-use ccells_core::record::ViewRecord;
+use ccells_core::record::{Facts, ViewRecord};
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Now, Wall};
 use ccells_holder::emulator::Emulator;
@@ -210,6 +210,10 @@ impl Errands for Nobody {
         let settings = Settings { rows: vec![row; 40], preferences: Box::default() };
         let answer = if change.is_some() { Err("no ".repeat(90)) } else { Ok(settings) };
         futures_util::future::ready(answer).boxed()
+    }
+
+    fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>> {
+        futures_util::future::ready(Err("the trash is full of strange things ".repeat(9))).boxed()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ccells_core::effect::Level;
 use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
+use ccells_core::record::Facts;
 use ccells_shell::adapters::clock::RealClock;
 use ccells_shell::adapters::desktop::RealDesktop;
 use ccells_shell::adapters::dial::Endpoint;
@@ -176,6 +177,13 @@ impl Errands for Told {
         match self.hostile.borrow().clone() {
             Some(text) => Box::pin(std::future::ready(Err(text))),
             None => self.real.settings(change),
+        }
+    }
+
+    fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>> {
+        match self.hostile.borrow().clone() {
+            Some(text) => Box::pin(std::future::ready(Err(text))),
+            None => self.real.last_removed(),
         }
     }
 }

@@ -48,6 +48,8 @@ pub(crate) enum Action {
     Restart,
     /// Take it away, after a question.
     Discard,
+    /// Bring back what was taken away last.
+    Undo,
     /// The neighbour on that side.
     Move(Direction),
     /// The pane of that number.
@@ -142,6 +144,7 @@ impl Action {
             | Self::Stop
             | Self::Restart
             | Self::Discard
+            | Self::Undo
             | Self::Move(_)
             | Self::Pane(_)
             | Self::Next
@@ -222,6 +225,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Stop, "stop", &["x"], "stop; its work is kept"),
             act(Action::Restart, "restart", &["R"], "restart the agent"),
             act(Action::Discard, "discard", &["d"], "discard, after a question"),
+            act(Action::Undo, "undo", &["u"], "bring back the last one"),
             act(Action::PasteImage, "paste-image", &["ctrl+v"], "give the agent an image"),
         ],
     },
@@ -281,7 +285,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Palette, "palette", &[":"], "every action by name"),
             act(Action::Help, "help", &["?"], "this page"),
             act(Action::Log, "log", &["!", "`"], "what happened"),
-            act(Action::Resources, "resources", &["u"], "what the containers use"),
+            act(Action::Resources, "resources", &["U"], "what the containers use"),
             act(Action::Settings, "settings", &["s"], "what can be set"),
             act(Action::Dismiss, "dismiss", &["esc"], "close, dismiss, take back"),
             act(Action::Redraw, "redraw", &["ctrl+l"], "draw anew"),

@@ -76,6 +76,15 @@ pub(crate) enum Pending {
     },
     /// A workstream is taken away.
     Discard(WorkstreamId),
+    /// A workstream comes back.
+    Undo {
+        /// Its id.
+        workstream: WorkstreamId,
+        /// Its name.
+        name: String,
+        /// The branch it was on.
+        branch: String,
+    },
 }
 
 /// Something that is being done to a workstream.
@@ -199,6 +208,8 @@ pub(crate) struct Model {
     pub(super) view_due: Option<Mono>,
     /// Whether the engine was down in the picture before.
     pub(super) was_down: bool,
+    /// Whether it is being looked what was removed last, for it to come back.
+    pub(super) is_undoing: bool,
     /// Whether the end was asked for.
     pub(super) is_quitting: bool,
 }
@@ -315,6 +326,7 @@ impl Model {
             measure_due: None,
             view_due: None,
             was_down: false,
+            is_undoing: false,
             is_quitting: false,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ccells_core::effect::{Done, Refusal};
 use ccells_core::ids::WorkstreamId;
+use ccells_core::record::Facts;
 use ccells_core::snapshot::Snapshot;
 use ccells_holder::emulator::Outward;
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -74,6 +75,8 @@ pub(crate) enum Msg {
     Measured(Vec<Usage>),
     /// What is set, after it was looked at or changed; why not, otherwise.
     Settings(Result<Settings, String>),
+    /// What was removed last, where anything was; why that cannot be told, otherwise.
+    LastRemoved(Result<Option<Box<Facts>>, String>),
     /// An agent took no input.
     InputRefused(WorkstreamId),
     /// A signal came.

@@ -372,6 +372,10 @@ impl Running {
                 self.answers.push(self.ports.errands.settings(change).map(Msg::Settings).boxed());
                 None
             }
+            Wish::LastRemoved => {
+                self.answers.push(self.ports.errands.last_removed().map(Msg::LastRemoved).boxed());
+                None
+            }
             Wish::SetMouse(is_on) => {
                 self.screen.set_mouse(is_on);
                 None

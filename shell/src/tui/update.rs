@@ -12,6 +12,7 @@ mod outward;
 mod paste;
 mod picture;
 mod typing;
+mod undo;
 mod works;
 
 use ccells_core::effect::{Done, Level, Refusal};
@@ -79,6 +80,7 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
         }
         Msg::Measured(usages) => looking::on_measured(model, usages),
         Msg::Settings(outcome) => looking::on_settings(model, outcome),
+        Msg::LastRemoved(outcome) => undo::on_last_removed(model, outcome, wishes),
         Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, wishes),
         Msg::Tick => copy::on_time(model),
     }
@@ -154,6 +156,9 @@ fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>) {
         (Some(Pending::New { draft, .. }), Ok(_)) => dialogs::new_made(model, ticket, &draft),
         (Some(Pending::New { draft, workstream }), Err(refusal)) => {
             dialogs::new_refused(model, ticket, *draft, workstream, &refusal.text);
+        }
+        (Some(Pending::Undo { name, branch, .. }), outcome) => {
+            undo::on_outcome(model, &name, &branch, outcome);
         }
         (Some(Pending::Discard(_)), Ok(_)) => {
             if is_trying(model, ticket) {

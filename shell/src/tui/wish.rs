@@ -79,6 +79,8 @@ pub(crate) enum Wish {
     Measure(Vec<Subject>),
     /// Look at what is set, after this change where there is one. Answered by `Msg::Settings`.
     Settings(Option<Change>),
+    /// Look what was removed last. Answered by `Msg::LastRemoved`.
+    LastRemoved,
     /// Tell the terminal whether we want the mouse.
     SetMouse(bool),
     /// Give the terminal back and stop the process until it is told to go on.

@@ -16,7 +16,7 @@ const ATTACKS: usize = 120;
 /// Keys that open a dialog, and the words by which it is known.
 const DIALOGS: [(&str, &str); 5] = [
     ("d", " DISCARD "),
-    ("u", " USAGE "),
+    ("U", " USAGE "),
     ("!", "Log: all"),
     ("s", "Settings (config.toml)"),
     ("n", " NEW "),

@@ -10,6 +10,7 @@ mod looping;
 mod parts;
 mod screens;
 mod texts;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

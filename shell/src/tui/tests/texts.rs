@@ -137,10 +137,12 @@ fn show_questions(text: &str, to: &mut Recorder) {
 /// What is used, what is set, what is written, and what agents say.
 fn show_answers(text: &str, to: &mut Recorder) {
     let mut stage = Stage::with(super::hostile::SIZE.0, super::hostile::SIZE.1, cards(text));
-    stage.press("u");
+    stage.press("U");
     let usage =
         |number| Usage { workstream: Some(id(number)), trouble: Some(text.to_owned()), ..Usage::default() };
     stage.send(Msg::Measured((1..=8).map(usage).collect()));
+    to.show(&stage);
+    stage.send(Msg::LastRemoved(Err(text.to_owned())));
     to.show(&stage);
     stage.press("<esc>s");
     stage.send(Msg::Settings(Err(text.to_owned())));

@@ -8,7 +8,7 @@ use ccells_core::ids::WorkstreamId;
 use ccells_core::record::Layout;
 use ccells_core::snapshot::{CardState, EngineState, Snapshot};
 
-use super::{dialogs, works};
+use super::{dialogs, undo, works};
 use crate::tui::clip;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::recovery::RecoveryDialog;
@@ -68,6 +68,9 @@ fn follow_workstreams(model: &mut Model, snapshot: &Snapshot) {
     for card in &snapshot.workstreams {
         if !model.order.contains(&card.id) {
             model.order.push(card.id.clone());
+            if undo::is_asked_back(model, &card.id) && model.mode == Mode::Navigate {
+                model.focused = Some(card.id.clone());
+            }
         }
     }
     if model.focused.as_ref().is_none_or(|id| snapshot.card(id).is_none()) {
