@@ -1,5 +1,5 @@
 //! What the screen has done elsewhere, done: the engine and the disk are asked what containers use, the settings are
-//! read and changed, and the trash is looked into.
+//! read and changed, workstreams are compared with their bases, and the trash is looked into.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ccells_core::event::Repo;
-use ccells_core::ids::WorkstreamId;
+use ccells_core::ids::{PathText, WorkstreamId};
 use ccells_core::limits::{INSPECTIONS, WORKTREE_SIZE_MS};
 use ccells_core::record::Facts;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 use crate::adapters::docker::DockerEngine;
-use crate::adapters::git::RealGit;
+use crate::adapters::git::{Detail, RealGit};
 use crate::adapters::weight::{self, Weight};
+use crate::changes::{self, Changes};
 use crate::expiry::{self, Bin};
+use crate::patch::Patch;
 use crate::paths::HomePaths;
 use crate::settings;
 use crate::tui::screen::Depth;
@@ -76,6 +78,20 @@ impl Errands for RealErrands {
         async move {
             let done = tokio::task::spawn_blocking(work).await;
             done.unwrap_or_else(|_| Err("the settings were not looked at: ccells is ending".to_owned()))
+        }
+        .boxed()
+    }
+
+    fn compare(&self, directory: PathText) -> BoxFuture<'static, Result<Patch, String>> {
+        let Some((git, _)) = self.repository.clone() else {
+            return std::future::ready(Err("there is no repository here".to_owned())).boxed();
+        };
+        async move {
+            let directory = PathBuf::from(directory.as_str());
+            let read = changes::read(&git, &directory, Detail::Lines).await;
+            let Changes { base, diff } = read.map_err(|error| error.to_string())?;
+            let cut = tokio::task::spawn_blocking(move || Patch::of(diff, &base)).await;
+            cut.map_err(|_| "it was not compared: ccells is ending".to_owned())
         }
         .boxed()
     }

@@ -11,6 +11,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::{Interrupt, Notice};
 use crate::backlog::Progress;
+use crate::patch::Patch;
 use crate::terminal::search::Found;
 use crate::terminal::transcript::Transcript;
 use crate::tui::errands::{Settings, Usage};
@@ -77,6 +78,8 @@ pub(crate) enum Msg {
     Settings(Result<Settings, String>),
     /// What was removed last, where anything was; why that cannot be told, otherwise.
     LastRemoved(Result<Option<Box<Facts>>, String>),
+    /// How a workstream differs from its base; why that is not known, otherwise.
+    Compared(WorkstreamId, Result<Arc<Patch>, String>),
     /// An agent took no input.
     InputRefused(WorkstreamId),
     /// A signal came.

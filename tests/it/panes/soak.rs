@@ -128,7 +128,7 @@ fn a_storm_of_sizes_ends_with_the_right_screen() {
 }
 
 /// Keys that neither end nor stop the screen, and cannot bind such a key.
-const KEYS: [&str; 41] = [
+const KEYS: [&str; 43] = [
     "\t",
     "h",
     "j",
@@ -169,6 +169,8 @@ const KEYS: [&str; 41] = [
     "x",
     "u",
     "U",
+    "D",
+    "c",
     "!",
 ];
 /// More of them: what a whole action takes, and what only an agent understands.

@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
 mod arranging;
+mod changes;
 mod copying;
 mod frames;
 mod hostile;

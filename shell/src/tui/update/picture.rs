@@ -6,7 +6,7 @@ use ccells_core::agent::AgentStatus;
 use ccells_core::effect::Level;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::record::Layout;
-use ccells_core::snapshot::{CardState, EngineState, Snapshot};
+use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 
 use super::{dialogs, undo, works};
 use crate::tui::clip;
@@ -40,10 +40,12 @@ pub(super) fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) {
 
 /// Whether the focused agent can be typed to.
 pub(super) fn can_type(model: &Model) -> bool {
-    !model.is_read_only()
-        && model
-            .focused_card()
-            .is_some_and(|card| matches!(card.state, CardState::Running | CardState::Unknown))
+    model.focused_card().is_some_and(|card| takes_input(model, card))
+}
+
+/// Whether the agent of this one can be.
+pub(super) fn takes_input(model: &Model, card: &Card) -> bool {
+    !model.is_read_only() && matches!(card.state, CardState::Running | CardState::Unknown)
 }
 
 /// How the screen looked when it was last seen.
