@@ -2,11 +2,13 @@
 //! agent wrote it; whoever shows a line makes it safe.
 
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use ccells_core::limits::{DIFF_SHOWN_BYTES, DIFF_SHOWN_FILES, DIFF_SHOWN_LINES};
 use memchr::{memchr, memchr2_iter, memmem};
 
-use crate::adapters::git::{FileDiff, Status, WorkDiff};
+use crate::adapters::git::{FileDiff, Heads, Status, WorkDiff};
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct Changed {
     pub executes: Option<&'static str>,
     /// Whether its lines, or the rest of them, are beyond what is kept.
     pub is_cut: bool,
+    /// Its path as git knows it, which need not be text.
+    name: PathBuf,
     last_number: u32,
     rows: Range<usize>,
 }
@@ -202,7 +206,8 @@ impl Patch {
     /// Finds the lines, and whose they are; whether there are more than are kept.
     fn read(&mut self, is_long: bool) -> bool {
         let text = std::mem::take(&mut self.text);
-        let mut reader = Reader { files: &mut self.files, rows: Vec::new(), next: 0, file: None, hunk: None };
+        let mut reader =
+            Reader { files: &mut self.files, rows: Vec::new(), heads: Heads::default(), hunk: None };
         let mut at = 0;
         while at < text.len() && reader.rows.len() < DIFF_SHOWN_LINES {
             let end = memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length);
@@ -221,22 +226,17 @@ impl Patch {
 struct Reader<'a> {
     files: &'a mut [Changed],
     rows: Vec<Row>,
-    /// The first file that was not come to.
-    next: usize,
-    /// Whose lines these are.
-    file: Option<usize>,
+    heads: Heads,
     /// The numbers that the next lines of this hunk have, as it was and as it is.
     hunk: Option<(u32, u32)>,
 }
 
 impl Reader<'_> {
     fn take(&mut self, line: &[u8], at: usize) {
-        // No line of a file begins so: each has its sign before it.
-        if line.starts_with(b"diff --git ") {
-            (self.hunk, self.file) = (None, self.file_of(line));
-            return;
+        if line.starts_with(Heads::BEGINNING) {
+            return self.begin(line);
         }
-        let Some(file) = self.file else { return };
+        let Some(file) = self.heads.file else { return };
         let Some((kind, number)) = self.kind(line) else { return };
         let start = if kind.sign().is_some() { (at + 1).min(at + line.len()) } else { at };
         let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(at + line.len())) else { return };
@@ -245,22 +245,17 @@ impl Reader<'_> {
         (file.rows.end, file.last_number) = (self.rows.len(), file.last_number.max(number));
     }
 
-    /// The file that a head is of: they come in the order of the list, and one that became another kind of thing has two.
-    fn file_of(&mut self, head: &[u8]) -> Option<usize> {
-        let is_quoted = head.contains(&b'"');
-        let fits = |file: &Changed| is_quoted || head.ends_with(format!("b/{}", file.path).as_bytes());
-        if let Some(file) = self.file.filter(|file| self.files[*file].letter == Status::Retyped.letter())
-            && self.next == file + 1
-            && fits(&self.files[file])
-        {
-            return Some(file);
-        }
-        let found = (self.next..self.files.len()).find(|file| fits(&self.files[*file]))?;
-        for file in &mut self.files[self.next..=found] {
+    /// Takes the head of a file's lines. Those that were passed over have none.
+    fn begin(&mut self, head: &[u8]) {
+        let before = self.heads.next;
+        let is_retyped = |file: &Changed| file.letter == Status::Retyped.letter();
+        let named =
+            |file: usize| (self.files[file].name.as_os_str().as_bytes(), is_retyped(&self.files[file]));
+        self.heads.take(head, self.files.len(), named);
+        self.hunk = None;
+        for file in &mut self.files[before..self.heads.next] {
             file.rows = self.rows.len()..self.rows.len();
         }
-        self.next = found + 1;
-        Some(found)
     }
 
     fn kind(&mut self, line: &[u8]) -> Option<(Kind, u32)> {
@@ -294,10 +289,10 @@ impl Reader<'_> {
     /// Files that were not come to have no lines; the last one that was may lack some.
     fn end(&mut self, is_cut: bool) {
         let count = self.rows.len();
-        for file in &mut self.files[self.next..] {
+        for file in &mut self.files[self.heads.next..] {
             (file.rows, file.is_cut) = (count..count, is_cut);
         }
-        if let Some(last) = self.file.filter(|_| is_cut) {
+        if let Some(last) = self.heads.file.filter(|_| is_cut) {
             self.files[last].is_cut = true;
         }
     }
@@ -326,6 +321,7 @@ fn changed(file: FileDiff) -> Changed {
         rows: 0..0,
         old_path: file.old_path.map(|path| path.to_string_lossy().into_owned()),
         path: file.path.to_string_lossy().into_owned(),
+        name: file.path,
     }
 }
 
@@ -339,8 +335,6 @@ fn has(text: &[u8], wanted: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn file(path: &str, status: Status) -> FileDiff {
