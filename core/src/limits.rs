@@ -105,6 +105,18 @@ pub const GIT_OUTPUT_BYTES: usize = 64 * 1_024 * 1_024;
 pub const GIT_COMPLAINT_BYTES: usize = 16 * 1_024;
 /// Most characters that are shown between two tabs of a line that changed.
 pub const DIFF_LINE_CHARS: usize = 4_000;
+/// Most of a difference that is kept for the screen.
+pub const DIFF_SHOWN_BYTES: usize = 16 * 1_024 * 1_024;
+/// Most lines of it.
+pub const DIFF_SHOWN_LINES: usize = 400_000;
+/// Most files of it.
+pub const DIFF_SHOWN_FILES: usize = 20_000;
+/// Longest comment on a line of it.
+pub const COMMENT_BYTES: usize = 1_000;
+/// Most comments on one workstream that wait to be sent.
+pub const COMMENTS: usize = 100;
+/// Most characters of the line that a comment quotes.
+pub const COMMENT_QUOTE_CHARS: usize = 200;
 /// Most files a report names for each kind of change.
 pub const WORK_FILES: usize = 10_000;
 /// Most references that are read of a private git directory.

@@ -10,10 +10,12 @@ use ccells_core::event::{Access, Ask, NewWorkstream, Previous};
 use ccells_core::ids::{PathText, RepoId, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{Clock, WorkReport};
-use ccells_core::record::ViewRecord;
+use ccells_core::record::{Facts, ViewRecord};
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Now, Wall};
 use ccells_holder::emulator::Emulator;
+use ccells_shell::adapters::git::{FileDiff, Status, WorkDiff};
+use ccells_shell::patch::Patch;
 use ccells_shell::terminal::history::{Frozen, History};
 use ccells_shell::tui::{
     Change, Ended, Errands, Input, NoDesktop, Notice, Origin, PaneScreen, Panes, Preferences, Screen,
@@ -210,6 +212,26 @@ impl Errands for Nobody {
         let settings = Settings { rows: vec![row; 40], preferences: Box::default() };
         let answer = if change.is_some() { Err("no ".repeat(90)) } else { Ok(settings) };
         futures_util::future::ready(answer).boxed()
+    }
+
+    fn compare(&self, directory: PathText) -> BoxFuture<'static, Result<Patch, String>> {
+        let lines = "@@ -1,9 +1,9 @@\n 日本\te\u{301}\n-x\n+\x1b[31my\n".repeat(9);
+        let patch =
+            format!("diff --git a/日本 b/日本\n{lines}diff --git a/b b/b\nnew mode 100755\n").into_bytes();
+        let file = |path: &str| FileDiff {
+            path: path.into(),
+            old_path: None,
+            status: Status::Modified,
+            modes: (0o100_644, 0o100_755),
+            lines: Some((9, 9)),
+        };
+        let unknown = Some(format!("{} is strange", directory.as_str()));
+        let diff = WorkDiff { files: vec![file("日本"), file("b")], patch, unknown };
+        futures_util::future::ready(Ok(Patch::of(diff, "1a2b3c"))).boxed()
+    }
+
+    fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>> {
+        futures_util::future::ready(Err("the trash is full of strange things ".repeat(9))).boxed()
     }
 }
 

@@ -1,27 +1,34 @@
-//! What the screen has done elsewhere, done: the engine and the disk are asked what containers use, and the settings
-//! are read and changed.
+//! What the screen has done elsewhere, done: the engine and the disk are asked what containers use, the settings are
+//! read and changed, workstreams are compared with their bases, and the trash is looked into.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ccells_core::ids::WorkstreamId;
+use ccells_core::event::Repo;
+use ccells_core::ids::{PathText, WorkstreamId};
 use ccells_core::limits::{INSPECTIONS, WORKTREE_SIZE_MS};
+use ccells_core::record::Facts;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 use crate::adapters::docker::DockerEngine;
+use crate::adapters::git::{Detail, RealGit};
 use crate::adapters::weight::{self, Weight};
+use crate::changes::{self, Changes};
+use crate::expiry::{self, Bin};
+use crate::patch::Patch;
 use crate::paths::HomePaths;
 use crate::settings;
 use crate::tui::screen::Depth;
 use crate::tui::{Change, Errands, Settings, Subject, Usage};
 
-/// The engine and the home.
+/// The engine, the home and the repository.
 pub struct RealErrands {
     engine: DockerEngine,
     paths: HomePaths,
+    repository: Option<(Arc<RealGit>, Repo)>,
     before: Arc<Mutex<BTreeMap<WorkstreamId, Before>>>,
 }
 
@@ -37,7 +44,13 @@ struct Before {
 impl RealErrands {
     /// Over this engine and this home.
     pub fn new(engine: DockerEngine, paths: HomePaths) -> Self {
-        Self { engine, paths, before: Arc::default() }
+        Self { engine, paths, repository: None, before: Arc::default() }
+    }
+
+    /// The same in this repository.
+    #[must_use]
+    pub fn in_repository(self, git: Arc<RealGit>, repo: Repo) -> Self {
+        Self { repository: Some((git, repo)), ..self }
     }
 }
 
@@ -65,6 +78,37 @@ impl Errands for RealErrands {
         async move {
             let done = tokio::task::spawn_blocking(work).await;
             done.unwrap_or_else(|_| Err("the settings were not looked at: ccells is ending".to_owned()))
+        }
+        .boxed()
+    }
+
+    fn compare(&self, directory: PathText) -> BoxFuture<'static, Result<Patch, String>> {
+        let Some((git, _)) = self.repository.clone() else {
+            return std::future::ready(Err("there is no repository here".to_owned())).boxed();
+        };
+        async move {
+            let directory = PathBuf::from(directory.as_str());
+            let read = changes::read(&git, &directory, Detail::Lines).await;
+            let Changes { base, diff } = read.map_err(|error| error.to_string())?;
+            let cut = tokio::task::spawn_blocking(move || Patch::of(diff, &base)).await;
+            cut.map_err(|_| "it was not compared: ccells is ending".to_owned())
+        }
+        .boxed()
+    }
+
+    fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>> {
+        let Some((git, repo)) = self.repository.clone() else {
+            return std::future::ready(Ok(None)).boxed();
+        };
+        let bin = Bin::of(git, self.paths.clone(), repo);
+        let work = move || {
+            let listed = bin.list().map_err(|error| format!("the trash cannot be read: {error}"))?;
+            let last = listed.first().map(expiry::facts).transpose()?;
+            Ok(last.map(|facts| Box::new(facts.clone())))
+        };
+        async move {
+            let done = tokio::task::spawn_blocking(work).await;
+            done.unwrap_or_else(|_| Err("the trash was not looked at: ccells is ending".to_owned()))
         }
         .boxed()
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ccells_core::event::Repo;
 use ccells_core::ports::Clock as _;
+use ccells_core::record::Facts;
 use ccells_core::time::Wall;
 use ccells_core::trash::{Keeping, expired};
 
@@ -72,6 +73,15 @@ impl Bin {
         }
         let _stays = self.finish_taking_out().await;
     }
+}
+
+/// All that was fixed about `one`, where it can come back; why it cannot, otherwise.
+pub fn facts(one: &Trashed) -> Result<&Facts, String> {
+    one.facts.as_ref().filter(|_| one.doubt.is_none()).ok_or_else(|| {
+        let place = one.place.display();
+        let why = one.doubt.clone().unwrap_or_else(|| "its facts are not there".to_owned());
+        format!("{place} cannot be brought back: {why}; its files are still there")
+    })
 }
 
 /// When each was removed. What cannot be read has no age.

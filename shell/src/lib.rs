@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod backlog;
 pub mod boot;
+pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -12,6 +13,7 @@ pub mod expiry;
 pub mod holder_binary;
 pub mod kernel;
 pub mod mailbox;
+pub mod patch;
 pub mod paths;
 pub mod perform;
 pub mod pulls;

@@ -87,6 +87,12 @@ fn discarding_asks_and_asks_again_before_work_is_lost() {
     terminal.keys("draft\r");
     terminal.wait_for("No workstream in");
     assert!(stage.containers().is_empty());
+    terminal.keys("u");
+    terminal.wait_for(&format!("`draft` is back, on branch `{}`", card["branch"].as_str().unwrap()));
+    let idea = std::path::Path::new(card["worktree"].as_str().unwrap()).join("idea.txt");
+    assert_eq!(std::fs::read_to_string(idea).unwrap(), "x");
+    terminal.keys("u");
+    terminal.wait_for("nothing is in the trash of this repository");
 }
 
 #[test]
@@ -115,7 +121,7 @@ fn layout_sizes_and_settings_come_back_with_the_next_screen() {
     assert_eq!(text, "# mine\non_quit = 'keep' # they work on\ntheme = \"light\"\n");
     terminal.keys(ESCAPE);
     terminal.wait_for(" NAV ");
-    terminal.keys("u");
+    terminal.keys("U");
     terminal.wait_until("what they use", SOON, |screen| screen.contains(" MB") && !screen.contains("asking"));
     terminal.keys(ESCAPE);
     terminal.wait_for(" NAV ");

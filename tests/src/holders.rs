@@ -1,6 +1,7 @@
 //! Holders on this machine, one for each pane, each below the directory that a workstream would have.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -31,8 +32,17 @@ impl Holders {
             holder.args(["serve", "--socket"]).arg(&socket).arg("--").args(line);
             holder.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").env_remove("NO_COLOR");
             holder.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            holders.children.push(holder.spawn().expect("the holder starts"));
             let until = Instant::now() + PATIENCE;
+            // A process that another test starts just now has the file open still, until it is another program.
+            let child = loop {
+                match holder.spawn() {
+                    Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < until => {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    started => break started.expect("the holder starts"),
+                }
+            };
+            holders.children.push(child);
             while !socket.exists() {
                 assert!(Instant::now() < until, "the holder of pane {pane} does not listen");
                 std::thread::sleep(Duration::from_millis(1));

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ccells_core::effect::Level;
-use ccells_core::ids::{Attempt, ContainerId, WorkstreamId};
+use ccells_core::event::Repo;
+use ccells_core::ids::{Attempt, ContainerId, PathText, RepoId, WorkstreamId};
+use ccells_core::record::Facts;
 use ccells_shell::adapters::clock::RealClock;
 use ccells_shell::adapters::desktop::RealDesktop;
 use ccells_shell::adapters::dial::Endpoint;
 use ccells_shell::adapters::docker::DockerEngine;
+use ccells_shell::adapters::git::RealGit;
 use ccells_shell::config::Config;
 use ccells_shell::errands::RealErrands;
 use ccells_shell::holder_binary::HOLDER;
 use ccells_shell::mailbox::mailbox;
+use ccells_shell::patch::Patch;
 use ccells_shell::paths::HomePaths;
 use ccells_shell::sessions::Sessions;
 use ccells_shell::settings;
@@ -26,6 +30,7 @@ use tokio::net::UnixDatagram;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
+use crate::corpus;
 use crate::world::{World, id};
 
 /// As many as the program has.
@@ -74,7 +79,7 @@ async fn show(room: &Path, panes: usize) {
         let container = container.expect("the form is right");
         sessions.open(&tasks, id(pane), Attempt(1), container, directory);
     }
-    let world = World::of(panes);
+    let world = World::of(panes).below(room);
     let (pictures, seen) = watch::channel(Some(Arc::new(world.picture())));
     let (hostile, heard) = watch::channel(None);
     let (asks, asked) = mpsc::channel(64);
@@ -83,7 +88,8 @@ async fn show(room: &Path, panes: usize) {
     let home = HomePaths::new(room.join("home"));
     let config = Config::read(home.root(), |_| None).expect("a test writes what can be read");
     let preferences = settings::preferences(home.root(), &config, Depth::True);
-    let errands = RealErrands::new(engine.clone(), home);
+    let git = Arc::new(RealGit::new().expect("there is a git"));
+    let errands = RealErrands::new(engine.clone(), home).in_repository(git, repo(room));
     let ports = TuiPorts {
         snapshots: seen,
         panes: Arc::clone(&sessions) as Arc<dyn tui::Panes>,
@@ -116,6 +122,19 @@ async fn show(room: &Path, panes: usize) {
     }
     let alive = metrics.num_alive_tasks();
     std::fs::write(last_words(room), format!("{ended:?}, {alive} tasks")).expect("the room takes a file");
+}
+
+/// The repository below `room` that the workstreams are of, where a test made one.
+fn repo(room: &Path) -> Repo {
+    let text = |path: &Path| PathText::from(path.to_str().expect("a room has a name that is text"));
+    let path = room.join("repo");
+    Repo {
+        id: RepoId::parse("web-1a2b3c").expect("the form is right"),
+        slug: "web".to_owned(),
+        git_dir: text(&path.join(".git")),
+        path: text(&path),
+        objects: Vec::new(),
+    }
 }
 
 /// Turns the world by what the screen asks and what is ordered, until it is over.
@@ -176,6 +195,20 @@ impl Errands for Told {
         match self.hostile.borrow().clone() {
             Some(text) => Box::pin(std::future::ready(Err(text))),
             None => self.real.settings(change),
+        }
+    }
+
+    fn compare(&self, directory: PathText) -> BoxFuture<'static, Result<Patch, String>> {
+        match self.hostile.borrow().clone() {
+            Some(text) => Box::pin(std::future::ready(Ok(corpus::patch(&text)))),
+            None => self.real.compare(directory),
+        }
+    }
+
+    fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>> {
+        match self.hostile.borrow().clone() {
+            Some(text) => Box::pin(std::future::ready(Err(text))),
+            None => self.real.last_removed(),
         }
     }
 }

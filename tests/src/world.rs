@@ -1,6 +1,8 @@
 //! What the screen of the rig is told of the world: workstreams that are at work, do as they are asked, and change by
 //! orders from outside.
 
+use std::path::Path;
+
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus, BlockedKind};
 use ccells_core::effect::{Done, Refusal, RefusalKind};
 use ccells_core::event::{Access, Ask, Previous};
@@ -39,6 +41,16 @@ impl World {
             is_found: false,
             is_over: false,
         }
+    }
+
+    /// The same, with the directory of each workstream below `room`, by its number.
+    #[must_use]
+    pub fn below(mut self, room: &Path) -> Self {
+        for (pane, card) in self.cards.iter_mut().enumerate() {
+            let directory = room.join(pane.to_string());
+            card.directory = PathText::from(directory.to_str().expect("a room has a name that is text"));
+        }
+        self
     }
 
     /// Whether the run was asked to end.

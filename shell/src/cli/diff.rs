@@ -5,15 +5,13 @@ use std::path::Path;
 
 use ccells_core::limits;
 use ccells_core::naming::{sanitise, sanitise_to};
-use ccells_core::record::{self, Facts, FactsRecord};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::link::{Link, resolve};
 use super::{Failure, print};
-use crate::adapters::files::RealFiles;
 use crate::adapters::git::{Detail, FileDiff, WorkDiff};
-use crate::boot;
+use crate::changes::{self, Changes, ChangesError};
 
 /// Whose, and how much.
 #[derive(Debug, Args)]
@@ -37,35 +35,23 @@ pub(super) async fn run(directory: &Path, verb: &Diff) -> Result<u8, Failure> {
     ground.engine.close().await;
     let picture = picture?;
     let (_, card) = resolve(&picture, &verb.id)?;
-    let facts = facts(card)?;
-    let name = print::clean(&facts.name);
-    let plan = facts.plan().ok_or_else(|| {
-        Failure::new(
-            4,
-            format!("`{name}` has no commit that it began with yet; `ccells ls` shows how far it is"),
-        )
-    })?;
     let detail = if verb.stat || verb.json { Detail::Files } else { Detail::Lines };
-    let diff = ground.git.diff_work(&plan, detail).await;
-    let diff = diff.map_err(|error| Failure::new(1, error.to_string()))?;
+    let directory = Path::new(card["directory"].as_str().unwrap_or_default());
+    let Changes { base, diff } = changes::read(&ground.git, directory, detail).await.map_err(failure)?;
     if verb.json {
-        print::json(&document(card, plan.base.as_str(), &diff));
+        print::json(&document(card, &base, &diff));
     } else {
         show(&diff, verb.stat);
     }
     Ok(0)
 }
 
-/// What is fixed about the workstream of `card`.
-fn facts(card: &Value) -> Result<Facts, Failure> {
-    let directory = Path::new(card["directory"].as_str().unwrap_or_default());
-    let path = directory.join("workstream.json");
-    let unread = |why: String| {
-        let text = format!("{} cannot be read: {why}; run `ccells doctor`", path.display());
-        Failure::new(1, text)
+fn failure(error: ChangesError) -> Failure {
+    let code = match error {
+        ChangesError::NoBase { .. } => 4,
+        ChangesError::Unread { .. } | ChangesError::Git(_) => 1,
     };
-    let bytes = boot::read(&mut RealFiles::new(), &path).map_err(|why| unread(why.to_string()))?;
-    record::parse::<FactsRecord>(&bytes).map(|it| it.facts).map_err(|flaw| unread(flaw.to_string()))
+    Failure::new(code, error.to_string())
 }
 
 fn document(card: &Value, base: &str, diff: &WorkDiff) -> Value {

@@ -53,7 +53,9 @@ pub(super) async fn run(directory: &Path) -> Result<u8, Failure> {
     let (interrupts, interrupted) = mpsc::channel(8);
     watch_hangup(interrupts.clone())?;
     let (desk, on_quit) = (run.desk.clone(), run.config.on_quit);
-    let (ports, run) = into_ports(run, &ground, preferences, interrupted);
+    let errands = RealErrands::new(ground.engine.clone(), run.paths.clone())
+        .in_repository(Arc::clone(&ground.git), boot::describe(&ground.repo)?);
+    let (ports, run) = into_ports(run, errands, preferences, interrupted);
     let screen = Screen::enter()?;
     let mut ending = run.desk.clone();
     tokio::spawn(async move {
@@ -165,7 +167,7 @@ pub(super) fn preferences() -> Result<Preferences, Failure> {
 /// What the screen needs of the run, and the run without it.
 fn into_ports(
     mut run: Run,
-    ground: &Ground,
+    errands: RealErrands,
     preferences: Preferences,
     interrupts: mpsc::Receiver<Interrupt>,
 ) -> (TuiPorts, Run) {
@@ -181,7 +183,7 @@ fn into_ports(
         clock: Arc::new(run.clock),
         draw_identity: Box::new(draw_identity),
         desktop: Arc::new(RealDesktop::find(|name| std::env::var_os(name))),
-        errands: Arc::new(RealErrands::new(ground.engine.clone(), run.paths.clone())),
+        errands: Arc::new(errands),
         preferences,
     };
     (ports, run)

@@ -12,7 +12,7 @@ use super::{Failure, ground, print};
 use crate::adapters::git::Trashed;
 use crate::boot;
 use crate::control::Request;
-use crate::expiry::Bin;
+use crate::expiry::{self, Bin};
 
 /// What is to come back.
 #[derive(Debug, Args)]
@@ -60,11 +60,7 @@ fn choose<'a>(listed: &'a [Trashed], wanted: Option<&str>) -> Result<&'a Facts, 
                 format!("{what} in the trash of this repository; `ccells trash` shows what is"),
             ))
         }
-        [one] => one.facts.as_ref().filter(|_| one.doubt.is_none()).ok_or_else(|| {
-            let place = one.place.display();
-            let why = one.doubt.clone().unwrap_or_else(|| "its facts are not there".to_owned());
-            Failure::new(1, format!("{place} cannot be brought back: {why}; its files are still there"))
-        }),
+        [one] => expiry::facts(one).map_err(|why| Failure::new(1, why)),
         _ => {
             let ids: Vec<_> = found.iter().map(|it| it.name()).collect();
             let wanted = wanted.unwrap_or_default();

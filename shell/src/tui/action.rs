@@ -2,6 +2,7 @@
 //! page, the command palette and `config.toml` are made from.
 
 use super::copy::Look;
+use super::dialog::diff::DiffKey;
 use super::dialog::log::LogKey;
 use super::dialog::resources::UsageKey;
 use super::dialog::settings::SettingsKey;
@@ -14,6 +15,8 @@ pub(crate) enum Context {
     Panes,
     /// While one looks back.
     Looking,
+    /// In the view of what a workstream changed.
+    Diff,
     /// In the log.
     Log,
     /// In the view of what the containers use.
@@ -48,6 +51,8 @@ pub(crate) enum Action {
     Restart,
     /// Take it away, after a question.
     Discard,
+    /// Bring back what was taken away last.
+    Undo,
     /// The neighbour on that side.
     Move(Direction),
     /// The pane of that number.
@@ -84,6 +89,8 @@ pub(crate) enum Action {
     Filter,
     /// What happened.
     Log,
+    /// What the workstream changed.
+    Diff,
     /// What the containers use.
     Resources,
     /// What can be set.
@@ -116,6 +123,8 @@ pub(crate) enum Action {
     Dismiss,
     /// While one looks back.
     Look(Look),
+    /// In the view of what it changed.
+    InDiff(DiffKey),
     /// In the log.
     InLog(LogKey),
     /// In the view of what the containers use.
@@ -131,6 +140,7 @@ impl Action {
     pub(crate) fn context(self) -> Context {
         match self {
             Self::Look(_) => Context::Looking,
+            Self::InDiff(_) => Context::Diff,
             Self::InLog(_) => Context::Log,
             Self::InUsage(_) => Context::Usage,
             Self::InSettings(_) => Context::Settings,
@@ -142,6 +152,7 @@ impl Action {
             | Self::Stop
             | Self::Restart
             | Self::Discard
+            | Self::Undo
             | Self::Move(_)
             | Self::Pane(_)
             | Self::Next
@@ -160,6 +171,7 @@ impl Action {
             | Self::Sort
             | Self::Filter
             | Self::Log
+            | Self::Diff
             | Self::Resources
             | Self::Settings
             | Self::Scroll(_)
@@ -222,6 +234,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Stop, "stop", &["x"], "stop; its work is kept"),
             act(Action::Restart, "restart", &["R"], "restart the agent"),
             act(Action::Discard, "discard", &["d"], "discard, after a question"),
+            act(Action::Undo, "undo", &["u"], "bring back the last one"),
             act(Action::PasteImage, "paste-image", &["ctrl+v"], "give the agent an image"),
         ],
     },
@@ -264,6 +277,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Resize(Axis::Down, 1), "taller", &["plus", "ctrl+down"], "pane taller"),
             act(Action::Resize(Axis::Down, -1), "shorter", &["-", "ctrl+up"], "pane shorter"),
             act(Action::Even, "even", &["="], "share evenly again"),
+            act(Action::Diff, "diff", &["D"], "what it changed"),
             act(Action::Scroll(2), "page-back", &["pageup"], "a page back"),
             act(Action::Scroll(-2), "page-on", &["pagedown"], "a page on"),
             act(Action::Scroll(1), "half-page-back", &["ctrl+u"], "half a page back"),
@@ -281,7 +295,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Palette, "palette", &[":"], "every action by name"),
             act(Action::Help, "help", &["?"], "this page"),
             act(Action::Log, "log", &["!", "`"], "what happened"),
-            act(Action::Resources, "resources", &["u"], "what the containers use"),
+            act(Action::Resources, "resources", &["U"], "what the containers use"),
             act(Action::Settings, "settings", &["s"], "what can be set"),
             act(Action::Dismiss, "dismiss", &["esc"], "close, dismiss, take back"),
             act(Action::Redraw, "redraw", &["ctrl+l"], "draw anew"),
@@ -290,6 +304,7 @@ pub(crate) const GROUPS: &[Group] = &[
         ],
     },
     Group { title: "While looking back", actions: LOOKING },
+    Group { title: "In what it changed", actions: DIFF },
     Group { title: "In the log", actions: LOG },
     Group { title: "In what the containers use", actions: USAGE },
     Group { title: "In the settings", actions: SETTINGS },
@@ -334,6 +349,30 @@ const LOOKING: &[Described] = &[
     act(Action::Look(Look::SearchWord), "look-search-word", &["*"], "search the word"),
     act(Action::Look(Look::GiveUp), "look-give-up", &["esc"], "drop the selection, or leave"),
     act(Action::Look(Look::Leave), "look-leave", &["q", "ctrl+c"], "leave"),
+];
+
+const DIFF: &[Described] = &[
+    act(Action::InDiff(DiffKey::Up), "diff-up", &["up", "k"], "a line back"),
+    act(Action::InDiff(DiffKey::Down), "diff-down", &["down", "j"], "a line on"),
+    act(Action::InDiff(DiffKey::HalfPageBack), "diff-half-page-back", &["ctrl+u"], "half a page back"),
+    act(Action::InDiff(DiffKey::HalfPageOn), "diff-half-page-on", &["ctrl+d"], "half a page on"),
+    act(Action::InDiff(DiffKey::PageBack), "diff-page-back", &["pageup", "ctrl+b"], "a page back"),
+    act(Action::InDiff(DiffKey::PageOn), "diff-page-on", &["pagedown", "ctrl+f"], "a page on"),
+    act(Action::InDiff(DiffKey::First), "diff-first", &["g", "home"], "first line of the file"),
+    act(Action::InDiff(DiffKey::Last), "diff-last", &["G", "end"], "its last line"),
+    act(Action::InDiff(DiffKey::Left), "diff-left", &["left", "h"], "further left"),
+    act(Action::InDiff(DiffKey::Right), "diff-right", &["right", "l"], "further right"),
+    act(Action::InDiff(DiffKey::NextFile), "diff-next-file", &["tab", "}"], "next file"),
+    act(Action::InDiff(DiffKey::PreviousFile), "diff-previous-file", &["shift+tab", "{"], "file before"),
+    act(Action::InDiff(DiffKey::NextHunk), "diff-next-hunk", &["]"], "next hunk"),
+    act(Action::InDiff(DiffKey::PreviousHunk), "diff-previous-hunk", &["["], "hunk before"),
+    act(Action::InDiff(DiffKey::Search), "diff-search", &["/"], "look for a text"),
+    act(Action::InDiff(DiffKey::Next), "diff-next", &["n"], "next place of it"),
+    act(Action::InDiff(DiffKey::Previous), "diff-previous", &["N"], "place before"),
+    act(Action::InDiff(DiffKey::Comment), "diff-comment", &["c"], "comment on the line"),
+    act(Action::InDiff(DiffKey::Send), "diff-send", &["C"], "send all that is kept"),
+    act(Action::InDiff(DiffKey::Again), "diff-again", &["r"], "look again"),
+    act(Action::InDiff(DiffKey::Close), "diff-close", &["esc", "q", "ctrl+c"], "close"),
 ];
 
 const LOG: &[Described] = &[

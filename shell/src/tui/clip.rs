@@ -8,6 +8,24 @@ pub(crate) fn safe(text: &str) -> String {
     naming::sanitise(text)
 }
 
+/// Columns from one stop of a tab to the next.
+const TAB_COLUMNS: usize = 4;
+
+/// A line of a file, safe to show, of about `limit` characters between two tabs. Tabs go on to the next stop.
+pub(crate) fn line(text: &[u8], limit: usize) -> String {
+    // No more is looked at than is shown: a character has four bytes at most.
+    let text = String::from_utf8_lossy(&text[..text.len().min(4 * limit)]);
+    let (mut safe, mut column) = (String::new(), 0);
+    for (number, part) in text.split('\t').enumerate() {
+        let gap = if number > 0 { TAB_COLUMNS - column % TAB_COLUMNS } else { 0 };
+        let part = naming::sanitise_to(part, limit);
+        column += gap + width(&part);
+        safe.extend(std::iter::repeat_n(' ', gap));
+        safe.push_str(&part);
+    }
+    safe
+}
+
 /// How many columns `text` takes.
 pub(crate) fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
@@ -23,6 +41,17 @@ pub(crate) fn clip(text: &str, columns: usize) -> String {
         clipped.push('…');
     }
     clipped
+}
+
+/// The end of `text` in at most `columns` columns; what is cut off before it is told by an ellipsis.
+pub(crate) fn tail(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let starts = text.char_indices().map(|(at, _)| at).skip(1);
+    let fits = |at: &usize| width(&text[*at..]) < columns && !text[*at..].starts_with(is_mark);
+    let end = starts.into_iter().find(fits).map_or("", |at| &text[at..]);
+    if columns == 0 { String::new() } else { format!("…{end}") }
 }
 
 /// The longest start of `text` that fits into `columns`.
@@ -120,11 +149,28 @@ mod tests {
         assert_eq!(clip("anything", 0), "");
     }
 
+    #[test]
+    fn the_end_of_a_path_stays_when_it_is_cut() {
+        assert_eq!(tail("src/a.rs", 8), "src/a.rs");
+        assert_eq!(tail("src/a.rs", 6), "…/a.rs");
+        assert_eq!(tail("日本語", 4), "…語");
+        assert_eq!(tail("anything", 0), "");
+    }
+
+    #[test]
+    fn tabs_of_a_line_go_on_to_the_next_stop_and_nothing_in_it_acts() {
+        assert_eq!(line(b"\ta\tb", 100), "    a   b");
+        assert_eq!(line("日\tx".as_bytes(), 100), "日  x");
+        assert_eq!(line(b"\x1b[31mx\r", 100), "\\x1b[31mx\\r");
+        assert_eq!(line(&[b'a'; 900], 10), "aaaaaaaaa…");
+    }
+
     proptest::proptest! {
         /// Characters together may take more columns than each of them alone.
         #[test]
         fn what_is_cut_fits(text in "(❤\u{fe0f}|#\u{fe0f}\u{20e3}|🇩🇪|🇩|👩\u{200d}💻|👍🏽|⸻|日|e\u{301}|a| |\\PC){0,30}", columns in 0_usize..40) {
             proptest::prop_assert!(width(&clip(&text, columns)) <= columns);
+            proptest::prop_assert!(width(&tail(&text, columns)) <= columns);
             proptest::prop_assert!(width(head(&text, columns)) <= columns);
             let lines = wrap(&text, columns);
             proptest::prop_assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));

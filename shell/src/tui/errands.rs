@@ -1,10 +1,12 @@
-//! What the screen has done elsewhere because it takes time: measuring what containers use, and reading and changing
-//! the settings.
+//! What the screen has done elsewhere because it takes time: measuring what containers use, reading and changing the
+//! settings, comparing workstreams with their bases, and looking what was removed last.
 
 use ccells_core::ids::{ContainerId, PathText, WorkstreamId};
+use ccells_core::record::Facts;
 use futures_util::future::BoxFuture;
 
 use super::Preferences;
+use crate::patch::Patch;
 
 /// Whoever does it. Each call returns at once; what it gives is waited for beside everything else, and may be dropped.
 pub trait Errands: Send + Sync {
@@ -13,6 +15,13 @@ pub trait Errands: Send + Sync {
 
     /// Makes `change`, where there is one, and tells what is set then; why it was not made, otherwise.
     fn settings(&self, change: Option<Change>) -> BoxFuture<'static, Result<Settings, String>>;
+
+    /// Compares the workstream whose own directory this is with its base; why that cannot be, otherwise.
+    fn compare(&self, directory: PathText) -> BoxFuture<'static, Result<Patch, String>>;
+
+    /// All that was fixed about what was removed last in this repository, where anything was and is still kept; why that
+    /// cannot be told, otherwise.
+    fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>>;
 }
 
 /// Nobody who does anything, for a screen that only draws.
@@ -26,6 +35,14 @@ impl Errands for NoErrands {
 
     fn settings(&self, _change: Option<Change>) -> BoxFuture<'static, Result<Settings, String>> {
         Box::pin(std::future::ready(Err("nothing can be set here".to_owned())))
+    }
+
+    fn compare(&self, _directory: PathText) -> BoxFuture<'static, Result<Patch, String>> {
+        Box::pin(std::future::ready(Err("nothing can be compared here".to_owned())))
+    }
+
+    fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod action;
 mod clip;
+mod comment;
 mod copy;
 mod desktop;
 mod dialog;

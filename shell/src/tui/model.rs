@@ -15,6 +15,7 @@ use ccells_core::time::{Mono, Wall};
 use crossterm::event::{KeyCode, MouseButton};
 use ratatui::layout::Rect;
 
+use super::comment::Comment;
 use super::copy::{Fetch, Looking};
 use super::dialog::Dialog;
 use super::dialog::clipboard::ClipboardDialog;
@@ -76,6 +77,15 @@ pub(crate) enum Pending {
     },
     /// A workstream is taken away.
     Discard(WorkstreamId),
+    /// A workstream comes back.
+    Undo {
+        /// Its id.
+        workstream: WorkstreamId,
+        /// Its name.
+        name: String,
+        /// The branch it was on.
+        branch: String,
+    },
 }
 
 /// Something that is being done to a workstream.
@@ -150,6 +160,12 @@ pub(crate) struct Model {
     pub(crate) is_alone: bool,
     /// The latest text that an agent wants to copy, until it can be asked about.
     pub(crate) asked_copy: Option<ClipboardDialog>,
+    /// What is compared just now, and since when.
+    pub(crate) comparing: BTreeMap<WorkstreamId, Mono>,
+    /// What was said about changes and is not sent yet.
+    pub(crate) comments: BTreeMap<WorkstreamId, Vec<Comment>>,
+    /// What is just being sent of it.
+    pub(super) said: Option<(WorkstreamId, Vec<Comment>)>,
     /// The draft of the next workstream.
     pub(crate) draft: Draft,
     /// What is told for a while, oldest first.
@@ -199,6 +215,8 @@ pub(crate) struct Model {
     pub(super) view_due: Option<Mono>,
     /// Whether the engine was down in the picture before.
     pub(super) was_down: bool,
+    /// Whether it is being looked what was removed last, for it to come back.
+    pub(super) is_undoing: bool,
     /// Whether the end was asked for.
     pub(super) is_quitting: bool,
 }
@@ -290,6 +308,9 @@ impl Model {
             are_notifications_off,
             is_alone,
             asked_copy: None,
+            comparing: BTreeMap::new(),
+            comments: BTreeMap::new(),
+            said: None,
             draft: Draft::default(),
             toasts: Vec::new(),
             size,
@@ -315,6 +336,7 @@ impl Model {
             measure_due: None,
             view_due: None,
             was_down: false,
+            is_undoing: false,
             is_quitting: false,
         }
     }
@@ -431,6 +453,17 @@ impl Model {
         self.looking.as_ref().is_some_and(|it| it.has_keys && Some(&it.workstream) == focused)
     }
 
+    /// Whether nothing is seen of the panes.
+    pub(crate) fn hides_panes(&self) -> bool {
+        self.is_list || matches!(self.dialog, Some(Dialog::Diff(_)))
+    }
+
+    /// Since when what is looked at is being compared, while it is.
+    pub(crate) fn compares_since(&self) -> Option<Mono> {
+        let Some(Dialog::Diff(dialog)) = &self.dialog else { return None };
+        self.comparing.get(&dialog.workstream).copied()
+    }
+
     /// Why `card` waits for a person, if it does.
     pub(crate) fn attention(&self, card: &Card) -> Option<Attention> {
         match card.state {
@@ -496,10 +529,11 @@ impl Model {
         toasts.chain(due.into_iter().flatten()).min()
     }
 
-    /// Since when a transcript, or a place in one, is waited for.
+    /// Since when a transcript, a place in one, or a comparison is waited for.
     fn waits_since(&self) -> Option<Mono> {
         let fetch = self.fetch.as_ref().map(|fetch| fetch.since);
-        fetch.or_else(|| self.looking.as_ref()?.hunt.as_ref()?.since())
+        let hunt = || self.looking.as_ref()?.hunt.as_ref()?.since();
+        fetch.or_else(hunt).or_else(|| self.compares_since())
     }
 
     /// Whether something that began at `since` takes so long that it is to be told.
@@ -511,6 +545,7 @@ impl Model {
         let Some(snapshot) = self.snapshot.as_deref() else { return false };
         matches!(snapshot.engine, EngineState::Down { .. })
             || snapshot.shutdown.is_some()
+            || self.compares_since().is_some()
             || snapshot.workstreams.iter().any(|card| card.progress.is_some())
     }
 }

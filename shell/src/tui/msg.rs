@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use ccells_core::effect::{Done, Refusal};
 use ccells_core::ids::WorkstreamId;
+use ccells_core::record::Facts;
 use ccells_core::snapshot::Snapshot;
 use ccells_holder::emulator::Outward;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::{Interrupt, Notice};
 use crate::backlog::Progress;
+use crate::patch::Patch;
 use crate::terminal::search::Found;
 use crate::terminal::transcript::Transcript;
 use crate::tui::errands::{Settings, Usage};
@@ -74,6 +76,10 @@ pub(crate) enum Msg {
     Measured(Vec<Usage>),
     /// What is set, after it was looked at or changed; why not, otherwise.
     Settings(Result<Settings, String>),
+    /// What was removed last, where anything was; why that cannot be told, otherwise.
+    LastRemoved(Result<Option<Box<Facts>>, String>),
+    /// How a workstream differs from its base; why that is not known, otherwise.
+    Compared(WorkstreamId, Result<Arc<Patch>, String>),
     /// An agent took no input.
     InputRefused(WorkstreamId),
     /// A signal came.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use alacritty_terminal::term::TermMode;
 use ccells_core::effect::{Refusal, RefusalKind};
@@ -273,7 +274,7 @@ impl Running {
             let progress = self.ports.panes.pasting(&id);
             self.take(Msg::Pasting(id, progress));
         }
-        if damaged.is_empty() || self.model.is_list {
+        if damaged.is_empty() || self.model.hides_panes() {
             return;
         }
         let is_focused = self.model.focused.as_ref().is_some_and(|focused| damaged.contains(focused));
@@ -328,7 +329,8 @@ impl Running {
             }
             Wish::Create(ticket, wanted) => Some(self.create(ticket, wanted)),
             Wish::Type(id, key) => self.type_key(id, &key),
-            Wish::Paste(id, text) => self.paste(id, text),
+            Wish::Paste(id, text) => Some(self.paste(id, text)),
+            Wish::Say(id, lines) => Some(self.say(id, &lines)),
             Wish::CancelPaste(id) => {
                 self.ports.panes.cancel_paste(&id);
                 None
@@ -365,13 +367,16 @@ impl Running {
                 None
             }
             Wish::Measure(subjects) => {
-                self.answers.push(self.ports.errands.measure(subjects).map(Msg::Measured).boxed());
-                None
+                self.errand(self.ports.errands.measure(subjects).map(Msg::Measured).boxed())
             }
             Wish::Settings(change) => {
-                self.answers.push(self.ports.errands.settings(change).map(Msg::Settings).boxed());
-                None
+                self.errand(self.ports.errands.settings(change).map(Msg::Settings).boxed())
             }
+            Wish::Compare(id, directory) => {
+                let answer = move |outcome: Result<_, _>| Msg::Compared(id, outcome.map(Arc::new));
+                self.errand(self.ports.errands.compare(directory).map(answer).boxed())
+            }
+            Wish::LastRemoved => self.errand(self.ports.errands.last_removed().map(Msg::LastRemoved).boxed()),
             Wish::SetMouse(is_on) => {
                 self.screen.set_mouse(is_on);
                 None
@@ -389,6 +394,12 @@ impl Running {
 
     fn end(&mut self, how: Ended) -> Option<Msg> {
         self.ended = Some(how);
+        None
+    }
+
+    /// Something that is done elsewhere; what comes of it is heard of later.
+    fn errand(&mut self, errand: BoxFuture<'static, Msg>) -> Option<Msg> {
+        self.answers.push(errand);
         None
     }
 
@@ -443,15 +454,26 @@ impl Running {
         }
     }
 
-    fn paste(&mut self, id: WorkstreamId, text: String) -> Option<Msg> {
+    fn paste(&mut self, id: WorkstreamId, text: String) -> Msg {
         let mut mode = None;
         self.ports.panes.with_screen(&id, &mut |screen| mode = Some(screen.mode));
-        let is_bracketed = mode?.contains(TermMode::BRACKETED_PASTE);
+        let Some(mode) = mode else { return Msg::InputRefused(id) };
+        let is_bracketed = mode.contains(TermMode::BRACKETED_PASTE);
         if !self.ports.panes.paste(&id, text, is_bracketed) {
-            return Some(Msg::InputRefused(id));
+            return Msg::InputRefused(id);
         }
         let progress = self.ports.panes.pasting(&id);
-        Some(Msg::Pasting(id, progress))
+        Msg::Pasting(id, progress)
+    }
+
+    /// Where a paste is not told from typing the end of a line would be Enter, and nothing is to be sent yet.
+    fn say(&mut self, id: WorkstreamId, lines: &[String]) -> Msg {
+        let mut is_bracketed = false;
+        let look = &mut |screen: super::PaneScreen<'_>| {
+            is_bracketed = screen.mode.contains(TermMode::BRACKETED_PASTE);
+        };
+        self.ports.panes.with_screen(&id, look);
+        self.paste(id, lines.join(if is_bracketed { "\n" } else { "  " }))
     }
 
     fn copy(&mut self, text: String) {

@@ -5,6 +5,7 @@ mod alone;
 mod arranging;
 mod copy;
 mod dialogs;
+mod diff;
 mod looking;
 mod mouse;
 mod moving;
@@ -12,10 +13,12 @@ mod outward;
 mod paste;
 mod picture;
 mod typing;
+mod undo;
 mod works;
 
 use ccells_core::effect::{Done, Level, Refusal};
 use ccells_core::event::{Ask, OnQuit};
+use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{VIEW_SAVE_MS, WINDOW_RESIZE_MS};
 use ccells_core::time::Mono;
 use crossterm::event::{KeyEvent, KeyEventKind};
@@ -54,7 +57,10 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
         Msg::Found { ticket, found } => copy::on_found(model, ticket, found, wishes),
         Msg::Selected(text) => copy::on_selected(model, text, wishes),
         Msg::Outward(id, what) => outward::on_outward(model, &id, what, wishes),
-        Msg::Pasting(id, progress) => paste::on_progress(model, id, progress),
+        Msg::Pasting(id, progress) => {
+            diff::on_taken(model, &id);
+            paste::on_progress(model, id, progress);
+        }
         Msg::Exported(outcome) => dialogs::on_exported(model, outcome),
         Msg::Resized(columns, rows) => {
             model.size = (columns, rows);
@@ -69,19 +75,22 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
             }
         }
         Msg::Replied { ticket, outcome } => on_reply(model, ticket, outcome),
-        Msg::InputRefused(id) => {
-            let name =
-                model.card(&id).map_or_else(|| "the agent".to_owned(), |card| format!("`{}`", card.name));
-            model.toast(
-                Level::Warning,
-                &format!("{name} takes no input just now; what you typed was dropped"),
-            );
-        }
+        Msg::InputRefused(id) => on_input_refused(model, &id),
+        Msg::Compared(id, outcome) => diff::on_compared(model, &id, outcome),
         Msg::Measured(usages) => looking::on_measured(model, usages),
         Msg::Settings(outcome) => looking::on_settings(model, outcome),
+        Msg::LastRemoved(outcome) => undo::on_last_removed(model, outcome, wishes),
         Msg::Interrupt(interrupt) => on_interrupt(model, interrupt, wishes),
         Msg::Tick => copy::on_time(model),
     }
+}
+
+fn on_input_refused(model: &mut Model, id: &WorkstreamId) {
+    if diff::on_refused(model, id) {
+        return;
+    }
+    let name = model.card(id).map_or_else(|| "the agent".to_owned(), |card| format!("`{}`", card.name));
+    model.toast(Level::Warning, &format!("{name} takes no input just now; what you typed was dropped"));
 }
 
 /// Asks the machine for something.
@@ -155,6 +164,9 @@ fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>) {
         (Some(Pending::New { draft, workstream }), Err(refusal)) => {
             dialogs::new_refused(model, ticket, *draft, workstream, &refusal.text);
         }
+        (Some(Pending::Undo { name, branch, .. }), outcome) => {
+            undo::on_outcome(model, &name, &branch, outcome);
+        }
         (Some(Pending::Discard(_)), Ok(_)) => {
             if is_trying(model, ticket) {
                 model.dialog = None;
@@ -200,6 +212,7 @@ fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     paste::follow(model);
     moving::keep_focus_shown(model);
     looking::measure_if_due(model, wishes);
+    diff::fit(model);
     model.toasts.retain(|toast| toast.until.is_none_or(|until| now < until));
     if model.sizes_due.is_none_or(|due| due <= now) {
         model.sizes_due = None;

@@ -50,6 +50,8 @@ pub(crate) enum Wish {
     Type(WorkstreamId, KeyEvent),
     /// Send a paste to an agent.
     Paste(WorkstreamId, String),
+    /// Put lines before an agent as one paste, without sending them. Answered by `Msg::Pasting` or `Msg::InputRefused`.
+    Say(WorkstreamId, Vec<String>),
     /// Drop what has not gone of a paste.
     CancelPaste(WorkstreamId),
     /// Save the clipboard's image where the agent of this workstream can read it, and type its path.
@@ -79,6 +81,10 @@ pub(crate) enum Wish {
     Measure(Vec<Subject>),
     /// Look at what is set, after this change where there is one. Answered by `Msg::Settings`.
     Settings(Option<Change>),
+    /// Compare this workstream, whose own directory this is, with its base. Answered by `Msg::Compared`.
+    Compare(WorkstreamId, PathText),
+    /// Look what was removed last. Answered by `Msg::LastRemoved`.
+    LastRemoved,
     /// Tell the terminal whether we want the mouse.
     SetMouse(bool),
     /// Give the terminal back and stop the process until it is told to go on.

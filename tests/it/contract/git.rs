@@ -82,7 +82,7 @@ async fn made<W: World>(world: &W) -> WorktreePlan {
 }
 
 /// What is fixed about the workstream of a plan.
-fn facts_of(plan: &WorktreePlan) -> Facts {
+pub(crate) fn facts_of(plan: &WorktreePlan) -> Facts {
     Facts {
         id: plan.workstream.clone(),
         name: "contract".to_owned(),

@@ -14,11 +14,12 @@ mod strangers;
 const ATTACKS: usize = 120;
 
 /// Keys that open a dialog, and the words by which it is known.
-const DIALOGS: [(&str, &str); 5] = [
+const DIALOGS: [(&str, &str); 6] = [
     ("d", " DISCARD "),
-    ("u", " USAGE "),
+    ("U", " USAGE "),
     ("!", "Log: all"),
     ("s", "Settings (config.toml)"),
+    ("D", " since "),
     ("n", " NEW "),
 ];
 /// The end of a frame.

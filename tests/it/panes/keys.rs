@@ -210,7 +210,7 @@ fn log_and_resources_are_looked_at_and_left() {
     let screen = rig.see("Log: all");
     assert!(screen.contains("pane-0"), "{screen}");
     rig.calm();
-    rig.keys("u");
+    rig.keys("U");
     rig.until("what they use", |screen| {
         screen.contains("What the containers use") && screen.contains("42 MB")
     });

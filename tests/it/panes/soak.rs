@@ -128,7 +128,7 @@ fn a_storm_of_sizes_ends_with_the_right_screen() {
 }
 
 /// Keys that neither end nor stop the screen, and cannot bind such a key.
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 43] = [
     "\t",
     "h",
     "j",
@@ -168,6 +168,9 @@ const KEYS: [&str; 40] = [
     "r",
     "x",
     "u",
+    "U",
+    "D",
+    "c",
     "!",
 ];
 /// More of them: what a whole action takes, and what only an agent understands.

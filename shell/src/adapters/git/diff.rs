@@ -93,8 +93,9 @@ pub enum Detail {
 }
 
 impl WorkDiff {
-    /// Reads what git prints as `diff --raw --numstat -z`, with `--patch` or without: a record of two parts for each
-    /// file, three for one that was renamed; a count for each; and, behind an empty part, the lines.
+    /// Reads what git prints as `diff --raw -z` with `--numstat`, `--patch` or both: a record of two parts for each
+    /// file, three for one that was renamed; a count for each; and, behind an empty part, the lines. Without counts the
+    /// lines are counted here.
     pub fn parse(output: &[u8]) -> Result<Self, String> {
         let mut rest = output;
         let mut files = Vec::new();
@@ -103,12 +104,74 @@ impl WorkDiff {
             files.push(file);
             rest = after;
         }
-        for file in &mut files {
+        let is_counted = rest.first() != Some(&0);
+        for file in files.iter_mut().filter(|_| is_counted) {
             (file.lines, rest) = count(rest).ok_or("git's count of lines could not be read")?;
         }
         // Without lines there is no empty part either.
         let patch = rest.strip_prefix(b"\0").unwrap_or(rest).to_vec();
+        if !is_counted {
+            count_lines(&mut files, &patch);
+        }
         Ok(Self { files, patch, unknown: None })
+    }
+}
+
+/// Finds whose the lines of a patch are, by the head before them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heads {
+    /// The first file that was not come to.
+    pub next: usize,
+    /// Whose the lines are that come now.
+    pub file: Option<usize>,
+}
+
+impl Heads {
+    /// How a line begins that is such a head: a line of a file has its sign before it.
+    pub const BEGINNING: &[u8] = b"diff --git ";
+
+    /// Takes a head. They come in the order of the list, of `count` files; one that became another kind of thing has two.
+    /// What is `named` is the path of each, and whether it became another kind of thing.
+    pub fn take<'a>(&mut self, head: &[u8], count: usize, named: impl Fn(usize) -> (&'a [u8], bool)) {
+        let is_quoted = head.contains(&b'"');
+        let fits = |file: usize| {
+            let before = head.strip_suffix(named(file).0);
+            is_quoted || before.is_some_and(|before| before.ends_with(b" b/"))
+        };
+        if self.file.is_some_and(|file| self.next == file + 1 && named(file).1 && fits(file)) {
+            // The second head of one that became another kind of thing.
+            return;
+        }
+        self.file = (self.next..count).find(|file| fits(*file));
+        self.next = self.file.map_or(self.next, |file| file + 1);
+    }
+}
+
+/// Counts the lines that came and went.
+fn count_lines(files: &mut [FileDiff], patch: &[u8]) {
+    for file in files.iter_mut() {
+        file.lines = Some((0, 0));
+    }
+    let (mut heads, mut is_in_hunk) = (Heads::default(), false);
+    for line in patch.split(|byte| *byte == b'\n') {
+        if line.starts_with(Heads::BEGINNING) {
+            is_in_hunk = false;
+            let named = |file: usize| {
+                (files[file].path.as_os_str().as_bytes(), files[file].status == Status::Retyped)
+            };
+            heads.take(line, files.len(), named);
+            continue;
+        }
+        let Some(file) = heads.file.map(|file| &mut files[file]) else { continue };
+        is_in_hunk |= line.starts_with(b"@@ ");
+        if !is_in_hunk {
+            if line.starts_with(b"Binary files ") {
+                file.lines = None;
+            }
+        } else if let Some((added, removed)) = &mut file.lines {
+            *added += u64::from(line.first() == Some(&b'+'));
+            *removed += u64::from(line.first() == Some(&b'-'));
+        }
     }
 }
 
@@ -180,15 +243,19 @@ impl Workplace {
             add.arg(from_file).finish("look at new files").await?;
         }
         self.pass_over(&room, call, &changes).await?;
-        let compare = call().args(["diff", "HEAD", "--raw", "--numstat", "-z", "--no-abbrev"]);
-        let compare = compare.args(["--no-ext-diff", "--no-textconv", "--no-color", "--find-renames"]);
-        let compare = compare.args(["--ignore-submodules=all", "--src-prefix=a/", "--dst-prefix=b/"]);
-        let compare = if detail == Detail::Lines { compare.arg("--patch") } else { compare };
-        let answer = compare.succeed("compare the worktree with its base").await?;
+        let compare = async |what: &str| {
+            let compare = call().args(["diff", "HEAD", "--raw", "-z", "--no-abbrev", what]);
+            let compare = compare.args(["--no-ext-diff", "--no-textconv", "--no-color", "--find-renames"]);
+            let compare = compare.args(["--ignore-submodules=all", "--src-prefix=a/", "--dst-prefix=b/"]);
+            compare.succeed("compare the worktree with its base").await
+        };
+        // Counting beside printing would have git compare every file twice.
+        let answer = compare(if detail == Detail::Lines { "--patch" } else { "--numstat" }).await?;
         let mut diff = WorkDiff::parse(&answer.output).map_err(failed)?;
         diff.unknown = changes.unknown.or_else(|| nested(&changes.nested));
         if answer.is_cut {
             diff.unknown.get_or_insert_with(|| "the change is too large to show whole".to_owned());
+            diff.files = WorkDiff::parse(&compare("--numstat").await?.output).map_err(failed)?.files;
         }
         Ok(diff)
     }
@@ -233,6 +300,24 @@ mod tests {
         assert_eq!((of("new").old_path.as_deref(), of("new").lines), (Some(Path::new("old")), Some((1, 0))));
         assert_eq!(of("run.sh").executes(), Some("can be run now"));
         assert_eq!(diff.patch, b"diff --git a/run.sh b/run.sh\n");
+    }
+
+    #[test]
+    fn lines_are_counted_where_git_does_not() {
+        let record = |path: &str, status: &str| format!(":100644 100644 {OBJECTS} {status}\0{path}\0");
+        let output = [
+            record("a", "M"),
+            record("b", "T"),
+            record("c.png", "M"),
+            record("d", "M"),
+            "\0diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,2 +1 @@\n--- x\n-y\n+++ z\n".to_owned(),
+            "diff --git a/b b/b\n@@ -1 +0,0 @@\n-b\ndiff --git a/b b/b\n@@ -0,0 +1 @@\n+/c\n".to_owned(),
+            "diff --git a/c.png b/c.png\nBinary files a/c.png and b/c.png differ\n".to_owned(),
+            "diff --git a/d b/d\nold mode 100644\nnew mode 100755\n".to_owned(),
+        ];
+        let diff = WorkDiff::parse(output.concat().as_bytes()).unwrap();
+        let counts: Vec<_> = diff.files.iter().map(|file| file.lines).collect();
+        assert_eq!(counts, [Some((1, 2)), Some((1, 1)), None, Some((0, 0))]);
     }
 
     #[test]

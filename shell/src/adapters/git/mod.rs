@@ -33,7 +33,7 @@ use ccells_core::ports::{BranchMove, Git, GitError, MergeWish, WorkReport, WorkS
 use tokio_util::task::TaskTracker;
 
 use command::{GitProgram, failed};
-pub use diff::{Detail, FileDiff, Status, WorkDiff};
+pub use diff::{Detail, FileDiff, Heads, Status, WorkDiff};
 pub use home::object_mounts;
 pub use private_dir::{loose_differs, packed_differ};
 pub use prune::{Trashed, list_trash};

@@ -5,6 +5,7 @@
 )]
 
 pub(crate) mod clipboard;
+pub(crate) mod diff;
 pub(crate) mod discard;
 pub(crate) mod export;
 pub(crate) mod filter;
@@ -17,6 +18,7 @@ pub(crate) mod resources;
 pub(crate) mod settings;
 
 use clipboard::ClipboardDialog;
+use diff::DiffDialog;
 use discard::DiscardDialog;
 use export::ExportDialog;
 use filter::FilterDialog;
@@ -49,6 +51,8 @@ pub(crate) enum Dialog {
     Filter(FilterDialog),
     /// What happened.
     Log(LogDialog),
+    /// What a workstream changed.
+    Diff(DiffDialog),
     /// What the containers use.
     Resources(ResourcesDialog),
     /// What can be set.

@@ -6,14 +6,19 @@ use std::time::{Duration, Instant};
 
 use ccells_core::event::Ask;
 use ccells_core::ports::Clock;
+use ccells_core::record::Facts;
 use ccells_core::time::Now;
 use crossterm::event::Event;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::StreamExt;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::*;
+use crate::adapters::git::{FileDiff, Status, WorkDiff};
+use crate::patch::Patch;
 use crate::tui::screen::{Ground, Input};
-use crate::tui::{Ended, Interrupt, NoDesktop, Notice, Screen, TuiAsk, TuiPorts, run};
+use crate::tui::{Ended, Errands, Interrupt, NoDesktop, Notice, Screen, Subject, TuiAsk, TuiPorts, run};
 
 /// The machine's clock, counted from the start of the test.
 struct TestClock(Instant);
@@ -84,6 +89,10 @@ struct Far {
 }
 
 fn begin() -> (Far, impl Future<Output = Ended>) {
+    begin_with(Arc::new(NoErrands))
+}
+
+fn begin_with(errands: Arc<dyn Errands>) -> (Far, impl Future<Output = Ended>) {
     let output = Output::default();
     let panes = Arc::new(FakePanes::default());
     let damage = Arc::new(Notify::new());
@@ -102,7 +111,7 @@ fn begin() -> (Far, impl Future<Output = Ended>) {
         clock: Arc::new(TestClock(Instant::now())),
         draw_identity: Box::new(|| (id(9), "session".to_owned())),
         desktop: Arc::new(NoDesktop),
-        errands: Arc::new(NoErrands),
+        errands,
         preferences: Preferences::default(),
     };
     let mut screen = Screen::over(Box::new(output.clone()), 80, 24);
@@ -188,6 +197,60 @@ async fn keys_reach_the_agent_and_its_echo_the_screen() {
         drop(far.snapshots);
     };
     tokio::join!(looping, test);
+}
+
+/// Whoever finds that one line came.
+struct OneLine;
+
+impl Errands for OneLine {
+    fn measure(&self, _: Vec<Subject>) -> BoxFuture<'static, Vec<Usage>> {
+        std::future::ready(Vec::new()).boxed()
+    }
+
+    fn settings(&self, _: Option<Change>) -> BoxFuture<'static, Result<Settings, String>> {
+        std::future::ready(Err("nothing is set".to_owned())).boxed()
+    }
+
+    fn compare(&self, directory: PathText) -> BoxFuture<'static, Result<Patch, String>> {
+        assert_eq!(directory, card(1, "", CardState::Running).directory);
+        let (path, modes) = ("a.rs".into(), (0o100_644, 0o100_644));
+        let lines = Some((1, 0));
+        let file = FileDiff { path, old_path: None, status: Status::Modified, modes, lines };
+        let patch = b"diff --git a/a.rs b/a.rs\n@@ -6,0 +7 @@\n+let x;\n".to_vec();
+        let diff = WorkDiff { files: vec![file], patch, unknown: None };
+        std::future::ready(Ok(Patch::of(diff, "1a2b3c"))).boxed()
+    }
+
+    fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>> {
+        std::future::ready(Ok(None)).boxed()
+    }
+}
+
+/// What an agent gets of a comment, whose terminal is in this mode.
+async fn said_to(mode: &str) -> String {
+    let (far, looping) = begin_with(Arc::new(OneLine));
+    let test = async {
+        far.show(vec![card(1, "fix-login", CardState::Running)]);
+        far.panes.feed(1, (80, 22), mode);
+        far.press("D");
+        far.output.until("+let x;").await;
+        far.press("jcwhy?<enter>");
+        let mut written = Vec::new();
+        while written.is_empty() {
+            written.extend(far.panes.written().into_iter().map(|(_, bytes)| bytes));
+            tokio::task::yield_now().await;
+        }
+        far.output.until("1 comment is in the pane").await;
+        drop(far.snapshots);
+        String::from_utf8(written.concat()).expect("it is text")
+    };
+    tokio::join!(looping, test).1
+}
+
+#[tokio::test]
+async fn a_comment_goes_to_the_agent_as_one_paste_and_no_enter_with_it() {
+    assert_eq!(said_to("\x1b[?2004h").await, "\x1b[200~a.rs:7: why?\r> +let x;\x1b[201~");
+    assert_eq!(said_to("").await, "a.rs:7: why?  > +let x;", "there the end of a line would be Enter");
 }
 
 #[tokio::test]

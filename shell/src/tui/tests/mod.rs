@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the one wish it is about")]
 
 mod arranging;
+mod changes;
 mod copying;
 mod frames;
 mod hostile;
@@ -10,6 +11,7 @@ mod looping;
 mod parts;
 mod screens;
 mod texts;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -190,7 +190,7 @@ fn usages() -> Vec<Usage> {
 fn resources() {
     for (columns, rows) in SIZES {
         let mut stage = Stage::with(columns, rows, five());
-        stage.press("u");
+        stage.press("U");
         assert_snapshot!(format!("resources_asked_{columns}x{rows}"), stage.frame());
         stage.send(Msg::Measured(usages()));
         assert_snapshot!(format!("resources_{columns}x{rows}"), stage.frame());
@@ -206,7 +206,7 @@ fn resources_are_measured_only_while_they_are_looked_at() {
     let mut stage = Stage::with(120, 30, five());
     stage.wait(1_000);
     let measures = |wishes: &[Wish]| wishes.iter().filter(|wish| matches!(wish, Wish::Measure(_))).count();
-    assert_eq!(measures(&stage.press("u")), 1);
+    assert_eq!(measures(&stage.press("U")), 1);
     assert_eq!(measures(&stage.wait(10_000)), 0, "the last answer is waited for");
     stage.send(Msg::Measured(usages()));
     assert_eq!(measures(&stage.wait(1_999)), 0);

@@ -13,6 +13,8 @@ use super::hostile::Recorder;
 use super::hostile::corpus::CORPUS;
 use super::hostile::strangers::{bell, copy, notification, stranger};
 use super::*;
+use crate::adapters::git::{FileDiff, Status, WorkDiff};
+use crate::patch::Patch;
 use crate::tui::{Notice, Origin, Setting};
 
 /// Most bytes of an attack as a text: names, paths and errors are cut long before.
@@ -137,10 +139,36 @@ fn show_questions(text: &str, to: &mut Recorder) {
 /// What is used, what is set, what is written, and what agents say.
 fn show_answers(text: &str, to: &mut Recorder) {
     let mut stage = Stage::with(super::hostile::SIZE.0, super::hostile::SIZE.1, cards(text));
-    stage.press("u");
+    stage.press("U");
     let usage =
         |number| Usage { workstream: Some(id(number)), trouble: Some(text.to_owned()), ..Usage::default() };
     stage.send(Msg::Measured((1..=8).map(usage).collect()));
+    to.show(&stage);
+    stage.press("<esc>D");
+    let file = |status| FileDiff {
+        path: text.into(),
+        old_path: Some(text.into()),
+        status,
+        modes: (0, 0o120_000),
+        lines: Some((2, 1)),
+    };
+    let lines: Vec<_> = text.lines().map(|line| format!(" {line}\n-{line}\n+{line}\n")).collect();
+    let lines = lines.concat();
+    let section = format!("diff --git \"a/x\" \"b/x\"\n{text}\n@@ -1,9 +1,9 @@ {text}\n{lines}").repeat(2);
+    let files = vec![file(Status::Renamed), file(Status::Added)];
+    let diff = WorkDiff { files, patch: section.into_bytes(), unknown: Some(text.to_owned()) };
+    stage.send(Msg::Compared(id(1), Ok(Arc::new(Patch::of(diff, text)))));
+    for keys in ["", "jjjc", "x<tab>", "<right>", "}/", "<esc>"] {
+        stage.press(keys);
+        stage.send(Msg::Paste(text.to_owned()));
+        to.show(&stage);
+    }
+    for wish in stage.press("C") {
+        let Wish::Say(_, lines) = wish else { continue };
+        assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
+    }
+    stage.send(Msg::Compared(id(1), Err(text.to_owned())));
+    stage.send(Msg::LastRemoved(Err(text.to_owned())));
     to.show(&stage);
     stage.press("<esc>s");
     stage.send(Msg::Settings(Err(text.to_owned())));

@@ -50,10 +50,13 @@ enum Part {
     Chosen,
     Dialog,
     Status,
+    Added,
+    Removed,
+    Hunk,
 }
 
 /// All of them, in order, with their names in theme files.
-const PARTS: [(Part, &str); 21] = [
+const PARTS: [(Part, &str); 24] = [
     (Part::Text, "text"),
     (Part::Faint, "faint"),
     (Part::Strong, "strong"),
@@ -75,6 +78,9 @@ const PARTS: [(Part, &str); 21] = [
     (Part::Chosen, "chosen"),
     (Part::Dialog, "dialog"),
     (Part::Status, "status"),
+    (Part::Added, "added"),
+    (Part::Removed, "removed"),
+    (Part::Hunk, "hunk"),
 ];
 
 /// The styles of everything that is not an agent's own screen.
@@ -201,6 +207,21 @@ impl Theme {
     /// The line at the bottom, and the one that names the pages.
     pub(crate) fn status(self) -> Style {
         self.style(Part::Status)
+    }
+
+    /// A line that came.
+    pub(crate) fn added(self) -> Style {
+        self.style(Part::Added)
+    }
+
+    /// A line that went.
+    pub(crate) fn removed(self) -> Style {
+        self.style(Part::Removed)
+    }
+
+    /// The head of a hunk.
+    pub(crate) fn hunk(self) -> Style {
+        self.style(Part::Hunk)
     }
 
     /// How loud a line of the log is.

@@ -6,7 +6,7 @@ use ccells_core::ids::WorkstreamId;
 use ccells_core::snapshot::CardState;
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{arranging, ask, copy, looking, moving, paste, quit};
+use super::{arranging, ask, copy, diff, looking, moving, paste, quit, undo};
 use crate::tui::action::Action;
 use crate::tui::copy::Intent;
 use crate::tui::dialog::Dialog;
@@ -35,6 +35,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Stop => on_focused(model, wishes, Ask::Stop),
         Action::Restart => on_focused(model, wishes, Ask::Restart),
         Action::Discard => open_discard(model),
+        Action::Undo => undo::begin(model, wishes),
         Action::Move(Direction::Up) if model.is_list => moving::step(model, -1),
         Action::Move(Direction::Down) if model.is_list => moving::step(model, 1),
         Action::Move(direction) => {
@@ -63,6 +64,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         }
         Action::Filter => model.dialog = Some(Dialog::Filter(FilterDialog::over(model))),
         Action::Log => model.dialog = Some(Dialog::Log(LogDialog::default())),
+        Action::Diff => diff::open(model, wishes),
         Action::Resources => looking::open_resources(model, wishes),
         Action::Settings => looking::open_settings(model, wishes),
         Action::Scroll(halves) if model.is_list => moving::step(model, isize::from(-halves) * LIST_STEP),
@@ -81,6 +83,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Dismiss => dismiss(model),
         // They are looked up where they do something.
         Action::Look(_)
+        | Action::InDiff(_)
         | Action::InLog(_)
         | Action::InUsage(_)
         | Action::InSettings(_)

@@ -9,9 +9,10 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{actions, ask, copy, expect_answer, moving, quit};
+use super::{actions, ask, copy, diff, expect_answer, moving, quit};
 use crate::tui::action::{Action, Context};
 use crate::tui::dialog::clipboard::ClipboardDialog;
+use crate::tui::dialog::diff::DiffKey;
 use crate::tui::dialog::discard::{self, Stage};
 use crate::tui::dialog::log::LogKey;
 use crate::tui::dialog::new::{self, Draft};
@@ -65,7 +66,8 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             let outcome = dialog.edit(key);
             on_settings_outcome(model, outcome, wishes);
         }
-        Some(Dialog::Log(_) | Dialog::Resources(_) | Dialog::Settings(_)) => {
+        Some(Dialog::Diff(dialog)) if dialog.typed.is_some() => diff::edit(model, key, wishes),
+        Some(Dialog::Diff(_) | Dialog::Log(_) | Dialog::Resources(_) | Dialog::Settings(_)) => {
             on_view_key(model, key, wishes);
         }
         Some(Dialog::Clipboard(_)) => on_clipboard_key(model, key, wishes),
@@ -83,6 +85,7 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
 /// A key in one of the views whose keys can be bound. The key that opened it closes it, too.
 fn on_view_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
     let (context, opens) = match &model.dialog {
+        Some(Dialog::Diff(_)) => (Context::Diff, Action::Diff),
         Some(Dialog::Log(_)) => (Context::Log, Action::Log),
         Some(Dialog::Resources(_)) => (Context::Usage, Action::Resources),
         _ => (Context::Settings, Action::Settings),
@@ -96,6 +99,7 @@ fn on_view_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
 
 fn on_view_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish>) {
     match (&mut model.dialog, action) {
+        (Some(Dialog::Diff(_)), Action::InDiff(act)) => diff::act(model, act, wishes),
         (Some(Dialog::Log(dialog)), Action::InLog(act)) => {
             let stays = dialog.act(act);
             close_unless(model, stays);
@@ -129,6 +133,9 @@ fn on_settings_outcome(model: &mut Model, outcome: settings::Outcome, wishes: &m
 /// The wheel moves what can be scrolled, whatever the keys are.
 pub(super) fn on_wheel(model: &mut Model, is_up: bool, wishes: &mut Vec<Wish>) {
     let action = match &mut model.dialog {
+        Some(Dialog::Diff(dialog)) if dialog.typed.is_none() => {
+            Action::InDiff(if is_up { DiffKey::Up } else { DiffKey::Down })
+        }
         Some(Dialog::Log(_)) => Action::InLog(if is_up { LogKey::Back } else { LogKey::On }),
         Some(Dialog::Resources(_)) => Action::InUsage(if is_up { UsageKey::Up } else { UsageKey::Down }),
         Some(Dialog::Settings(dialog)) if dialog.typed.is_none() => {

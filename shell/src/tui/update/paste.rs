@@ -30,6 +30,7 @@ pub(super) fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) 
             dialog.paste(&text);
             model.filter = dialog.filter();
         }
+        (Some(Dialog::Diff(dialog)), _, _) => dialog.paste(&text),
         (Some(Dialog::Settings(dialog)), _, _) => dialog.paste(&text),
         (
             Some(

@@ -6,9 +6,9 @@ use ccells_core::agent::AgentStatus;
 use ccells_core::effect::Level;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::record::Layout;
-use ccells_core::snapshot::{CardState, EngineState, Snapshot};
+use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 
-use super::{dialogs, works};
+use super::{dialogs, undo, works};
 use crate::tui::clip;
 use crate::tui::dialog::Dialog;
 use crate::tui::dialog::recovery::RecoveryDialog;
@@ -40,10 +40,12 @@ pub(super) fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) {
 
 /// Whether the focused agent can be typed to.
 pub(super) fn can_type(model: &Model) -> bool {
-    !model.is_read_only()
-        && model
-            .focused_card()
-            .is_some_and(|card| matches!(card.state, CardState::Running | CardState::Unknown))
+    model.focused_card().is_some_and(|card| takes_input(model, card))
+}
+
+/// Whether the agent of this one can be.
+pub(super) fn takes_input(model: &Model, card: &Card) -> bool {
+    !model.is_read_only() && matches!(card.state, CardState::Running | CardState::Unknown)
 }
 
 /// How the screen looked when it was last seen.
@@ -68,6 +70,9 @@ fn follow_workstreams(model: &mut Model, snapshot: &Snapshot) {
     for card in &snapshot.workstreams {
         if !model.order.contains(&card.id) {
             model.order.push(card.id.clone());
+            if undo::is_asked_back(model, &card.id) && model.mode == Mode::Navigate {
+                model.focused = Some(card.id.clone());
+            }
         }
     }
     if model.focused.as_ref().is_none_or(|id| snapshot.card(id).is_none()) {

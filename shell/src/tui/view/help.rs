@@ -13,7 +13,7 @@ use crate::tui::theme::Theme;
 /// Columns of one column of the page.
 const COLUMNS: u16 = 42;
 /// The groups at the left and at the right.
-const LEFT: [usize; 6] = [0, 1, 5, 6, 7, 8];
+const LEFT: [usize; 7] = [0, 1, 5, 6, 7, 8, 9];
 const RIGHT: [usize; 3] = [2, 3, 4];
 /// Columns of the names of keys.
 const KEY_COLUMNS: usize = 14;

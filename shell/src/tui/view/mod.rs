@@ -5,6 +5,7 @@ mod card;
 mod clipboard;
 mod copy;
 mod dialogs;
+mod diff;
 mod export;
 mod help;
 mod keys;
@@ -49,6 +50,9 @@ pub(crate) fn draw(buffer: &mut Buffer, model: &Model, panes: &dyn Panes) -> Cur
     status::draw_banners(model, buffer);
     let in_pane = if model.order.is_empty() {
         card::draw_empty(model, model.panes_area(), buffer);
+        None
+    } else if matches!(model.dialog, Some(Dialog::Diff(_))) {
+        // It hides the panes.
         None
     } else if model.is_list {
         list::draw(model, buffer);
@@ -117,6 +121,7 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
             None
         }
         Dialog::Filter(dialog) => Some(status::draw_filter(model, dialog, buffer)),
+        Dialog::Diff(dialog) => diff::draw(model, dialog, buffer),
         Dialog::Settings(dialog) => settings::draw(model, dialog, area, buffer),
         Dialog::Log(dialog) => {
             log::draw(model, dialog, area, buffer);

@@ -11,7 +11,9 @@ use crate::tui::action::{Action, AloneKey};
 use crate::tui::clip;
 use crate::tui::copy::Look;
 use crate::tui::dialog::Dialog;
+use crate::tui::dialog::diff::DiffKey;
 use crate::tui::dialog::filter::FilterDialog;
+use crate::tui::editor::Editor;
 use crate::tui::model::{Mode, Model};
 use crate::tui::theme;
 
@@ -28,6 +30,17 @@ const COPY_KEYS: [(Look, &str); 6] = [
     (Look::Search, "searches"),
     (Look::Next, "next"),
     (Look::SearchBack, "back"),
+];
+
+/// What is said of the keys while one looks at what changed.
+const DIFF_KEYS: [(DiffKey, &str); 7] = [
+    (DiffKey::Close, "closes"),
+    (DiffKey::NextFile, "file"),
+    (DiffKey::NextHunk, "hunk"),
+    (DiffKey::Comment, "comments"),
+    (DiffKey::Send, "sends"),
+    (DiffKey::Search, "searches"),
+    (DiffKey::Again, "looks again"),
 ];
 
 /// Draws the lines at the top.
@@ -74,30 +87,45 @@ pub(super) fn draw_status(model: &Model, buffer: &mut Buffer) {
     buffer.set_line(row.right() - right_width, row.y, &Line::from(right), right_width);
 }
 
-/// Draws the line in which the filter is typed, over the one at the bottom, and tells where its cursor is.
-pub(super) fn draw_filter(model: &Model, dialog: &FilterDialog, buffer: &mut Buffer) -> Position {
+/// Something that is typed in the line at the bottom.
+pub(super) struct Prompt<'a> {
+    /// What stands before it.
+    pub(super) label: &'a str,
+    /// What is typed so far.
+    pub(super) typed: &'a Editor,
+    /// What is told at the right: where there is room, and where there is little.
+    pub(super) hints: [&'a str; 2],
+}
+
+/// Draws the line in which something is typed, over the one at the bottom, and tells where its cursor is.
+pub(super) fn draw_prompt(model: &Model, prompt: &Prompt<'_>, buffer: &mut Buffer) -> Position {
     let area = buffer.area;
     let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
     super::fill(row, model.theme.status(), buffer);
-    let shown = format!("{} of {}", model.shown().len(), model.order.len());
     let chip = mode_chip(model);
-    let start = u16::try_from(chip.width() + 2).unwrap_or(row.width).min(row.width);
-    let right = format!(" {shown}  Enter keeps, Esc drops ");
-    let right = if clip::width(&right) + usize::from(start) + FILTER_COLUMNS > usize::from(row.width) {
-        format!(" {shown} ")
-    } else {
-        right
-    };
+    let label = format!(" {}", prompt.label);
+    let start = u16::try_from(chip.width() + clip::width(&label)).unwrap_or(row.width).min(row.width);
+    let [right, short] = prompt.hints.map(|hint| format!(" {hint} "));
+    let is_long = clip::width(&right) + usize::from(start) + FILTER_COLUMNS > usize::from(row.width);
+    let right = if is_long { short } else { right };
     let right_width = u16::try_from(clip::width(&right)).unwrap_or(0).min(row.width - start);
     let room = row.width - start - right_width;
-    let (lines, (line, column)) = dialog.typed.visual(usize::from(room.max(1)));
+    let (lines, (line, column)) = prompt.typed.visual(usize::from(room.max(1)));
     let typed = lines.get(line).map_or("", String::as_str);
-    let left = Line::from(vec![chip, Span::styled(" /", model.theme.key())]);
+    let left = Line::from(vec![chip, Span::styled(label, model.theme.key())]);
     buffer.set_line(row.x, row.y, &left, row.width);
     buffer.set_line(row.x + start, row.y, &Line::raw(typed.to_owned()), room);
     let faint = Line::styled(right, model.theme.faint());
     buffer.set_line(row.right() - right_width, row.y, &faint, right_width);
     Position::new((row.x + start + u16::try_from(column).unwrap_or(0)).min(row.right() - 1), row.y)
+}
+
+/// Draws the line in which the filter is typed.
+pub(super) fn draw_filter(model: &Model, dialog: &FilterDialog, buffer: &mut Buffer) -> Position {
+    let shown = format!("{} of {}", model.shown().len(), model.order.len());
+    let long = format!("{shown}  Enter keeps, Esc drops");
+    let prompt = Prompt { label: "/", typed: &dialog.typed, hints: [&long, &shown] };
+    draw_prompt(model, &prompt, buffer)
 }
 
 fn mode_chip(model: &Model) -> Span<'static> {
@@ -113,6 +141,7 @@ fn mode_chip(model: &Model) -> Span<'static> {
         (Some(Dialog::Export(_)), _) => "EXPORT",
         (Some(Dialog::Filter(_)), _) => "FILTER",
         (Some(Dialog::Log(_)), _) => "LOG",
+        (Some(Dialog::Diff(_)), _) => "DIFF",
         (Some(Dialog::Resources(_)), _) => "USAGE",
         (Some(Dialog::Settings(_)), _) => "SETTINGS",
         (Some(Dialog::Help { .. }), _) => "HELP",
@@ -129,12 +158,10 @@ fn left_parts(model: &Model) -> Vec<Vec<Vec<Span<'static>>>> {
     let theme = model.theme;
     let mut parts = Vec::new();
     if model.is_looking() && model.dialog.is_none() {
-        for (act, does) in COPY_KEYS {
-            let key = model.keys.first_keys(&[Action::Look(act)]);
-            let hint = vec![Span::raw("  "), Span::styled(key, theme.key()), Span::raw(format!(" {does}"))];
-            parts.push(vec![hint]);
-        }
-        return parts;
+        return key_hints(model, COPY_KEYS.map(|(act, does)| (Action::Look(act), does)));
+    }
+    if let Some(Dialog::Diff(_)) = &model.dialog {
+        return key_hints(model, DIFF_KEYS.map(|(act, does)| (Action::InDiff(act), does)));
     }
     if model.mode == Mode::Input && model.dialog.is_none() {
         let name = model.focused_card().map(|card| clip::safe(&card.name)).unwrap_or_default();
@@ -184,6 +211,15 @@ fn left_parts(model: &Model) -> Vec<Vec<Vec<Span<'static>>>> {
     parts
 }
 
+/// The first key of each of these, and what it does.
+fn key_hints<const N: usize>(model: &Model, acts: [(Action, &str); N]) -> Vec<Vec<Vec<Span<'static>>>> {
+    let hint = |(act, does): (Action, &str)| {
+        let key = Span::styled(model.keys.first_keys(&[act]), model.theme.key());
+        vec![vec![Span::raw("  "), key, Span::raw(format!(" {does}"))]]
+    };
+    acts.into_iter().map(hint).collect()
+}
+
 /// How many workstreams are in which state: the mark, the number, and the word where there is room for words.
 fn counts(model: &Model, has_words: bool) -> Vec<Span<'static>> {
     const ALL: [CardState; 8] = [
@@ -213,7 +249,7 @@ fn right_side(model: &Model, room: usize) -> Vec<Span<'static>> {
     let theme = model.theme;
     let mut spans = Vec::new();
     let page = model.page();
-    if page.of > 1 && !model.is_list && model.tabs_row().is_none() {
+    if page.of > 1 && !model.hides_panes() && model.tabs_row().is_none() {
         spans.push(Span::styled(format!("  page {}/{}", page.number + 1, page.of), theme.strong()));
     }
     if !model.is_mouse_on {
