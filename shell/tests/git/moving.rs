@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use ccells_core::ids::Commit;
-use ccells_core::ports::{BranchMove, GitError, MergeHow, MergeWish, WorktreePlan};
+use ccells_core::ports::{BranchMove, Git as _, GitError, MergeHow, MergeWish, WorktreePlan};
 
 use crate::yard::{Yard, agent, run_git, taken, text, write};
 
