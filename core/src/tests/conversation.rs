@@ -229,7 +229,7 @@ fn ask(world: &mut World, what: &[&str]) -> Ask {
         },
         ["undo", name] => Ask::Undo(std::boxed::Box::new(world.facts(name))),
         ["merge", name, onto @ ..] => {
-            let onto = onto.first().map(|branch| branch.to_string());
+            let onto = onto.first().map(ToString::to_string);
             let wish = std::boxed::Box::new(MergeWish { onto, ..MergeWish::default() });
             Ask::Merge { workstream: world.id(name), wish }
         }

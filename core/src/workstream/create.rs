@@ -294,11 +294,14 @@ impl Workstream {
         let is_in_the_way = self.remake == Remake::Due && self.is_untouched;
         let is_image_due = matches!(self.pull, Pull::Going(_));
         let is_back = !self.is_from_trash || around.planted.is(Canary::UndoSkipsFiles);
-        let step = match step {
-            CreateStep::RestoringWork if is_back => CreateStep::PinningBase,
-            CreateStep::PullingImage if !is_image_due => CreateStep::CreatingContainer,
-            CreateStep::ClearingWay if !is_in_the_way => CreateStep::CreatingContainer,
-            step => step,
+        let is_needless = (step == CreateStep::ClearingWay && !is_in_the_way)
+            || (step == CreateStep::PullingImage && !is_image_due);
+        let step = if is_needless {
+            CreateStep::CreatingContainer
+        } else if step == CreateStep::RestoringWork && is_back {
+            CreateStep::PinningBase
+        } else {
+            step
         };
         self.phase = Phase::Creating { step, retries: 0, is_cancelled: false };
         self.issue_create(step, around)

@@ -49,6 +49,8 @@ pub(crate) enum Action {
     Stop,
     /// Start its agent again.
     Restart,
+    /// Bring its commits home, after a question.
+    Merge,
     /// Take it away, after a question.
     Discard,
     /// Bring back what was taken away last.
@@ -151,6 +153,7 @@ impl Action {
             | Self::Resume
             | Self::Stop
             | Self::Restart
+            | Self::Merge
             | Self::Discard
             | Self::Undo
             | Self::Move(_)
@@ -233,6 +236,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Resume, "resume", &["r"], "resume, or try again"),
             act(Action::Stop, "stop", &["x"], "stop; its work is kept"),
             act(Action::Restart, "restart", &["R"], "restart the agent"),
+            act(Action::Merge, "merge", &["M"], "merge its commits"),
             act(Action::Discard, "discard", &["d"], "discard, after a question"),
             act(Action::Undo, "undo", &["u"], "bring back the last one"),
             act(Action::PasteImage, "paste-image", &["ctrl+v"], "give the agent an image"),

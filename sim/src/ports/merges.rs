@@ -40,7 +40,7 @@ impl Merges {
             branch: "main".to_string(),
             from: commit(main.at),
             to: commit(self.commits),
-            checkout: (self.commits % 4 != 0).then(|| repo.clone()),
+            checkout: (!self.commits.is_multiple_of(4)).then(|| repo.clone()),
             commits: u32::try_from(much - before).unwrap_or(u32::MAX),
         })
     }

@@ -10,6 +10,7 @@ pub(crate) mod discard;
 pub(crate) mod export;
 pub(crate) mod filter;
 pub(crate) mod log;
+pub(crate) mod merge;
 pub(crate) mod new;
 pub(crate) mod palette;
 pub(crate) mod quit;
@@ -23,6 +24,7 @@ use discard::DiscardDialog;
 use export::ExportDialog;
 use filter::FilterDialog;
 use log::LogDialog;
+use merge::MergeDialog;
 use new::NewDialog;
 use palette::Palette;
 use quit::QuitDialog;
@@ -37,6 +39,8 @@ pub(crate) enum Dialog {
     New(NewDialog),
     /// Taking a workstream away.
     Discard(DiscardDialog),
+    /// Bringing commits home.
+    Merge(MergeDialog),
     /// The end of the run.
     Quit(QuitDialog),
     /// What the start found.

@@ -14,6 +14,7 @@ use crate::tui::dialog::discard::DiscardDialog;
 use crate::tui::dialog::export::ExportDialog;
 use crate::tui::dialog::filter::FilterDialog;
 use crate::tui::dialog::log::LogDialog;
+use crate::tui::dialog::merge::MergeDialog;
 use crate::tui::dialog::new::NewDialog;
 use crate::tui::dialog::palette::Palette;
 use crate::tui::dialog::quit::QuitDialog;
@@ -34,6 +35,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Resume => resume(model, wishes),
         Action::Stop => on_focused(model, wishes, Ask::Stop),
         Action::Restart => on_focused(model, wishes, Ask::Restart),
+        Action::Merge => open_merge(model),
         Action::Discard => open_discard(model),
         Action::Undo => undo::begin(model, wishes),
         Action::Move(Direction::Up) if model.is_list => moving::step(model, -1),
@@ -205,6 +207,15 @@ fn open_export(model: &mut Model) {
         Some(card) => Some(Dialog::Export(ExportDialog::of(card.id.clone(), &card.name))),
         None => return model.toast(Level::Info, "there is no pane whose text could be written"),
     };
+}
+
+fn open_merge(model: &mut Model) {
+    let dialog = match model.focused_card() {
+        _ if model.is_read_only() => return model.toast(Level::Info, "this ccells only looks"),
+        None => return model.toast(Level::Info, "there is no workstream to merge"),
+        Some(card) => MergeDialog::about(card),
+    };
+    model.dialog = Some(Dialog::Merge(dialog));
 }
 
 fn open_discard(model: &mut Model) {

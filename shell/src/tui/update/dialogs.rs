@@ -7,6 +7,7 @@
 use ccells_core::effect::Level;
 use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
+use ccells_core::ports::MergeWish;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{actions, ask, copy, diff, expect_answer, moving, quit};
@@ -18,7 +19,9 @@ use crate::tui::dialog::log::LogKey;
 use crate::tui::dialog::new::{self, Draft};
 use crate::tui::dialog::resources::UsageKey;
 use crate::tui::dialog::settings::SettingsKey;
-use crate::tui::dialog::{Dialog, clipboard, export, palette, quit as quit_dialog, recovery, settings};
+use crate::tui::dialog::{
+    Dialog, clipboard, export, merge, palette, quit as quit_dialog, recovery, settings,
+};
 use crate::tui::model::{Model, Pending};
 use crate::tui::wish::{Ticket, Wish};
 
@@ -38,6 +41,16 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             discard::Outcome::Stay => {}
             discard::Outcome::Close => close_discard(model),
             discard::Outcome::Send(wish) => send_discard(model, wish, wishes),
+        },
+        Some(Dialog::Merge(dialog)) => match dialog.key(key) {
+            merge::Outcome::Stay => {}
+            merge::Outcome::Close => model.dialog = None,
+            merge::Outcome::Merge(how) => {
+                let workstream = dialog.workstream.clone();
+                model.dialog = None;
+                let wish = Box::new(MergeWish { how, ..MergeWish::default() });
+                ask(model, Ask::Merge { workstream, wish }, Pending::Told, wishes);
+            }
         },
         Some(Dialog::Quit(dialog)) => match dialog.key(key) {
             quit_dialog::Outcome::Stay => {}

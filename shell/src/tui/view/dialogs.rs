@@ -10,6 +10,7 @@ use ratatui::text::{Line, Span};
 use super::keys;
 use crate::tui::clip;
 use crate::tui::dialog::discard::{DiscardDialog, Stage};
+use crate::tui::dialog::merge::{self, MergeDialog};
 use crate::tui::dialog::new::{Field, NewDialog};
 use crate::tui::dialog::quit::{Choice, QuitDialog};
 use crate::tui::dialog::recovery::{RecoveryDialog, Row};
@@ -250,26 +251,52 @@ pub(super) fn draw_quit(model: &Model, dialog: QuitDialog, area: Rect, buffer: &
     };
     let mut lines = vec![Line::raw(agents), Line::default()];
     for choice in Choice::ALL {
-        let (key, word, what) = match choice {
+        let told = match choice {
             Choice::PauseAll => ("p", "pause all", "frozen until the next start"),
             Choice::KeepRunning => ("k", "keep running", "they work on without ccells"),
             Choice::Cancel => ("Esc", "cancel", "stay here"),
         };
-        let is_chosen = choice == dialog.choice;
-        let (mark, style) = if is_chosen { ("▸ ", theme.chosen()) } else { ("  ", theme.text()) };
-        lines.push(Line::from(vec![
-            Span::raw(mark),
-            Span::styled(format!("{key:<4}"), theme.key()),
-            Span::styled(format!("{word:<14}"), style),
-            Span::styled(
-                if clip::width(what) + 20 > usize::from(columns) { "" } else { what },
-                theme.faint(),
-            ),
-        ]));
+        lines.push(choice_line(told, choice == dialog.choice, columns, theme));
     }
     lines.push(Line::default());
     lines.push(keys::hints(&[("q", "or Enter: as marked"), ("↑ ↓", "choose")], columns, theme));
     draw_dialog("Quit ccells", &lines, columns, model, area, buffer);
+}
+
+/// One of several choices: its key, its word, what it does.
+fn choice_line(
+    (key, word, what): (&'static str, &'static str, &'static str),
+    is_chosen: bool,
+    columns: u16,
+    theme: Theme,
+) -> Line<'static> {
+    let (mark, style) = if is_chosen { ("▸ ", theme.chosen()) } else { ("  ", theme.text()) };
+    let what = if clip::width(what) + 20 > usize::from(columns) { "" } else { what };
+    Line::from(vec![
+        Span::raw(mark),
+        Span::styled(format!("{key:<4}"), theme.key()),
+        Span::styled(format!("{word:<14}"), style),
+        Span::styled(what, theme.faint()),
+    ])
+}
+
+/// Draws the dialog about bringing commits home.
+pub(super) fn draw_merge(model: &Model, dialog: &MergeDialog, area: Rect, buffer: &mut Buffer) {
+    let theme = model.theme;
+    let columns = 62.min(area.width.saturating_sub(4));
+    let mut lines = vec![Line::raw("Its commits go into the branch that it began from."), Line::default()];
+    for choice in merge::Choice::ALL {
+        let told = match choice {
+            merge::Choice::Merge => ("m", "merge", "its commits as they are"),
+            merge::Choice::Squash => ("s", "squash", "one commit with all of it"),
+            merge::Choice::Cancel => ("Esc", "cancel", "nothing happens"),
+        };
+        lines.push(choice_line(told, choice == dialog.choice, columns, theme));
+    }
+    lines.push(Line::default());
+    lines.push(keys::hints(&[("Enter", "as marked"), ("↑ ↓", "choose")], columns, theme));
+    let title = format!("Merge {}", clip::safe(&dialog.name));
+    draw_dialog(&title, &lines, columns, model, area, buffer);
 }
 
 /// Draws the dialog about what the start found.

@@ -131,6 +131,10 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
             resources::draw(model, dialog, area, buffer);
             None
         }
+        Dialog::Merge(dialog) => {
+            dialogs::draw_merge(model, dialog, area, buffer);
+            None
+        }
         Dialog::Quit(dialog) => {
             dialogs::draw_quit(model, *dialog, area, buffer);
             None

@@ -134,6 +134,7 @@ fn mode_chip(model: &Model) -> Span<'static> {
         _ if model.is_shutting_down() => "ENDING",
         (Some(Dialog::New(_)), _) => "NEW",
         (Some(Dialog::Discard(_)), _) => "DISCARD",
+        (Some(Dialog::Merge(_)), _) => "MERGE",
         (Some(Dialog::Quit(_)), _) => "QUIT",
         (Some(Dialog::Recovery(_)), _) => "RECOVER",
         (Some(Dialog::Palette(_)), _) => "DO",
