@@ -128,11 +128,14 @@ impl Brink {
     }
 
     /// What must be so once the same was done again.
-    async fn finish(self, told: &str) {
+    async fn finish(mut self, told: &str) {
         self.hold(told);
         match &self.it {
             None => {
-                let source = Packed { head: self.head.clone(), pack: self.yard.top().join("pack") };
+                // The agent went on in the meantime, so that what comes is packed in another way.
+                commit(&self.plan, &[("more.txt", "more\n")], "More");
+                let source = LocalWork(self.plan.clone());
+                self.head = source.head().await.unwrap();
                 let head = self.yard.git.fetch_work(&self.plan, source, false).await;
                 assert_eq!(head.as_ref(), Ok(&self.head), "{told}");
             }
