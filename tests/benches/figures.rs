@@ -1,4 +1,5 @@
-//! What ccells adds to the engine's own time: making a workstream, the first frame, and quitting. Each figure is a ratio
+//! What ccells adds to the engine's own time: making a workstream, the first frame, and quitting; and to git's
+//! own time: what a workstream changed, on the screen. Each figure is a ratio
 //! within one run, or time of our own, so that a slow machine does not spoil it.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
@@ -12,9 +13,9 @@ use ccells_shell::adapters::docker::DockerEngine;
 use ccells_shell::holder_binary::HOLDER;
 use serde_json::{Value, json};
 
-use crate::harness::{SOON, Stage, announce, finish};
+use crate::harness::{SOON, Stage, announce, finish, git};
 use crate::tap::Tap;
-use crate::terminal::Terminal;
+use crate::terminal::{ESCAPE, Terminal};
 
 #[path = "../it/camp.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
@@ -43,12 +44,17 @@ const TRACKED: usize = 100;
 const STARTS: usize = 10;
 /// Agents that are at work when ccells quits.
 const QUITTERS: usize = 20;
+/// Files that a workstream changed, and lines of each of them.
+const CHANGED: (usize, usize) = (1_000, 25);
+/// How often they are compared.
+const COMPARISONS: usize = 10;
 
 fn main() {
     announce("figure                                       ours      bare     ratio    target");
     create();
     first_frame();
     quit();
+    changes();
 }
 
 fn tell(what: &str, ours: Duration, bare: Duration, target: f64) {
@@ -203,4 +209,42 @@ fn quit() {
     assert_eq!(pauses.len(), QUITTERS);
     tell("quit, 20 running, to the slowest pause", took, *pauses.iter().max().unwrap(), 1.5);
     stage.variable("DOCKER_HOST", &format!("unix://{}", stage.plain().socket().display()));
+}
+
+/// From the key to the frame that shows what a workstream changed, against `git diff` alone in the same worktree.
+fn changes() {
+    let Some(stage) = Stage::set() else { return };
+    let write = |top: &Path, word: &str| {
+        for file in 0..CHANGED.0 {
+            let lines = (0..CHANGED.1).map(|line| format!("let {word}_{line} = file({file});\n"));
+            std::fs::write(top.join(format!("file-{file}.rs")), lines.collect::<Vec<_>>().concat()).unwrap();
+        }
+    };
+    write(&stage.repo, "before");
+    git(&stage.repo, &["add", "-A"]);
+    git(&stage.repo, &["commit", "-q", "-m", "many files"]);
+    let card = stage.json(&["new", "-n", "one", "--", "sleep", "1000"]);
+    let worktree = Path::new(card["worktree"].as_str().unwrap());
+    write(worktree, "after");
+    let terminal = Terminal::open_sized(stage.command([""; 0]), 200, 50);
+    terminal.wait_for("1 running");
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    for turn in 0..=COMPARISONS {
+        let began = Instant::now();
+        terminal.keys("D");
+        terminal.wait_for(&format!("{} files, +", CHANGED.0));
+        let shown = began.elapsed();
+        terminal.keys(ESCAPE);
+        terminal.wait_for(" NAV ");
+        let began = Instant::now();
+        let printed = git(worktree, &["diff", "HEAD", "--find-renames"]);
+        let alone = began.elapsed();
+        assert!(printed.lines().count() > 2 * CHANGED.0 * CHANGED.1);
+        // The first of each warms the caches.
+        if turn > 0 {
+            ours.push(shown);
+            bare.push(alone);
+        }
+    }
+    tell("1,000 changed files on the screen", median(ours), median(bare), 1.5);
 }
