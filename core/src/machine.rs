@@ -13,7 +13,7 @@ use crate::effect::{Effect, Effects, Level};
 use crate::event::{Access, Ask, Event, Found, Purpose, StateFound};
 use crate::heartbeat;
 use crate::ids::{Attempt, ContainerId, Generation, RequestId, WorkstreamId};
-use crate::limits::{DOUBT_MS, DOUBT_STEP_MS, RELIST_MS, RESAVE_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
+use crate::limits::{DOUBT_MS, DOUBT_STEP_MS, RELIST_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::ports::{EngineError, GitError};
 use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
 use crate::shutdown::Shutdown;
@@ -27,6 +27,7 @@ mod ending;
 mod merge;
 mod picture;
 mod pulls;
+mod saving;
 mod tending;
 mod undo;
 
@@ -600,48 +601,6 @@ impl Machine {
             workstreams: self.workstreams.values().filter_map(|it| it.entry(now)).collect(),
             extra,
         }
-    }
-
-    fn state_saved(&mut self, now: Now, generation: Generation, outcome: Result<(), String>) -> Effects {
-        let outcome = if self.planted.is(Canary::IgnoreSaveError) { Ok(()) } else { outcome };
-        let mut effects = Effects::none();
-        if generation > self.saving.issued {
-            // An answer to nothing we asked for says nothing about what we asked for.
-            return effects;
-        }
-        match outcome {
-            Ok(()) => {
-                if self.saving.trouble.take().is_some() {
-                    let text = "the disk takes writes again".to_string();
-                    effects.push(Effect::Notify { level: Level::Info, text });
-                }
-                self.saving.durable = self.saving.durable.max(generation);
-                for id in self.ids() {
-                    effects.extend(
-                        self.with(now, &id, |workstream, around| workstream.saved(generation, around)),
-                    );
-                }
-            }
-            // A later generation is durable already, and stands for this one too.
-            Err(_) if generation <= self.saving.durable => {}
-            Err(reason) => {
-                if self.saving.trouble.is_none() {
-                    let text =
-                        format!("the state cannot be saved: {reason}. Free some space; ccells tries again.");
-                    effects.push(Effect::Notify { level: Level::Error, text });
-                }
-                let is_again = self.saving.trouble.is_some();
-                for id in self.ids() {
-                    effects.extend(self.with(now, &id, |workstream, around| {
-                        workstream.not_saved(generation, &reason, is_again, around)
-                    }));
-                }
-                self.saving.trouble = Some(reason);
-                self.saving.retry_at =
-                    Some(now.mono.after(RESAVE_MS)).filter(|_| !self.planted.is(Canary::NoResave));
-            }
-        }
-        effects
     }
 
     /// What must be, whatever happened. Asserts stay on in releases: a machine that is wrong must not act.

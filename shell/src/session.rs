@@ -303,14 +303,8 @@ impl Session {
                     wait = Duration::from_millis(SILENCE_MS);
                 }
                 if let FromHolder::Output { sequence, bytes } = frame {
-                    if !self.feed(pane, sequence, &bytes, tell).await? {
+                    if !self.feed(pane, sequence, &bytes, &mut fed, tell).await? {
                         return Ok(());
-                    }
-                    fed += bytes.len();
-                    // A stream that always has more would keep this thread, and with it whoever was woken on it.
-                    if fed >= FEED_BYTES {
-                        fed = 0;
-                        tokio::task::yield_now().await;
                     }
                     continue;
                 }
@@ -337,6 +331,7 @@ impl Session {
         pane: &Pane,
         mut sequence: u64,
         bytes: &[u8],
+        fed: &mut usize,
         tell: &(dyn Fn(Told) + Send + Sync),
     ) -> io::Result<bool> {
         for piece in bytes.chunks(FEED_BYTES) {
@@ -356,7 +351,10 @@ impl Session {
                 drop(screen);
                 tell(Told::Damage);
             }
-            if piece.len() == FEED_BYTES {
+            *fed += piece.len();
+            // A stream that always has more would keep this thread, and with it whoever was woken on it.
+            if *fed >= FEED_BYTES {
+                *fed = 0;
                 tokio::task::yield_now().await;
             }
         }

@@ -212,33 +212,12 @@ impl Story {
                 wish(world, Ask::Quit { policy: OnQuit::KeepRunning });
                 start(world, Purpose::Interactive);
             }
-            Self::RecoverCreate => {
-                let wanted = world.new_workstream();
-                begin_wish(world, Ask::New(Box::new(wanted)), 140);
-                take_over(world, Purpose::Interactive);
-            }
-            Self::RecoverDestroy => {
-                begin_wish(world, removal(&id, false), 60);
-                take_over(world, Purpose::Interactive);
-            }
-            Self::RecoverUndo => {
-                let undo = undo(world, &id);
-                begin_wish(world, undo, 60);
-                take_over(world, Purpose::Interactive);
-            }
-            Self::RecoverMerge => {
-                begin_wish(world, merge(&id), 60);
-                take_over(world, Purpose::Interactive);
-            }
-            Self::RecoverQuit => {
-                begin_wish(world, Ask::Quit { policy: OnQuit::PauseAll }, 30);
-                take_over(world, Purpose::Interactive);
-            }
-            Self::Reconcile => {
-                let wanted = world.new_workstream();
-                begin_wish(world, Ask::New(Box::new(wanted)), 140);
-                take_over(world, Purpose::Reconcile);
-            }
+            Self::RecoverCreate
+            | Self::RecoverDestroy
+            | Self::RecoverUndo
+            | Self::RecoverMerge
+            | Self::RecoverQuit
+            | Self::Reconcile => self.tell_of_recovery(world, &id),
             Self::Adopt => {
                 world.plant_lost(0);
                 start(world, Purpose::Interactive);
@@ -255,6 +234,20 @@ impl Story {
                 wish(world, Ask::Resume(id));
             }
         }
+    }
+
+    /// A run dies in the middle of something, and the next one takes that up.
+    fn tell_of_recovery(self, world: &mut World, id: &WorkstreamId) {
+        let (ask, pass_ms) = match self {
+            Self::RecoverDestroy => (removal(id, false), 60),
+            Self::RecoverUndo => (undo(world, id), 60),
+            Self::RecoverMerge => (merge(id), 60),
+            Self::RecoverQuit => (Ask::Quit { policy: OnQuit::PauseAll }, 30),
+            _ => (Ask::New(Box::new(world.new_workstream())), 140),
+        };
+        begin_wish(world, ask, pass_ms);
+        let purpose = if self == Self::Reconcile { Purpose::Reconcile } else { Purpose::Interactive };
+        take_over(world, purpose);
     }
 }
 

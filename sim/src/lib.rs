@@ -14,6 +14,7 @@ pub mod exhaustive;
 pub mod faults;
 pub mod flaws;
 pub mod fork;
+pub mod merging;
 pub mod oracle;
 pub mod perform;
 pub mod ports;

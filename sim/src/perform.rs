@@ -26,10 +26,6 @@ const LOCK_PATIENCE_MS: u64 = 2_000;
 const LOCK_RETRY_MS: u64 = 50;
 /// How long one file operation takes.
 const FILE_STEP_MS: u64 = 1;
-/// How many of ten thousand moves of a checkout end halfway, where crashes come at the worst moment.
-const CRASHES_HALF: u32 = 4_000;
-/// How many of ten thousand merges are overtaken by a commit of the user.
-const COMMITS_FIRST: u32 = 1_500;
 /// How long one step of git takes.
 const GIT_STEP_MS: u64 = 15;
 
@@ -72,10 +68,10 @@ impl World {
             | Effect::SnapshotWork { .. }
             | Effect::RemoveWorktree { .. }
             | Effect::RetireHome { .. }
-            | Effect::RestoreWork { .. }
-            | Effect::FetchWork { .. }
-            | Effect::JudgeMerge { .. }
-            | Effect::MoveBranch { .. } => self.perform_git(process, effect),
+            | Effect::RestoreWork { .. } => self.perform_git(process, effect),
+            Effect::FetchWork { .. } | Effect::JudgeMerge { .. } | Effect::MoveBranch { .. } => {
+                self.bring_home(process, effect);
+            }
             Effect::PingEngine
             | Effect::CreateContainer { .. }
             | Effect::PullImage { .. }
@@ -121,7 +117,7 @@ impl World {
         self.begin(process, Job::Files { protocol, last: None, patience_until, then });
     }
 
-    fn begin_git(&mut self, process: usize, op: GitOp, answer: GitAnswer) {
+    pub(crate) fn begin_git(&mut self, process: usize, op: GitOp, answer: GitAnswer) {
         self.begin(process, Job::Git { op, done: 0, answer, then: None });
     }
 
@@ -318,41 +314,6 @@ impl World {
             Effect::RestoreWork { workstream, attempt, plan } => {
                 self.restore_work(process, workstream, attempt, plan);
             }
-            Effect::FetchWork { workstream, attempt, container, plan, .. } => {
-                let answer = move |outcome| Event::WorkFetched {
-                    workstream,
-                    attempt,
-                    outcome: match outcome {
-                        Ok(GitOk::Base(commit)) => Ok(commit),
-                        Ok(_) => Err(unfit()),
-                        Err(error) => Err(error),
-                    },
-                };
-                let is_running =
-                    self.engine.by_id(&container).is_some_and(super::ports::engine::Container::is_working);
-                if is_running {
-                    self.begin_git(process, GitOp::Fetch(plan), Box::new(answer));
-                } else {
-                    let what = "its container does not run".to_string();
-                    self.later(2, Item::Tell(process, answer(Err(GitError::Failed { what }))));
-                }
-            }
-            Effect::JudgeMerge { workstream, attempt, plan, .. } => {
-                let answer = move |outcome| Event::MergeJudged {
-                    workstream,
-                    attempt,
-                    outcome: match outcome {
-                        Ok(GitOk::Judged(moving)) => Ok(moving),
-                        Ok(_) => Err(unfit()),
-                        Err(error) => Err(error),
-                    },
-                };
-                self.begin_git(process, GitOp::Judge(plan), Box::new(answer));
-            }
-            Effect::MoveBranch { workstream, attempt, plan, moving } => {
-                let answer = done(move |outcome| Event::BranchMoved { workstream, attempt, outcome });
-                self.begin_git(process, GitOp::Move(plan, moving), answer);
-            }
             other => unreachable!("not for git: {other:?}"),
         }
     }
@@ -541,24 +502,6 @@ impl World {
         }
     }
 
-    /// A crash while the files of a checkout are half moved: moments that are short, and hurt.
-    fn crash_in_a_move(&mut self, process: usize, op: &GitOp, done: u32) -> bool {
-        let is_half = matches!(op, GitOp::Move(..)) && done == 1;
-        let is_hit = is_half && self.weather.hot_crash > 0 && self.chance("crash.half", CRASHES_HALF);
-        if is_hit {
-            self.kill(process);
-        }
-        is_hit
-    }
-
-    /// The user commits to the branch at the very moment when it is to move.
-    fn commit_first(&mut self, op: &GitOp, done: u32) {
-        let GitOp::Move(plan, _) = op else { return };
-        if done == 0 && self.is_storm && self.chance("user.commits", COMMITS_FIRST) {
-            self.git.merges.commit(&plan.repo);
-        }
-    }
-
     /// Something under way came to its end: the machine hears of it, now and then twice.
     fn finish(&mut self, process: usize, event: Event) {
         if let Event::StateSaved { generation, .. } = &event {
@@ -704,11 +647,11 @@ fn listed(ok: crate::ports::engine::EngineOk) -> Vec<ccells_core::container::Obs
     }
 }
 
-fn unfit() -> GitError {
+pub(crate) fn unfit() -> GitError {
     GitError::Failed { what: "git gave another answer".to_string() }
 }
 
-fn done(event: impl FnOnce(Result<(), GitError>) -> Event + 'static) -> GitAnswer {
+pub(crate) fn done(event: impl FnOnce(Result<(), GitError>) -> Event + 'static) -> GitAnswer {
     Box::new(move |outcome| event(outcome.map(|_| ())))
 }
 

@@ -107,43 +107,6 @@ fn what_our_own_quit_froze_goes_on() {
 }
 
 #[test]
-fn what_our_own_quit_froze_late_goes_on_as_well() {
-    check(
-        "
-        given state fix-login paused-by-quit
-        engine fix-login running
-        quietly boot crashed
-        quietly all ok
-        engine fix-login paused
-        changed
-            -> ListContainers
-        ok ListContainers
-            -> UnpauseContainer fix-login c1
-        ",
-    );
-}
-
-#[test]
-fn what_is_frozen_long_after_the_start_stays_so() {
-    check(
-        "
-        given state fix-login paused-by-quit
-        engine fix-login running
-        quietly boot clean
-        quietly all ok
-        quietly wait 131s
-        quietly all ok
-        engine fix-login paused
-        changed
-            -> ListContainers
-        quietly ok ListContainers
-        show
-            = fix-login: paused, attached
-        ",
-    );
-}
-
-#[test]
 fn an_interrupted_making_with_a_container_is_finished() {
     check(
         "

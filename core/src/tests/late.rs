@@ -97,3 +97,40 @@ fn before_the_boot_every_wish_is_refused() {
         ",
     );
 }
+
+#[test]
+fn what_our_own_quit_froze_late_goes_on_as_well() {
+    check(
+        "
+        given state fix-login paused-by-quit
+        engine fix-login running
+        quietly boot crashed
+        quietly all ok
+        engine fix-login paused
+        changed
+            -> ListContainers
+        ok ListContainers
+            -> UnpauseContainer fix-login c1
+        ",
+    );
+}
+
+#[test]
+fn what_is_frozen_long_after_the_start_stays_so() {
+    check(
+        "
+        given state fix-login paused-by-quit
+        engine fix-login running
+        quietly boot clean
+        quietly all ok
+        quietly wait 131s
+        quietly all ok
+        engine fix-login paused
+        changed
+            -> ListContainers
+        quietly ok ListContainers
+        show
+            = fix-login: paused, attached
+        ",
+    );
+}

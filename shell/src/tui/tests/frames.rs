@@ -309,6 +309,15 @@ fn quit() {
 }
 
 #[test]
+fn merge() {
+    for (columns, rows) in [(100, 24), (60, 16), (40, 10)] {
+        let mut stage = Stage::with(columns, rows, five());
+        stage.press("M");
+        assert_snapshot!(format!("merge_{columns}x{rows}"), stage.frame());
+    }
+}
+
+#[test]
 fn shutdown() {
     let outcomes = vec![
         (id(1), ShutdownOutcome::Paused),

@@ -2,7 +2,7 @@
 
 use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
 use ccells_core::event::{Access, Ask};
-use ccells_core::ports::WorkReport;
+use ccells_core::ports::{MergeHow, MergeWish, WorkReport};
 use ccells_core::record::Layout;
 use ccells_core::recovery::Verdict;
 use ccells_core::snapshot::Finding;
@@ -264,6 +264,23 @@ fn quitting_asks_once_and_a_second_key_confirms() {
     }
     let mut empty = Stage::with(80, 24, Vec::new());
     assert_eq!(asks(&empty.press("q")), paused, "where nothing can be lost nobody is asked");
+}
+
+#[test]
+fn merging_asks_how_and_the_key_that_opened_it_confirms_nothing() {
+    let merge = |how| {
+        let wish = MergeWish { how, ..MergeWish::default() };
+        [Ask::Merge { workstream: id(1), wish: Box::new(wish) }]
+    };
+    for keys in ["Mm", "M<enter>"] {
+        assert_eq!(asks(&three().press(keys)), merge(MergeHow::Merge), "{keys}");
+    }
+    for keys in ["Ms", "M<down><enter>"] {
+        assert_eq!(asks(&three().press(keys)), merge(MergeHow::Squash), "{keys}");
+    }
+    for keys in ["M", "MM", "M<esc>", "M<up><enter>", "Mn"] {
+        assert_eq!(asks(&three().press(keys)), [], "{keys}");
+    }
 }
 
 #[test]

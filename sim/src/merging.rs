@@ -1,0 +1,77 @@
+//! What a run does to bring commits home: the simulated twin of the shell's arm, and what strikes it.
+
+use ccells_core::effect::Effect;
+use ccells_core::event::Event;
+use ccells_core::ports::GitError;
+
+use crate::perform::{done, unfit};
+use crate::ports::engine::Container;
+use crate::ports::git::{GitOk, GitOp};
+use crate::world::{Item, World};
+
+/// How many of ten thousand moves of a checkout end halfway, where crashes come at the worst moment.
+const CRASHES_HALF: u32 = 4_000;
+/// How many of ten thousand merges are overtaken by a commit of the user.
+const COMMITS_FIRST: u32 = 1_500;
+
+impl World {
+    /// Begins what a machine asks for.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`perform` sorts effects by room")]
+    pub fn bring_home(&mut self, process: usize, effect: Effect) {
+        match effect {
+            Effect::FetchWork { workstream, attempt, container, plan, .. } => {
+                let answer = move |outcome| Event::WorkFetched {
+                    workstream,
+                    attempt,
+                    outcome: match outcome {
+                        Ok(GitOk::Base(commit)) => Ok(commit),
+                        Ok(_) => Err(unfit()),
+                        Err(error) => Err(error),
+                    },
+                };
+                let is_running = self.engine.by_id(&container).is_some_and(Container::is_working);
+                if is_running {
+                    self.begin_git(process, GitOp::Fetch(plan), Box::new(answer));
+                } else {
+                    let what = "its container does not run".to_string();
+                    self.later(2, Item::Tell(process, answer(Err(GitError::Failed { what }))));
+                }
+            }
+            Effect::JudgeMerge { workstream, attempt, plan, .. } => {
+                let answer = move |outcome| Event::MergeJudged {
+                    workstream,
+                    attempt,
+                    outcome: match outcome {
+                        Ok(GitOk::Judged(moving)) => Ok(moving),
+                        Ok(_) => Err(unfit()),
+                        Err(error) => Err(error),
+                    },
+                };
+                self.begin_git(process, GitOp::Judge(plan), Box::new(answer));
+            }
+            Effect::MoveBranch { workstream, attempt, plan, moving } => {
+                let answer = done(move |outcome| Event::BranchMoved { workstream, attempt, outcome });
+                self.begin_git(process, GitOp::Move(plan, moving), answer);
+            }
+            other => unreachable!("brings nothing home: {other:?}"),
+        }
+    }
+
+    /// A crash while the files of a checkout are half moved: moments that are short, and hurt.
+    pub fn crash_in_a_move(&mut self, process: usize, op: &GitOp, done: u32) -> bool {
+        let is_half = matches!(op, GitOp::Move(..)) && done == 1;
+        let is_hit = is_half && self.weather.hot_crash > 0 && self.chance("crash.half", CRASHES_HALF);
+        if is_hit {
+            self.kill(process);
+        }
+        is_hit
+    }
+
+    /// The user commits to the branch at the very moment when it is to move.
+    pub fn commit_first(&mut self, op: &GitOp, done: u32) {
+        let GitOp::Move(plan, _) = op else { return };
+        if done == 0 && self.is_storm && self.chance("user.commits", COMMITS_FIRST) {
+            self.git.merges.commit(&plan.repo);
+        }
+    }
+}
