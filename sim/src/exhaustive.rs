@@ -237,6 +237,7 @@ impl Story {
     }
 
     /// A run dies in the middle of something, and the next one takes that up.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others die while they make a workstream")]
     fn tell_of_recovery(self, world: &mut World, id: &WorkstreamId) {
         let (ask, pass_ms) = match self {
             Self::RecoverDestroy => (removal(id, false), 60),

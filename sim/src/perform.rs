@@ -52,8 +52,8 @@ impl World {
                 self.begin_files(process, Box::new(Mapped::new(remove, map)), None);
             }
             Effect::TrackContainer { workstream, attempt, delta } => {
-                let tracked = move |outcome| Event::ContainerTracked { workstream, attempt, outcome };
-                self.update_index(process, *delta, tracked);
+                let event = move |outcome| Event::ContainerTracked { workstream, attempt, outcome };
+                self.update_index(process, *delta, event);
             }
             Effect::UntrackContainer { workstream, attempt, delta } => {
                 let untracked = move |outcome| Event::ContainerUntracked { workstream, attempt, outcome };
@@ -69,9 +69,8 @@ impl World {
             | Effect::RemoveWorktree { .. }
             | Effect::RetireHome { .. }
             | Effect::RestoreWork { .. } => self.perform_git(process, effect),
-            Effect::FetchWork { .. } | Effect::JudgeMerge { .. } | Effect::MoveBranch { .. } => {
-                self.bring_home(process, effect);
-            }
+            Effect::FetchWork { .. } | Effect::JudgeMerge { .. } => self.bring_home(process, effect),
+            Effect::MoveBranch { .. } => self.bring_home(process, effect),
             Effect::PingEngine
             | Effect::CreateContainer { .. }
             | Effect::PullImage { .. }

@@ -21,8 +21,9 @@ fn headers(screen: &str) -> Vec<String> {
 fn the_list_is_walked_and_left_for_a_pane() {
     let rig = Rig::talkers(3);
     rig.keys("v");
-    let screen = rig.see("3 workstreams");
-    assert!(screen.contains(" LIST ") && screen.contains("▸  1"), "{screen}");
+    let is_listed =
+        |screen: &str| ["3 workstreams", " LIST ", "▸  1"].iter().all(|part| screen.contains(part));
+    rig.until("the list, the first marked", is_listed);
     rig.keys("jj");
     rig.see("▸  3");
     rig.keys("v");
@@ -130,18 +131,22 @@ fn a_paste_reaches_the_agent_in_brackets_where_it_asked_for_them() {
     rig.keys("i");
     rig.see(" INPUT ");
     rig.keys("\x1b[200~one\rtwo\x1b[31m three\x1b[201~");
-    let screen = rig.see("^[[201~");
-    let text: String = screen.split_whitespace().collect();
-    assert!(text.contains("^[[200~one^Mtwo") && text.contains("three^[[201~"), "{screen}");
-    assert!(!text.contains("^[[31m"), "what would steer is taken out: {screen}");
+    let joined = |screen: &str| screen.split_whitespace().collect::<String>();
+    let screen = rig.until("the paste in its brackets", |screen| {
+        let text = joined(screen);
+        text.contains("^[[200~one^Mtwo") && text.contains("three^[[201~")
+    });
+    assert!(!joined(&screen).contains("^[[31m"), "what would steer is taken out: {screen}");
     rig.quit();
 }
 
 #[test]
 fn more_panes_than_fit_lie_on_pages() {
     let rig = Rig::start(&vec![shell("echo here; cat"); 14], (100, 30));
-    let screen = rig.see("pane-1");
-    assert!(!headers(&screen).contains(&"pane-13".to_owned()), "{screen}");
+    rig.until("the first page", |screen| {
+        let names = headers(screen);
+        names.contains(&"pane-1".to_owned()) && !names.contains(&"pane-13".to_owned())
+    });
     rig.keys(".");
     rig.until("the last page", |screen| {
         headers(screen).contains(&"pane-13".to_owned()) && screen.contains("here")
@@ -207,8 +212,9 @@ fn log_and_resources_are_looked_at_and_left() {
     rig.keys("p");
     rig.see("paused pane-0");
     rig.keys("!");
-    let screen = rig.see("Log: all");
-    assert!(screen.contains("pane-0"), "{screen}");
+    rig.until("the log, with what was done", |screen| {
+        screen.contains("Log: all") && screen.contains("pane-0")
+    });
     rig.calm();
     rig.keys("U");
     rig.until("what they use", |screen| {
