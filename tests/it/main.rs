@@ -20,6 +20,7 @@ mod liar;
 mod lies;
 mod locks;
 mod machine;
+mod merging;
 mod panes;
 mod power;
 mod readme;
