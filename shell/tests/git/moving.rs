@@ -426,3 +426,22 @@ async fn a_lock_of_a_git_that_lives_is_not_taken_away() {
     assert!(matches!(&busy, GitError::Busy { what } if what.contains("index.lock")), "{busy}");
     assert_eq!(before, all.yard.fingerprint());
 }
+
+#[tokio::test]
+async fn a_move_that_fails_halfway_is_no_refusal_and_is_finished_by_doing_it_again() {
+    let yard = Yard::new();
+    yard.write(".git/info/attributes", "z-last filter=broken\n");
+    let all = Prepared::on(yard, &[("a-first", "1\n"), ("z-last", "2\n")]).await;
+    let it = all.judge().await;
+    for (name, value) in [("smudge", "false"), ("clean", "cat"), ("required", "true")] {
+        all.yard.user(&["config", &format!("filter.broken.{name}"), value]);
+    }
+    let failed = all.move_it(&it).await;
+    assert!(matches!(failed, Err(GitError::Failed { .. })), "files may have moved: {failed:?}");
+    assert_eq!(all.at("HEAD"), it.from.as_str());
+    all.yard.user(&["config", "filter.broken.smudge", "cat"]);
+    all.move_it(&it).await.unwrap();
+    assert_eq!(all.at("HEAD"), it.to.as_str());
+    assert_eq!(all.yard.user(&["status", "--porcelain"]), "");
+    assert_eq!(fs::read_to_string(all.yard.repo().join("z-last")).unwrap(), "2\n");
+}

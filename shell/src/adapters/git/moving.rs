@@ -77,16 +77,24 @@ impl Workplace {
         let aim = "move the files";
         // What only looks changed would stop git; whether it can be refreshed does not matter.
         self.in_checkout(&top).args(["update-index", "-q", "--refresh"]).finish(aim).await?;
-        let read = self.in_checkout(&top).args(["read-tree", "-m", "-u", it.from.as_str(), it.to.as_str()]);
-        let answer = read.finish(aim).await?;
-        if !answer.is_success {
+        let read = |options: &[&str]| {
+            let call = self.in_checkout(&top).args(["read-tree", "-m", "-u"]).args(options);
+            call.args([it.from.as_str(), it.to.as_str()])
+        };
+        let rehearsed = read(&["--dry-run"]).finish(aim).await?;
+        if !rehearsed.is_success {
+            return Err(refused(rehearsed.error(aim).to_string()));
+        }
+        let moved = read(&[]).finish(aim).await?;
+        if !moved.is_success {
             let lock = checkout.git_dir().join("index.lock");
             if disk::exists(&lock) {
                 let lock = shown(lock.as_os_str().as_encoded_bytes());
                 let what = format!("{lock} is held; let the git command that holds it end, then try again");
                 return Err(GitError::Busy { what });
             }
-            return Err(refused(answer.error(aim).to_string()));
+            // Some files may have moved by now: no refusal, but something to be finished.
+            return Err(moved.error(aim));
         }
         if !torn.is_empty() {
             let mut list = OsString::new();
