@@ -65,6 +65,7 @@ fn commits_go_into_the_branch_and_the_users_changes_stay() {
     let again = stage.run(&["merge", "one"]).expect(0);
     assert!(again.out.contains("nothing to merge"), "{again:?}");
 
+    stage.run(&["rm", "one"]).expect(0);
     committed(&stage, "two");
     std::fs::write(repo.join("two"), "the user's own\n").unwrap();
     let refused = stage.run(&["merge", "two"]);

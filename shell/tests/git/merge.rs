@@ -6,7 +6,7 @@ use ccells_core::ids::Commit;
 use ccells_core::ports::{BranchMove, Git as _, GitError, MergeHow, MergeWish, WorktreePlan};
 use ccells_core::record::{self, FactsRecord};
 
-use crate::yard::{Yard, agent, commit, path, run_git, taken, text};
+use crate::yard::{Yard, agent, commit, path, run_git, taken, text, write};
 
 /// Judges a merge of `head` in this way, into the usual branch.
 async fn judge(
@@ -279,4 +279,46 @@ async fn an_agent_that_caught_up_itself_is_not_merged_once_more() {
         (main.as_str(), head, 2),
         "it has main: nothing is made"
     );
+}
+
+/// Whether `how` brought all of it home, and what is told to be lost before and after, and once the agent goes on.
+async fn loses_nothing_once_merged(how: MergeHow) {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    yard.create_whole(&plan).await;
+    let head = taken(&yard, &plan, &[("made.txt", "x\n"), ("a.txt", "changed\n")]).await;
+    let before = yard.git.inspect_work(&plan).await.unwrap();
+    assert!(before.has_commits && !before.is_empty(), "{before:?}");
+    let it = judge(&yard, &plan, &head, how).await.unwrap().unwrap();
+    yard.git.move_branch(&plan, &it).await.unwrap();
+    let after = yard.git.inspect_work(&plan).await.unwrap();
+    assert!(after.is_empty(), "{how:?}: {after:?}");
+
+    write(&path(&plan.worktree).join("made.txt"), "y\n");
+    write(&path(&plan.worktree).join("later.txt"), "z\n");
+    let edited = yard.git.inspect_work(&plan).await.unwrap();
+    assert_eq!((edited.modified, edited.untracked), (vec!["made.txt".into()], vec!["later.txt".into()]));
+    assert!(!edited.has_commits, "{how:?}");
+    commit(&plan, &[("made.txt", "y\n")], "and on");
+    assert!(yard.git.inspect_work(&plan).await.unwrap().has_commits, "{how:?}");
+}
+
+#[tokio::test]
+async fn what_was_merged_is_not_lost_with_the_workstream() {
+    loses_nothing_once_merged(MergeHow::Merge).await;
+    loses_nothing_once_merged(MergeHow::NoFastForward).await;
+    loses_nothing_once_merged(MergeHow::Squash).await;
+}
+
+#[tokio::test]
+async fn what_was_merged_and_taken_back_is_lost_again() {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    yard.create_whole(&plan).await;
+    let head = taken(&yard, &plan, &[("made.txt", "x\n")]).await;
+    let it = judge(&yard, &plan, &head, MergeHow::Squash).await.unwrap().unwrap();
+    yard.git.move_branch(&plan, &it).await.unwrap();
+    yard.user(&["reset", "-q", "--hard", "HEAD~1"]);
+    let report = yard.git.inspect_work(&plan).await.unwrap();
+    assert!(report.has_commits && report.modified.len() + report.untracked.len() == 1, "{report:?}");
 }

@@ -56,6 +56,11 @@ impl Workplace {
         if own.join("index").is_file() && own.join("HEAD").is_file() {
             return Ok(Lens { git_dir: own, _room: None });
         }
+        self.fresh_lens().await
+    }
+
+    /// A lens made for this once, which remembers nothing of how the files were checked out.
+    pub(super) async fn fresh_lens(&self) -> Result<Lens, GitError> {
         let room = self.room().await?;
         let git_dir = room.path().join(LENS);
         self.init_bare(&git_dir).await?;

@@ -77,6 +77,30 @@ impl Workplace {
         Ok(Some(BranchMove { branch, from, to, checkout, commits }))
     }
 
+    /// The commit that was fetched last, where a branch of the user has all of it: as it is, or as the same files in other
+    /// commits. The agent may have gone on since.
+    pub(super) async fn merged_head(&self) -> Result<Option<Commit>, GitError> {
+        let Some(found) = self.reference(&self.head_ref()).await? else { return Ok(None) };
+        let head = parse(&found.object)?;
+        if head == self.plan.base {
+            return Ok(None);
+        }
+        let call = self.on_repo().args(["for-each-ref", "--format=%(refname)", "--contains", head.as_str()]);
+        let holders =
+            call.args(["refs/heads", "refs/remotes"]).succeed("look who has the agent's commits").await?;
+        if holders.text().lines().any(|name| name != self.branch_ref()) {
+            return Ok(Some(head));
+        }
+        let Ok(target) = self.target(None).await else { return Ok(None) };
+        let target = parse(&target.object)?;
+        let is_there = match self.merged_tree(&target, &head).await {
+            Ok(tree) => tree == self.tree_of(&target).await?,
+            // What cannot be merged by itself is not there.
+            Err(_) => false,
+        };
+        Ok(is_there.then_some(head))
+    }
+
     /// The branch of the user that a merge goes into.
     async fn target(&self, onto: Option<&str>) -> Result<Reference, GitError> {
         let name = match onto {

@@ -115,11 +115,27 @@ pub(super) fn shown(path: &[u8]) -> String {
 
 impl Workplace {
     /// What would be lost with the workstream. Files are compared with the base, so what the agent has committed shows
-    /// as modified as well: it is in its private directory only.
+    /// as modified as well: it is in its private directory only. What has been merged is compared with instead, as far as
+    /// it goes.
     pub(super) async fn inspect_work(&self) -> Result<WorkReport, GitError> {
         self.check_plan()?;
+        match self.merged_head().await? {
+            Some(head) => self.from_head(head).inspect_from(true).await,
+            None => self.inspect_from(false).await,
+        }
+    }
+
+    /// The same place, as if it had begun with `head`.
+    fn from_head(&self, head: Commit) -> Self {
+        let mut place = self.clone();
+        place.plan.base = head;
+        place
+    }
+
+    /// What would be lost, against what the plan calls the base; through a fresh lens where that is another one.
+    async fn inspect_from(&self, is_moved: bool) -> Result<WorkReport, GitError> {
         let has_worktree = disk::exists(self.worktree());
-        let mut changes = match self.look_if_there(has_worktree).await {
+        let mut changes = match self.look_if_there(has_worktree, is_moved).await {
             Ok(changes) => changes,
             Err(error) => Changes { unknown: Some(error.to_string()), ..Changes::default() },
         };
@@ -144,10 +160,17 @@ impl Workplace {
         Ok(report)
     }
 
-    async fn look_if_there(&self, has_worktree: bool) -> Result<Changes, GitError> {
+    async fn look_if_there(&self, has_worktree: bool, is_moved: bool) -> Result<Changes, GitError> {
         // While it is made nobody works in it: what a power cut left of the making is no work, however it looks.
         let may_hold_work = has_worktree && !disk::exists(&self.adding_mark());
-        if may_hold_work { self.look().await } else { Ok(Changes::default()) }
+        if !may_hold_work {
+            return Ok(Changes::default());
+        }
+        if !is_moved {
+            return self.look().await;
+        }
+        let lens = self.fresh_lens().await?;
+        self.look_through(&lens).await
     }
 
     /// How the files of the worktree differ from the base.
