@@ -120,13 +120,13 @@ impl Workplace {
     pub(super) async fn inspect_work(&self) -> Result<WorkReport, GitError> {
         self.check_plan()?;
         match self.merged_head().await? {
-            Some(head) => self.from_head(head).inspect_from(true).await,
+            Some(head) => self.begun_with(head).inspect_from(true).await,
             None => self.inspect_from(false).await,
         }
     }
 
     /// The same place, as if it had begun with `head`.
-    fn from_head(&self, head: Commit) -> Self {
+    fn begun_with(&self, head: Commit) -> Self {
         let mut place = self.clone();
         place.plan.base = head;
         place
