@@ -165,6 +165,9 @@ pub const MAILBOX: usize = 1_024;
 /// Longest message of a merge.
 pub const MERGE_MESSAGE_BYTES: usize = 64 * 1_024;
 
+/// Most workstreams that are made of one prompt at once.
+pub const NEW_AT_ONCE: u8 = 32;
+
 /// Longest prompt.
 pub const PROMPT_BYTES: usize = 64 * 1_024;
 /// Longest name of a workstream.

@@ -203,6 +203,32 @@ fn an_id_may_be_cut_short_as_long_as_it_means_one() {
 }
 
 #[test]
+fn one_prompt_makes_as_many_as_are_wanted() {
+    let Some(stage) = Stage::set() else { return };
+    let made = stage.json(&["new", "--count", "3", "-p", "tidy up"]);
+    let cards = made.as_array().unwrap();
+    let different = |key: &str| {
+        let values = cards.iter().map(|card| card[key].as_str().unwrap());
+        values.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!(
+        (cards.len(), different("id"), different("name"), different("branch")),
+        (3, 3, 3, 3),
+        "{made:#}"
+    );
+    assert!(cards.iter().all(|card| card["prompt"] == "tidy up" && card["state"] == "running"), "{made:#}");
+    stage.new_workstream("taken-2");
+    let partly = stage.run(&["new", "--count", "2", "-n", "taken", "--json"]);
+    assert_eq!(partly.code, 4, "{partly:#?}");
+    let cards = partly.json();
+    assert_eq!((&cards[0]["name"], &cards[0]["state"]), (&"taken-1".into(), &"running".into()), "{cards:#}");
+    assert_eq!(cards[1]["code"], 4, "the other one is made all the same: {cards:#}");
+    for wrong in ["0", "33"] {
+        stage.run(&["new", "--count", wrong]).expect(2);
+    }
+}
+
+#[test]
 fn json_is_one_document_with_the_promised_keys() {
     let Some(stage) = Stage::set() else { return };
     let card = stage.json(&["new", "-p", "Fix the login page, please", "--", "sh", "-c", "sleep 1000"]);

@@ -15,7 +15,7 @@ use crate::adapters::entropy;
 use crate::control::Request;
 
 /// What is wanted.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct New {
     /// What the agent shall do; `-` reads it from standard input.
     #[arg(short, long)]
@@ -32,6 +32,12 @@ pub(super) struct New {
     /// The image to run.
     #[arg(long)]
     image: Option<String>,
+    /// So many of them, from one prompt; a name gets a number behind it.
+    #[arg(
+        short, long, value_name = "N", default_value_t = 1, conflicts_with = "branch",
+        value_parser = clap::value_parser!(u8).range(1..=i64::from(limits::NEW_AT_ONCE))
+    )]
+    count: u8,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -40,40 +46,67 @@ pub(super) struct New {
     argv: Vec<String>,
 }
 
-/// Does it. With `--json` a failure is a document as well: whoever asked learns what there is to try again or to discard.
-pub(super) async fn run(directory: &Path, verb: New) -> Result<u8, Failure> {
+/// Does it, once for each that is wanted. With `--json` a failure is a document as well: whoever asked learns what there is
+/// to try again or to discard. One that fails does not keep the others from being made.
+pub(super) async fn run(directory: &Path, mut verb: New) -> Result<u8, Failure> {
+    if verb.prompt.as_deref() == Some("-") {
+        verb.prompt = Some(read_prompt()?);
+    }
+    if verb.count == 1 {
+        let (card, made) = one(directory, verb.clone()).await;
+        if verb.json {
+            print::json(&card);
+        }
+        return made.map(|()| 0);
+    }
+    let (mut cards, mut failures) = (Vec::new(), Vec::new());
+    for number in 1..=verb.count {
+        let name = verb.name.as_ref().map(|name| format!("{name}-{number}"));
+        let (card, made) = one(directory, New { name, ..verb.clone() }).await;
+        cards.push(card);
+        failures.extend(made.err());
+    }
+    if verb.json {
+        print::json(&Value::Array(cards));
+    }
+    let several = failures.len();
+    match failures.into_iter().next() {
+        None => Ok(0),
+        Some(first) if several == 1 => Err(first),
+        Some(first) => {
+            let text = format!("{several} of {} were not made; the first: {}", verb.count, first.text);
+            Err(Failure::new(first.code, text))
+        }
+    }
+}
+
+/// Makes one and tells of it; what there is of it in the end.
+async fn one(directory: &Path, verb: New) -> (Value, Result<(), Failure>) {
     let id = WorkstreamId::parse(&entropy::ulid()).expect("a ULID is a workstream id");
     let (is_json, mut card) = (verb.json, json!({ "id": id, "name": verb.name, "state": null }));
     let made = make(directory, verb, &id, &mut card).await;
     match &made {
-        Ok(()) if is_json => print::json(&card),
-        Ok(()) => {
+        Ok(()) if !is_json => {
             let text = |key: &str| print::clean(card[key].as_str().unwrap_or_default());
             print::say(&format!("{}  {}  on branch {}", id, text("name"), text("branch")));
             print::tell(&format!("attach with: ccells attach {}", text("name")));
         }
         Err(failure) if is_json => {
             (card["error"], card["code"]) = (json!(failure.text), json!(failure.code));
-            print::json(&card);
         }
-        Err(_) => {}
+        Ok(()) | Err(_) => {}
     }
-    made.map(|()| 0)
+    (card, made)
 }
 
 /// Makes it; `card` is what there is of it in the end.
 async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) -> Result<(), Failure> {
-    let prompt = match verb.prompt.as_deref() {
-        Some("-") => read_prompt()?,
-        Some(prompt) => prompt.to_string(),
-        None => String::new(),
-    };
     let ground = ground(directory).await?;
     let mut link = Link::to_change(&ground, Purpose::Verb).await?;
     let request = Request::New {
         id: id.clone(),
         name: verb.name,
-        prompt,
+        prompt: verb.prompt.unwrap_or_default(),
         branch: verb.branch,
         base: verb.base,
         image: verb.image,

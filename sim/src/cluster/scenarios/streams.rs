@@ -81,6 +81,8 @@ pub(super) fn half_open_stream(cluster: &mut Cluster) {
 pub(super) fn reset(cluster: &mut Cluster) {
     let id = cluster.create("first");
     assert!(cluster.type_text(&id, "--flood=200000 --wait=700 --flood=200000 --wait=700 --say=fin\r"));
+    // Keys that a reset overtakes are lost, as on any line: it comes while the agent writes.
+    cluster.wait_seen(&id, "line");
     for _ in 0..5 {
         cluster.run_ms(u64::from(cluster.ground.choices.below("when", 900)));
         if cluster.card(&id).is_some_and(|card| card.is_attached) {
