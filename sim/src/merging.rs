@@ -4,7 +4,7 @@ use ccells_core::effect::Effect;
 use ccells_core::event::Event;
 use ccells_core::ports::GitError;
 
-use crate::perform::{done, unfit};
+use crate::perform::{done, gave};
 use crate::ports::engine::Container;
 use crate::ports::git::{GitOk, GitOp};
 use crate::world::{Item, World};
@@ -20,34 +20,20 @@ impl World {
     pub fn bring_home(&mut self, process: usize, effect: Effect) {
         match effect {
             Effect::FetchWork { workstream, attempt, container, plan, .. } => {
-                let answer = move |outcome| Event::WorkFetched {
-                    workstream,
-                    attempt,
-                    outcome: match outcome {
-                        Ok(GitOk::Base(commit)) => Ok(commit),
-                        Ok(_) => Err(unfit()),
-                        Err(error) => Err(error),
-                    },
-                };
+                let pick = |ok| if let GitOk::Base(commit) = ok { Some(commit) } else { None };
+                let answer = gave(pick, move |outcome| Event::WorkFetched { workstream, attempt, outcome });
                 let is_running = self.engine.by_id(&container).is_some_and(Container::is_working);
                 if is_running {
-                    self.begin_git(process, GitOp::Fetch(plan), Box::new(answer));
+                    self.begin_git(process, GitOp::Fetch(plan), answer);
                 } else {
                     let what = "its container does not run".to_string();
                     self.later(2, Item::Tell(process, answer(Err(GitError::Failed { what }))));
                 }
             }
             Effect::JudgeMerge { workstream, attempt, plan, .. } => {
-                let answer = move |outcome| Event::MergeJudged {
-                    workstream,
-                    attempt,
-                    outcome: match outcome {
-                        Ok(GitOk::Judged(moving)) => Ok(moving),
-                        Ok(_) => Err(unfit()),
-                        Err(error) => Err(error),
-                    },
-                };
-                self.begin_git(process, GitOp::Judge(plan), Box::new(answer));
+                let pick = |ok| if let GitOk::Judged(moving) = ok { Some(moving) } else { None };
+                let answer = gave(pick, move |outcome| Event::MergeJudged { workstream, attempt, outcome });
+                self.begin_git(process, GitOp::Judge(plan), answer);
             }
             Effect::MoveBranch { workstream, attempt, plan, moving } => {
                 let answer = done(move |outcome| Event::BranchMoved { workstream, attempt, outcome });

@@ -257,16 +257,9 @@ impl World {
     fn perform_git(&mut self, process: usize, effect: Effect) {
         match effect {
             Effect::ResolveBase { workstream, attempt, repo, branch, reference: _ } => {
-                let answer = move |outcome| Event::BaseResolved {
-                    workstream,
-                    attempt,
-                    outcome: match outcome {
-                        Ok(GitOk::Base(commit)) => Ok(commit),
-                        Ok(_) => Err(unfit()),
-                        Err(error) => Err(error),
-                    },
-                };
-                self.begin_git(process, GitOp::Resolve { repo, branch }, Box::new(answer));
+                let pick = |ok| if let GitOk::Base(commit) = ok { Some(commit) } else { None };
+                let answer = gave(pick, move |outcome| Event::BaseResolved { workstream, attempt, outcome });
+                self.begin_git(process, GitOp::Resolve { repo, branch }, answer);
             }
             Effect::PinBase { workstream, attempt, plan } => {
                 let answer = done(move |outcome| Event::BasePinned { workstream, attempt, outcome });
@@ -277,28 +270,15 @@ impl World {
                 self.begin_git(process, GitOp::Add(plan), answer);
             }
             Effect::InspectWork { workstream, attempt, plan } => {
-                let answer = move |outcome| Event::WorkInspected {
-                    workstream,
-                    attempt,
-                    outcome: match outcome {
-                        Ok(GitOk::Work(report)) => Ok(report),
-                        Ok(_) => Err(unfit()),
-                        Err(error) => Err(error),
-                    },
-                };
-                self.begin_git(process, GitOp::Inspect(plan), Box::new(answer));
+                let pick = |ok| if let GitOk::Work(report) = ok { Some(report) } else { None };
+                let answer = gave(pick, move |outcome| Event::WorkInspected { workstream, attempt, outcome });
+                self.begin_git(process, GitOp::Inspect(plan), answer);
             }
             Effect::SnapshotWork { workstream, attempt, plan } => {
-                let answer = move |outcome| Event::WorkSnapshotted {
-                    workstream,
-                    attempt,
-                    outcome: match outcome {
-                        Ok(GitOk::Kept(commit)) => Ok(commit),
-                        Ok(_) => Err(unfit()),
-                        Err(error) => Err(error),
-                    },
-                };
-                self.begin_git(process, GitOp::Snapshot(plan), Box::new(answer));
+                let pick = |ok| if let GitOk::Kept(commit) = ok { Some(commit) } else { None };
+                let answer =
+                    gave(pick, move |outcome| Event::WorkSnapshotted { workstream, attempt, outcome });
+                self.begin_git(process, GitOp::Snapshot(plan), answer);
             }
             Effect::RemoveWorktree { workstream, attempt, plan, keep_branch } => {
                 let answer = done(move |outcome| Event::WorktreeRemoved { workstream, attempt, outcome });
@@ -648,6 +628,14 @@ fn listed(ok: crate::ports::engine::EngineOk) -> Vec<ccells_core::container::Obs
 
 pub(crate) fn unfit() -> GitError {
     GitError::Failed { what: "git gave another answer".to_string() }
+}
+
+/// The answer to an operation that gives what `pick` finds in it.
+pub(crate) fn gave<T: 'static>(
+    pick: fn(GitOk) -> Option<T>,
+    event: impl FnOnce(Result<T, GitError>) -> Event + 'static,
+) -> GitAnswer {
+    Box::new(move |outcome| event(outcome.and_then(|ok| pick(ok).ok_or_else(unfit))))
 }
 
 pub(crate) fn done(event: impl FnOnce(Result<(), GitError>) -> Event + 'static) -> GitAnswer {

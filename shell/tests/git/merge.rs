@@ -6,7 +6,7 @@ use ccells_core::ids::Commit;
 use ccells_core::ports::{BranchMove, Git as _, GitError, MergeHow, MergeWish, WorktreePlan};
 use ccells_core::record::{self, FactsRecord};
 
-use crate::yard::{Yard, agent, commit, path, run_git, taken, text, write};
+use crate::yard::{Yard, agent, commit, path, refusal, run_git, taken, text, write};
 
 /// Judges a merge of `head` in this way, into the usual branch.
 async fn judge(
@@ -27,14 +27,6 @@ async fn onto(
 ) -> Result<Option<BranchMove>, GitError> {
     let wish = MergeWish { onto: Some(branch.to_owned()), ..MergeWish::default() };
     yard.git.judge_merge(plan, "fix-login", head, &wish).await
-}
-
-#[track_caller]
-fn refusal<T: std::fmt::Debug>(result: Result<T, GitError>) -> String {
-    match result {
-        Err(GitError::Refused { what }) => what,
-        other => panic!("not refused: {other:?}"),
-    }
 }
 
 #[tokio::test]

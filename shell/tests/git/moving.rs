@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ccells_core::ids::Commit;
 use ccells_core::ports::{BranchMove, Git as _, GitError, MergeHow, MergeWish, WorktreePlan};
 
-use crate::yard::{Yard, agent, run_git, taken, text, write};
+use crate::yard::{Yard, agent, refusal, run_git, taken, text, write};
 
 /// A workstream with commits, and what is to become of the usual branch.
 struct Prepared {
@@ -46,14 +46,6 @@ impl Prepared {
 
     fn at(&self, name: &str) -> String {
         self.yard.user(&["rev-parse", name])
-    }
-}
-
-#[track_caller]
-fn refusal<T: std::fmt::Debug>(result: Result<T, GitError>) -> String {
-    match result {
-        Err(GitError::Refused { what }) => what,
-        other => panic!("not refused: {other:?}"),
     }
 }
 

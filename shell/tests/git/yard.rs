@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use ccells_core::container::ContainerLimits;
 use ccells_core::ids::{Commit, PathText, RepoId, WorkstreamId};
-use ccells_core::ports::{EngineError, Git as _, WorkSource, WorktreePlan};
+use ccells_core::ports::{EngineError, Git as _, GitError, WorkSource, WorktreePlan};
 use ccells_core::record::{self, AgentCommand, Facts, FactsRecord, RemovedRecord};
 use ccells_core::time::Wall;
 use ccells_shell::adapters::git::RealGit;
@@ -284,4 +284,13 @@ pub(crate) fn path(text: &PathText) -> &Path {
 pub(crate) fn reference(yard: &Yard, name: &str) -> Option<String> {
     let found = yard.user(&["for-each-ref", "--format=%(objectname)", name]);
     (!found.is_empty()).then_some(found)
+}
+
+/// Why it was refused, and it must have been.
+#[track_caller]
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, GitError>) -> String {
+    match result {
+        Err(GitError::Refused { what }) => what,
+        other => panic!("not refused: {other:?}"),
+    }
 }
