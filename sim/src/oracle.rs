@@ -44,6 +44,8 @@ pub struct Promise {
     pub may_go: bool,
     /// Whether its removal was acknowledged.
     pub is_gone: bool,
+    /// Whether its removal was acknowledged, and its coming back was not.
+    pub is_away: bool,
     /// Whether people did something to its container behind our back.
     pub was_meddled_with: bool,
     /// Whether the user froze it, as acknowledged, and nothing let it go on since.
@@ -104,6 +106,7 @@ impl World {
                     is_acknowledged: false,
                     may_go: false,
                     is_gone: false,
+                    is_away: false,
                     was_meddled_with: false,
                     is_to_rest: false,
                     may_lose: false,

@@ -180,12 +180,15 @@ impl Machine {
             Verdict::FinishRemoval if self.is_settling(id) => false,
             Verdict::Adopt | Verdict::LetGoOn => has_crashed && !is_busy,
             Verdict::OfferResume => !was_stopped || has_crashed,
-            Verdict::OfferRecreate
-            | Verdict::OfferRetry
-            | Verdict::RollForward
-            | Verdict::FinishMerge
-            | Verdict::FinishRemoval => !is_busy,
+            // What failed in this very run was told when it failed, and is its user's to try again or to discard.
+            Verdict::OfferRetry | Verdict::RollForward => !is_busy && self.was_interrupted(id),
+            Verdict::OfferRecreate | Verdict::FinishMerge | Verdict::FinishRemoval => !is_busy,
         }
+    }
+
+    /// Whether the start found something of it begun.
+    fn was_interrupted(&self, id: &WorkstreamId) -> bool {
+        self.found.as_ref().is_some_and(|found| found.intents.iter().any(|intent| intent.workstream.id == *id))
     }
 
     /// Whether all is done but the wait for what may still land.

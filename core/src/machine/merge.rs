@@ -98,7 +98,7 @@ pub(super) fn half_a_merge(it: &Workstream) -> Option<String> {
             format!("the merge of `{name}` into `{branch}` is not finished; resume it to finish that first")
         }
         None => {
-            format!("a merge of `{name}` was refused and is still written down; resume it to take that back")
+            format!("a merge of `{name}` is over and is still written down; resume it to take that back")
         }
     })
 }

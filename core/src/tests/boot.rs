@@ -427,6 +427,26 @@ fn reconciling_keeps_what_holds_work() {
 }
 
 #[test]
+fn what_failed_in_this_very_run_is_not_reconciled() {
+    check(
+        "
+        quietly boot crashed
+        ask 1 reconcile
+        quietly ask 2 new fix-login
+        quietly ok ResolveBase
+        quietly ok WriteIntent
+        quietly ok PinBase
+        quietly fail AddWorktree failed
+        quietly ok WriteIntent
+        ok ListContainers
+            -> Reply 1 ok
+        show
+            = fix-login: failed (adding branch and worktree: git failed)
+        ",
+    );
+}
+
+#[test]
 fn nothing_is_reconciled_without_an_engine() {
     check(
         "

@@ -105,11 +105,33 @@ fn a_refused_move_whose_intent_cannot_be_taken_back_is_not_tried_again() {
         fail ClearIntent failed
             -> Reply 1 conflict: branch `that` exists already; choose another with --branch
         ask 2 merge fix-login
-            -> Reply 2 conflict: a merge of `fix-login` was refused and is still written down; resume it to take that back
+            -> Reply 2 conflict: a merge of `fix-login` is over and is still written down; resume it to take that back
         ask 3 resume fix-login
             -> ClearIntent fix-login
         ok ClearIntent
-            -> Reply 3 ok nothing to merge
+            -> Reply 3 ok what was left of the merge is cleared away
+        ",
+    );
+}
+
+#[test]
+fn a_branch_that_moved_is_not_moved_again_because_the_intent_stays() {
+    check(
+        "
+        quietly boot
+        quietly all ok
+        made fix-login
+        quietly ask 1 merge fix-login
+        quietly ok FetchWork
+        quietly ok JudgeMerge
+        quietly ok WriteIntent
+        quietly ok MoveBranch
+        fail ClearIntent failed
+            -> Reply 1 ok merged into `main`: 2 commits, cccccccccc
+        ask 2 resume fix-login
+            -> ClearIntent fix-login
+        ok ClearIntent
+            -> Reply 2 ok what was left of the merge is cleared away
         ",
     );
 }

@@ -156,17 +156,15 @@ impl Workstream {
         self.begin_merge_step(step, merge, around)
     }
 
-    /// The intent is gone, or is not: then the branch is where it should be, and the intent is taken back later.
+    /// The intent is gone, or is to be taken back later. It is over either way: a branch that its user puts back
+    /// afterwards stays where it was put.
     fn merge_cleared(&mut self, merge: Merge, answer: &Answer, around: &Surroundings<'_>) -> Effects {
-        let moved = self.moving.clone();
+        let moved = self.moving.take();
         self.has_intent &= matches!(answer, Answer::Trouble(_));
-        if !self.has_intent || merge.refused.is_some() {
-            self.moving = None;
-        }
         match (merge.refused, moved) {
             (Some(trouble), _) => self.end_merge(around, Err(trouble)),
             (None, Some(moved)) => self.end_merge(around, Ok(merged_note(&moved))),
-            (None, None) => self.end_merge(around, Ok("nothing to merge".to_string())),
+            (None, None) => self.end_merge(around, Ok("what was left of the merge is cleared away".to_string())),
         }
     }
 

@@ -64,8 +64,12 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
     let is_in_state = world.disk.look(&run.state(), true, holds).unwrap_or(false);
     // A removal that is refused because its intent could not be made durable takes that back, and all is as it was.
     let has_facts = world.disk.look(&run.places.facts(workstream), false, |_| ()).is_some();
-    let made = world.git.trees.get(workstream).map_or(Made::Absent, |tree| tree.worktree);
-    let is_untouched = is_removal && has_facts && made == Made::Whole;
+    let tree = world.git.trees.get(workstream).map(|tree| tree.worktree);
+    let made = tree.unwrap_or(Made::Absent);
+    // Of one that was taken in with its container alone, that is all there is to touch.
+    let is_all_there =
+        if tree.is_some() { has_facts && made == Made::Whole } else { world.engine.of(workstream).is_some() };
+    let is_untouched = is_removal && is_all_there;
     // The same of one of which nothing was made.
     let is_nothing = !is_removal && !has_facts && made == Made::Absent;
     if is_in_state == is_removal && !is_untouched && !is_nothing {

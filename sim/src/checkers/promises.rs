@@ -10,7 +10,7 @@ use ccells_core::record::{self, StateRecord};
 
 use super::known::contains;
 use super::merges;
-use crate::ports::engine::{Container, EngineOk, EngineOp};
+use crate::ports::engine::{EngineOk, EngineOp};
 use crate::ports::git::Made;
 use crate::world::World;
 
@@ -27,7 +27,7 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
                 && let Some(promise) = world.oracle.promises.get_mut(workstream)
             {
                 world.seen.insert("refused to lose work");
-                promise.may_go = promise.is_gone;
+                promise.may_go = promise.is_away;
             }
         }
         (Ask::Remove { workstream, .. } | Ask::Resume(workstream) | Ask::Cancel(workstream), Ok(done))
@@ -40,11 +40,10 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
         }
         (Ask::Cancel(_), Ok(_) | Err(_)) => world.saw("cancelled creation"),
         (Ask::Pause(workstream), Ok(_)) => {
-            was(world, workstream, ContainerState::Paused);
+            was(world, process, workstream, ContainerState::Paused);
             written(world, process, workstream, "paused by the user", |was_by_quit, _| !was_by_quit);
             // Somebody else may have let it go on in the meantime: an answer is as old as what was seen.
-            let is_frozen =
-                of_workstream(world, workstream).is_some_and(|it| it.state == ContainerState::Paused);
+            let is_frozen = world.engine.of(workstream).is_some_and(|it| it.state == ContainerState::Paused);
             if let Some(promise) = world.oracle.promises.get_mut(workstream) {
                 promise.is_to_rest = is_frozen;
             }
@@ -55,7 +54,7 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
             written(world, process, workstream, "stopped", |_, was_by_user| was_by_user);
         }
         (Ask::Resume(workstream), Ok(done)) => {
-            was(world, workstream, ContainerState::Running);
+            was(world, process, workstream, ContainerState::Running);
             if done.note == "running" {
                 written(world, process, workstream, "resumed", |was_by_quit, was_by_user| {
                     !was_by_quit && !was_by_user
@@ -141,6 +140,7 @@ fn brought_back(world: &mut World, process: usize, id: &WorkstreamId) {
     let may_go = world.processes.iter().any(|run| run.open.values().any(is_going));
     if let Some(promise) = world.oracle.promises.get_mut(id) {
         promise.may_go = may_go;
+        promise.is_away = false;
     }
     let (there, written) = world.git.trees.get(id).map_or((0, 0), |tree| (tree.there, tree.written));
     if there < written && !world.processes[process].is_damaged(&world.oracle) {
@@ -151,6 +151,7 @@ fn brought_back(world: &mut World, process: usize, id: &WorkstreamId) {
 fn removed(world: &mut World, process: usize, id: &WorkstreamId) {
     let Some(promise) = world.oracle.promises.get_mut(id) else { return };
     promise.is_gone = true;
+    promise.is_away = true;
     promise.may_go = true;
     let is_there = world.git.trees.get(id).is_some_and(|tree| tree.worktree != Made::Absent);
     // Where its files are lost, what is left of it is kept.
@@ -160,13 +161,11 @@ fn removed(world: &mut World, process: usize, id: &WorkstreamId) {
     }
 }
 
-fn of_workstream<'a>(world: &'a World, id: &WorkstreamId) -> Option<&'a Container> {
-    let of_it = |it: &&Container| it.labels.as_ref().is_some_and(|labels| labels.workstream == *id);
-    world.engine.containers.values().find(of_it)
-}
-
-fn was(world: &mut World, id: &WorkstreamId, state: ContainerState) {
-    let Some(container) = of_workstream(world, id) else { return };
+/// R25: the container that the run knows was in that state once. Another may stand in its place by now.
+fn was(world: &mut World, process: usize, id: &WorkstreamId, state: ContainerState) {
+    let snapshot = world.processes[process].machine.snapshot();
+    let known = snapshot.as_ref().and_then(|it| it.card(id)).and_then(|card| card.container_id.clone());
+    let Some(container) = known.and_then(|known| world.engine.by_id(&known)) else { return };
     if !container.past.contains(&state) {
         let text = format!("{} is acknowledged as {state}, which it never was", container.name);
         world.fail("R25", text);

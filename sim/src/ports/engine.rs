@@ -145,6 +145,13 @@ impl SimEngine {
         self.containers.values().find(|container| container.id == *id)
     }
 
+    /// The container of that workstream.
+    pub fn of(&self, workstream: &WorkstreamId) -> Option<&Container> {
+        let is_of_it =
+            |it: &&Container| it.labels.as_ref().is_some_and(|labels| labels.workstream == *workstream);
+        self.containers.values().find(is_of_it)
+    }
+
     /// Somebody runs a container that ccells has nothing to do with, or that a lost home once made.
     pub fn plant(&mut self, name: &str, labels: Option<Labels>) {
         let id = self.fresh_id();
