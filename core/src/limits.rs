@@ -91,6 +91,10 @@ pub const GIT_GRACE_MS: u64 = 2_000;
 pub const GIT_LOCK_MS: u64 = 2_000;
 /// How often such a lock is looked at.
 pub const GIT_LOCK_POLL_MS: u64 = 50;
+/// How long a remote may take to tell and to give what new work begins from; a start does not wait for more.
+pub const REMOTE_FETCH_MS: u64 = 15_000;
+/// How long a remote may take to take commits.
+pub const PUSH_MS: u64 = 120_000;
 /// How long the commits of an agent may take to come out of its container.
 pub const FETCH_MS: u64 = 120_000;
 /// Most bytes of them that are taken at a time.

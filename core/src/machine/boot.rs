@@ -188,7 +188,9 @@ impl Machine {
 
     /// Whether the start found something of it begun.
     fn was_interrupted(&self, id: &WorkstreamId) -> bool {
-        self.found.as_ref().is_some_and(|found| found.intents.iter().any(|intent| intent.workstream.id == *id))
+        self.found
+            .as_ref()
+            .is_some_and(|found| found.intents.iter().any(|intent| intent.workstream.id == *id))
     }
 
     /// Whether all is done but the wait for what may still land.

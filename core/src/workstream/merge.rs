@@ -164,7 +164,9 @@ impl Workstream {
         match (merge.refused, moved) {
             (Some(trouble), _) => self.end_merge(around, Err(trouble)),
             (None, Some(moved)) => self.end_merge(around, Ok(merged_note(&moved))),
-            (None, None) => self.end_merge(around, Ok("what was left of the merge is cleared away".to_string())),
+            (None, None) => {
+                self.end_merge(around, Ok("what was left of the merge is cleared away".to_string()))
+            }
         }
     }
 

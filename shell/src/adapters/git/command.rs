@@ -78,6 +78,44 @@ const CHECKOUT_OVERRIDES: &[&str] = &[
     "checkout.workers=1",
 ];
 
+/// What a call that talks to a remote needs besides: the user's ways to get there.
+const INHERITED_TO_REMOTES: &[&str] = &[
+    "SSH_AUTH_SOCK",
+    "SSH_ASKPASS",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
+/// The same for a call that talks to a remote. The address is of the user's own configuration, so what he may do by hand
+/// is allowed, also a remote that is a directory; what an agent wrote has no say in it.
+const REMOTE_OVERRIDES: &[&str] = &[
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.fsync=all",
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    "fetch.fsckObjects=true",
+    "fetch.writeCommitGraph=false",
+    "push.recurseSubmodules=no",
+    "push.followTags=false",
+    "push.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+];
+
 /// The git program and the environment it gets.
 #[derive(Clone, Debug)]
 pub(super) struct GitProgram {
@@ -126,6 +164,22 @@ impl GitProgram {
         self.call(top, &[], CHECKOUT_OVERRIDES)
     }
 
+    /// A call of `git` that talks to a remote of the repository whose git directory is `git_dir`. It has `deadline_ms`, and
+    /// asks nobody anything: whoever needs a passphrase has an agent or a helper for it, or is told that it failed.
+    pub(super) fn to_remote(&self, git_dir: &Path, deadline_ms: u64) -> Call {
+        let mut call = self.call(Path::new("/"), &[("--git-dir=", git_dir)], REMOTE_OVERRIDES);
+        call.deadline_ms = deadline_ms;
+        for name in INHERITED_TO_REMOTES {
+            if let Some(value) = std::env::var_os(name) {
+                call = call.env(name, value);
+            }
+        }
+        if std::env::var_os("SSH_ASKPASS").is_none() {
+            call = call.env("SSH_ASKPASS", "false");
+        }
+        call.env("SSH_ASKPASS_REQUIRE", "force").env("GIT_PROTOCOL_FROM_USER", "1")
+    }
+
     fn call(&self, directory: &Path, places: &[(&str, &Path)], overrides: &[&str]) -> Call {
         let mut command = Command::new(&self.path);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -139,7 +193,7 @@ impl GitProgram {
         for pair in overrides {
             command.arg("-c").arg(pair);
         }
-        Call { command, is_bounded: false }
+        Call { command, is_bounded: false, deadline_ms: limits::GIT_MS }
     }
 }
 
@@ -153,6 +207,7 @@ fn is_program(file: &Path) -> bool {
 pub(super) struct Call {
     command: Command,
     is_bounded: bool,
+    deadline_ms: u64,
 }
 
 /// What a call of git gave.
@@ -232,15 +287,15 @@ impl Call {
             end(&mut child, group).await;
             return Err(failed(format!("could not {aim}: git could not be bounded: {error}")));
         }
-        let deadline = Duration::from_millis(limits::GIT_MS);
+        let deadline = Duration::from_millis(self.deadline_ms);
         if let Ok(result) = tokio::time::timeout(deadline, collect(&mut child)).await {
             return result.map_err(|error| failed(format!("could not {aim}: reading from git: {error}")));
         }
         end(&mut child, group).await;
-        let seconds = limits::GIT_MS / 1_000;
+        let seconds = self.deadline_ms / 1_000;
         Err(failed(format!(
             "could not {aim}: git was not done after {seconds} s and was ended; \
-             look for a file system that hangs or a filter that waits, then try again"
+             look for a network or a file system that hangs, or a filter that waits, then try again"
         )))
     }
 }

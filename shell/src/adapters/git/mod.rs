@@ -14,6 +14,7 @@ mod merge;
 mod moving;
 mod private_dir;
 mod prune;
+mod remote;
 mod repo;
 mod restore;
 mod trash;
