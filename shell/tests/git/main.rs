@@ -14,3 +14,4 @@ mod property;
 mod sweep;
 mod trash;
 mod yard;
+mod zoo;
