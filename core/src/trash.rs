@@ -82,6 +82,14 @@ mod tests {
     }
 
     #[test]
+    fn a_day_has_its_length() {
+        let trash = |age: u64| [("it".to_string(), Some(Wall(NOW.0 - age)))].into_iter().collect();
+        let keeping = Keeping { days: 1, count: 50 };
+        assert_eq!(expired(&trash(86_400_000), keeping, NOW).len(), 0);
+        assert_eq!(expired(&trash(86_400_001), keeping, NOW).len(), 1);
+    }
+
+    #[test]
     fn of_many_the_newest_stay() {
         let ages = [("c", Some(3)), ("a", Some(1)), ("d", Some(4)), ("b", Some(2))];
         let surplus = |name: &str| (name.to_string(), Expiry::Surplus);

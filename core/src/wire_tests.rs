@@ -332,4 +332,9 @@ fn what_is_light_is_told_from_what_is_dark() {
     let is_light = |background| Surroundings { background, ..Surroundings::default() }.is_light();
     assert!(is_light(Some([255, 255, 255])) && is_light(Some([253, 246, 227])));
     assert!(!is_light(Some([0, 43, 54])) && !is_light(Some([0, 0, 255])) && !is_light(None));
+    // Around the middle, and each of the three as heavy as the eye has it.
+    assert!(is_light(Some([128, 128, 128])) && !is_light(Some([127, 127, 127])));
+    assert!(is_light(Some([0, 218, 0])) && !is_light(Some([0, 217, 0])));
+    assert!(is_light(Some([255, 88, 0])) && !is_light(Some([255, 87, 0])));
+    assert!(is_light(Some([0, 168, 255])) && !is_light(Some([0, 167, 255])));
 }

@@ -1,8 +1,11 @@
 //! An image that the engine does not have is pulled, once a creation, and the pull ends when nobody wants it any more.
 
+use std::string::ToString;
+
 use super::conversation::{check_in, play};
 use super::create::creating_at;
 use super::world::World;
+use crate::ports::PullProgress;
 
 /// A world in which the engine has just said that it lacks the image, and the pull of it is outstanding.
 fn pulling() -> World {
@@ -220,4 +223,15 @@ fn the_pull_for_a_container_that_is_made_again_is_cancelled_without_touching_the
             = fix-login: failed (pulling the image: the engine's words)
         ",
     );
+}
+
+#[test]
+fn of_a_pull_only_what_is_known_is_told() {
+    let told = |layers_done, layers, bytes_done, bytes| {
+        PullProgress { layers_done, layers, bytes_done, bytes }.to_string()
+    };
+    assert_eq!(told(0, 0, 0, 0), "");
+    assert_eq!(told(0, 0, 5, 9), "", "bytes of no layer");
+    assert_eq!(told(1, 3, 0, 0), "1 of 3 layers");
+    assert_eq!(told(1, 3, 1, 2_000_001), "1 of 3 layers, 1 of 3 MB");
 }

@@ -1,7 +1,10 @@
 //! A disk that takes no writes: nothing new is begun, nothing is given up, and it is tried again until it succeeds.
 
+use std::format;
+
 use super::conversation::{check, check_in};
 use super::world::World;
+use crate::record::Layout;
 
 fn made() -> World {
     check("quietly boot\nquietly all ok\nmade fix-login")
@@ -174,4 +177,16 @@ fn a_save_that_was_overtaken_counts_neither_way() {
             = fix-login: running, attached
         ",
     );
+}
+
+#[test]
+fn a_layout_is_a_word_in_files_and_an_unknown_word_is_the_usual_layout() {
+    let words = ["grid", "main_stack", "main_row", "rows", "columns", "zoom"];
+    for (layout, word) in Layout::ALL.into_iter().zip(words) {
+        let text = format!("\"{word}\"");
+        assert_eq!(serde_json::to_string(&layout).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Layout>(&text).unwrap(), layout);
+        assert_eq!(layout.as_str(), word);
+    }
+    assert_eq!(serde_json::from_str::<Layout>("\"spiral\"").unwrap(), Layout::Grid);
 }
