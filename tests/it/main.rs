@@ -22,6 +22,7 @@ mod locks;
 mod machine;
 mod merging;
 mod panes;
+mod planted;
 mod power;
 mod readme;
 mod refusals;

@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::ports::{EngineError, Git as _, GitError, WorkSource, WorktreePlan};
 
+use ccells_shell::adapters::git::Detail;
+
 use crate::yard::{ID, LocalWork, Yard, agent, commit, path, reference, run_git, taken, write};
 
 /// What the agent's private repository gives.
@@ -111,6 +113,34 @@ fn blob(plan: &WorktreePlan, text: &str) -> String {
     let file = path(&plan.home).join("run/blob");
     write(&file, text);
     agent(plan, &["hash-object", "-w", file.to_str().unwrap()])
+}
+
+#[tokio::test]
+async fn what_an_agent_puts_in_place_of_its_commits_is_neither_shown_nor_taken() {
+    let yard = Yard::new();
+    let plan = yard.plan();
+    yard.create(&plan).await;
+    commit(&plan, &[("backdoor.sh", "evil\n")], "Fixes a typo");
+    let real = agent(&plan, &["rev-parse", "HEAD"]);
+    let tree = format!("{}^{{tree}}", plan.base);
+    let innocent = agent(&plan, &["commit-tree", &tree, "-p", plan.base.as_str(), "-m", "Fixes a typo"]);
+    agent(&plan, &["replace", &real, &innocent]);
+    agent(&plan, &["notes", "add", "-m", "reviewed", &real]);
+    write(&path(&plan.home).join("git/info/grafts"), &format!("{innocent}\n"));
+    assert_eq!(
+        agent(&plan, &["diff", "--stat", plan.base.as_str(), "HEAD"]),
+        "",
+        "the trick works on its own git"
+    );
+
+    let head = yard.git.fetch_work(&plan, work(&plan), false).await.unwrap();
+    assert_eq!(head.as_str(), real);
+    assert!(yard.user(&["ls-tree", "--name-only", head.as_str()]).contains("backdoor.sh"));
+    assert_eq!(yard.user(&["show", "-s", "--format=%P", head.as_str()]), plan.base.as_str());
+    let diff = yard.git.diff_work(&plan, Detail::Lines).await.unwrap();
+    assert!(diff.files.iter().any(|file| file.path == Path::new("backdoor.sh")), "{diff:?}");
+    let refs = yard.user(&["for-each-ref", "--format=%(refname)"]);
+    assert!(!refs.contains("refs/replace") && !refs.contains("refs/notes"), "{refs}");
 }
 
 #[tokio::test]
