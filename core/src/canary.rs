@@ -70,6 +70,10 @@ pub enum Canary {
     LatePauseStays,
     /// A branch of the user moves before the intent that says so is durable.
     MergeWithoutIntent,
+    /// A push that nobody forced is forced.
+    PushForced,
+    /// What is pushed is not what was fetched.
+    PushUnfetched,
     /// A removal that is not forced goes on as if it were.
     ForceIgnored,
     /// A branch that was to stay goes with its worktree.
@@ -132,7 +136,7 @@ pub enum Canary {
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 64] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -166,6 +170,8 @@ impl Canary {
         Self::UndoSkipsFiles,
         Self::LatePauseStays,
         Self::MergeWithoutIntent,
+        Self::PushForced,
+        Self::PushUnfetched,
         Self::ForceIgnored,
         Self::BranchNotKept,
         Self::LookerActs,

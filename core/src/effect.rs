@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::container::ContainerSpec;
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, PathText, RequestId, WorkstreamId};
-use crate::ports::{BranchMove, MergeWish, WorkReport, WorktreePlan};
+use crate::ports::{BranchMove, MergeWish, PushWish, WorkReport, WorktreePlan};
 use crate::record::{Delta, Facts, Intent, StateRecord};
 
 /// Something to be done.
@@ -172,6 +172,19 @@ pub enum Effect {
         head: Commit,
         /// What is wanted.
         wish: Box<MergeWish>,
+    },
+    /// Push commits to a remote. Answered by [`WorkPushed`](crate::event::Event::WorkPushed).
+    PushWork {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// From where.
+        plan: Box<WorktreePlan>,
+        /// What was fetched.
+        head: Commit,
+        /// Where to, and how.
+        wish: Box<PushWish>,
     },
     /// Move a branch of the user. Answered by [`BranchMoved`](crate::event::Event::BranchMoved).
     MoveBranch {

@@ -10,7 +10,9 @@ use crate::container::{ContainerLimits, Observed};
 use crate::ids::{
     Attempt, Commit, ContainerId, Generation, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId,
 };
-use crate::ports::{BranchMove, EngineError, EngineFacts, GitError, MergeWish, PullProgress, WorkReport};
+use crate::ports::{
+    BranchMove, EngineError, EngineFacts, GitError, MergeWish, PullProgress, PushWish, Pushed, WorkReport,
+};
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, StateRecord, ViewRecord};
 use crate::time::Mono;
 
@@ -173,6 +175,15 @@ pub enum Event {
         attempt: Attempt,
         /// What came of it; `None` when there is nothing to merge.
         outcome: Result<Option<BranchMove>, GitError>,
+    },
+    /// Commits were pushed to a remote.
+    WorkPushed {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it.
+        outcome: Result<Pushed, GitError>,
     },
     /// A branch of the user moved.
     BranchMoved {
@@ -352,7 +363,14 @@ pub enum Ask {
         /// How.
         wish: Box<MergeWish>,
     },
-    /// Take back a creation or a merge that is not finished.
+    /// Push its commits to a remote.
+    Push {
+        /// Which.
+        workstream: WorkstreamId,
+        /// Where to, and how.
+        wish: Box<PushWish>,
+    },
+    /// Take back a creation, a merge or a push that is not finished.
     Cancel(WorkstreamId),
     /// Finish or undo, by their defaults, all operations that a crash interrupted.
     Reconcile,

@@ -27,6 +27,7 @@ mod ending;
 mod merge;
 mod picture;
 mod pulls;
+mod push;
 mod saving;
 mod tending;
 mod undo;
@@ -202,6 +203,10 @@ impl Machine {
             Event::MergeJudged { workstream, attempt, outcome } => {
                 let judged = |moving: Option<_>| Answer::Judged(moving.map(alloc::boxed::Box::new));
                 self.answer(now, &workstream, attempt, settle(outcome, judged, git_trouble))
+            }
+            Event::WorkPushed { workstream, attempt, outcome } => {
+                let pushed = |pushed| Answer::Pushed(alloc::boxed::Box::new(pushed));
+                self.answer(now, &workstream, attempt, settle(outcome, pushed, git_trouble))
             }
             Event::WorkInspected { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Work, git_trouble))
@@ -612,7 +617,9 @@ impl Machine {
                 }
                 Phase::Destroying { step, .. } => *step > crate::workstream::DestroyStep::WritingIntent,
                 Phase::Merging { step, .. } => *step == crate::workstream::MergeStep::Moving,
-                Phase::Live | Phase::Changing { .. } | Phase::Lost | Phase::Gone => false,
+                Phase::Live | Phase::Changing { .. } | Phase::Pushing { .. } | Phase::Lost | Phase::Gone => {
+                    false
+                }
             };
             assert!(
                 !is_past || workstream.has_intent,

@@ -302,6 +302,49 @@ pub struct BranchMove {
     pub commits: u32,
 }
 
+/// A push, as wished for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PushWish {
+    /// The name of the remote; `None`: the one that work begins from.
+    pub remote: Option<String>,
+    /// What the branch is called there, without `refs/heads/`; `None`: as the workstream's.
+    pub branch: Option<String>,
+    /// Whether the agent may have replaced commits that were fetched before.
+    pub may_rewrite: bool,
+    /// Whether the branch there may lose commits.
+    pub is_forced: bool,
+    /// Where the branch stood there when the user was asked whether it may lose commits, if that was looked up.
+    pub seen: Option<Commit>,
+}
+
+/// What a push did to the branch on the remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushHow {
+    /// It had all of it already.
+    Nothing,
+    /// There was none of that name.
+    Made,
+    /// It moved on.
+    Moved,
+    /// It lost commits, as was wished for.
+    Replaced,
+}
+
+/// A push that is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// The name of the remote.
+    pub remote: String,
+    /// What the branch is called there.
+    pub branch: String,
+    /// What happened to it.
+    pub how: PushHow,
+    /// How many commits it gained.
+    pub commits: u32,
+    /// Where it can be compared with what it began from, for a browser; `None` where nobody knows.
+    pub compare: Option<String>,
+}
+
 /// Where the commits of an agent come from.
 pub trait WorkSource: Send + Sync + 'static {
     /// The commit that is checked out where the agent works.
@@ -432,6 +475,14 @@ pub trait Git: Send + Sync + 'static {
         plan: &WorktreePlan,
         moving: &BranchMove,
     ) -> impl Future<Output = Result<(), GitError>> + Send;
+    /// Pushes `head`, and nothing else, to a branch of a remote. The branch there is old or new at any moment, and pushing
+    /// again finds it new; here nothing changes but what we note of it.
+    fn push_work(
+        &self,
+        plan: &WorktreePlan,
+        head: &Commit,
+        wish: &PushWish,
+    ) -> impl Future<Output = Result<Pushed, GitError>> + Send;
 }
 
 /// Who a process is, safe against pid reuse and reboot.

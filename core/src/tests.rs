@@ -20,6 +20,7 @@ mod life;
 mod merge;
 mod properties;
 mod pull;
+mod push;
 mod quit;
 mod saving;
 mod sessions;

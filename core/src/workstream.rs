@@ -11,7 +11,7 @@ use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
 use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
-use crate::ports::{BranchMove, WorkReport, WorktreePlan};
+use crate::ports::{BranchMove, Pushed, WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now, Wall};
 
@@ -19,11 +19,13 @@ mod change;
 mod create;
 mod destroy;
 mod merge;
+mod push;
 
 pub use change::LifeOp;
 pub use create::{CreateStep, Pull, Remake};
 pub use destroy::DestroyStep;
 pub use merge::{Merge, MergeStep};
+pub use push::{Push, PushStep};
 
 /// Where a workstream is in its life.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +61,13 @@ pub enum Phase {
         step: MergeStep,
         /// What is known of it.
         merge: Box<Merge>,
+    },
+    /// Its commits go to a remote.
+    Pushing {
+        /// At this step.
+        step: PushStep,
+        /// What is known of it.
+        push: Box<Push>,
     },
     /// Its container is gone; its work is not.
     Lost,
@@ -102,6 +111,8 @@ pub enum Answer {
     Branch(String),
     /// Which branch would move, if one would.
     Judged(Option<Box<BranchMove>>),
+    /// What was pushed.
+    Pushed(Box<Pushed>),
     /// The container.
     Container(ContainerId),
     /// What would be lost.
@@ -294,7 +305,11 @@ impl Workstream {
     /// Its entry in the state file, unless it has none yet or no longer.
     pub fn entry(&self, now: Now) -> Option<StateEntry> {
         let is_in = match &self.phase {
-            Phase::Live | Phase::Lost | Phase::Changing { .. } | Phase::Merging { .. } => true,
+            Phase::Live
+            | Phase::Lost
+            | Phase::Changing { .. }
+            | Phase::Merging { .. }
+            | Phase::Pushing { .. } => true,
             Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
                 // Where its intent is lost it would look like one that is made, and nothing of it is back yet.
                 let is_back = !self.is_from_trash || *step > CreateStep::RestoringWork;
@@ -380,6 +395,7 @@ impl Workstream {
             }
             Phase::Changing { op, is_recording } => self.answer_change(op, is_recording, answer, around),
             Phase::Merging { step, merge } => self.answer_merge(step, *merge, answer, around),
+            Phase::Pushing { step, push } => self.answer_push(step, *push, answer, around),
             Phase::Destroying { step, keep_branch, .. } => {
                 self.answer_destroy(step, keep_branch, answer, around)
             }
@@ -413,6 +429,7 @@ impl Workstream {
             | Phase::Live
             | Phase::Changing { is_recording: false, .. }
             | Phase::Merging { .. }
+            | Phase::Pushing { .. }
             | Phase::Lost
             | Phase::Gone => Effects::none(),
         }
@@ -434,6 +451,28 @@ impl Workstream {
                 .map(|note| crate::effect::Done { workstream: Some(self.facts.id.clone()), note });
             effects.push(Effect::Reply { request, outcome });
         }
+        effects
+    }
+
+    /// What took it away from [`Phase::Live`] for a while is over.
+    fn back_to_live(&mut self, around: &Surroundings<'_>, outcome: Result<String, Trouble>) -> Effects {
+        self.phase = Phase::Live;
+        self.settled_at = around.settled_at();
+        match outcome {
+            Ok(note) => self.reply_all(&Ok(note)),
+            Err(trouble) => {
+                self.last_trouble = Some(trouble.reason().to_string());
+                self.reply_all(&Err(trouble.refusal()))
+            }
+        }
+    }
+
+    /// Everybody who waits for what is being done is told that it was taken back; whoever took it back is answered when the
+    /// step in flight is.
+    fn taken_back(&mut self, request: RequestId, what: &str) -> Effects {
+        let text = alloc::format!("the {what} of `{}` was cancelled", self.facts.name);
+        let effects = self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }));
+        self.asked_by.push(request);
         effects
     }
 
@@ -501,6 +540,7 @@ impl Workstream {
             Phase::Creating { .. }
             | Phase::Changing { .. }
             | Phase::Merging { .. }
+            | Phase::Pushing { .. }
             | Phase::Lost
             | Phase::Destroying { .. }
             | Phase::Gone => return,
@@ -547,8 +587,15 @@ impl Workstream {
     }
 
     fn wants_session(&self) -> bool {
-        self.is_running()
-            && matches!(self.phase, Phase::Live | Phase::Changing { .. } | Phase::Merging { .. })
+        let is_made = match self.phase {
+            Phase::Live | Phase::Changing { .. } | Phase::Merging { .. } | Phase::Pushing { .. } => true,
+            Phase::Creating { .. }
+            | Phase::Broken { .. }
+            | Phase::Lost
+            | Phase::Destroying { .. }
+            | Phase::Gone => false,
+        };
+        is_made && self.is_running()
     }
 
     /// The session is there.

@@ -14,7 +14,8 @@ use ccells_core::ids::{
 use ccells_core::machine::Machine;
 use ccells_core::naming;
 use ccells_core::ports::{
-    BranchMove, EngineError, EngineFacts, GitError, MergeWish, PullProgress, WorkReport,
+    BranchMove, EngineError, EngineFacts, GitError, MergeWish, PullProgress, PushHow, PushWish, Pushed,
+    WorkReport,
 };
 use ccells_core::record::{
     AgentCommand, Facts, Intent, Layout, Operation, StateEntry, StateRecord, VERSION, ViewRecord,
@@ -310,6 +311,15 @@ fn ask(choices: &mut Choices<'_>) -> Ask {
     let (kind, number) = (choices.below(15), choices.byte());
     let workstream = id(number);
     match kind {
+        14 if number & 0x20 != 0 => Ask::Push {
+            workstream,
+            wish: Box::new(PushWish {
+                remote: (number & 0x80 != 0).then(|| choices.text()),
+                branch: (number & 0x40 != 0).then(|| choices.text()),
+                is_forced: number & 0x10 != 0,
+                ..PushWish::default()
+            }),
+        },
         14 => Ask::Merge {
             workstream,
             wish: Box::new(MergeWish {
@@ -430,6 +440,7 @@ fn answer(effect: Effect, how: u8, now: u64) -> Option<Event> {
         E::RestoreWork { workstream, attempt, .. } => Event::WorkRestored { workstream, attempt, outcome: git(how).map(|()| format!("b-{how}")) },
         E::FetchWork { workstream, attempt, .. } => Event::WorkFetched { workstream, attempt, outcome: git(how).map(|()| base()) },
         E::JudgeMerge { workstream, attempt, .. } => Event::MergeJudged { workstream, attempt, outcome: git(how).map(|()| (how & 0x20 != 0).then(moving)) },
+        E::PushWork { workstream, attempt, .. } => Event::WorkPushed { workstream, attempt, outcome: git(how).map(|()| pushed(how)) },
         E::MoveBranch { workstream, attempt, .. } => Event::BranchMoved { workstream, attempt, outcome: git(how) },
         E::PingEngine => Event::EnginePinged { outcome: engine(how).map(|()| facts_of_engine()) },
         E::CreateContainer { workstream, attempt, .. } => Event::ContainerCreated { workstream, attempt, outcome: engine(how).map(|()| container(how % 5)) },
@@ -497,6 +508,11 @@ fn event(choices: &mut Choices<'_>, now: u64) -> Event {
         30 => Event::PullProgressed { workstream, attempt, progress: pulled(how) },
         _ => Event::TimePassed,
     }
+}
+
+fn pushed(how: u8) -> Pushed {
+    let how = [PushHow::Nothing, PushHow::Made, PushHow::Moved, PushHow::Replaced][usize::from(how & 3)];
+    Pushed { remote: "origin".to_owned(), branch: "b".to_owned(), how, commits: 2, compare: None }
 }
 
 /// A branch that is to move.

@@ -12,7 +12,7 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
 use ccells_core::naming;
-use ccells_core::ports::MergeWish;
+use ccells_core::ports::{MergeWish, PushWish};
 use ccells_core::record::Facts;
 use ccells_core::snapshot::{Card, EngineState, Snapshot};
 use rustix::fs::{Mode, OFlags};
@@ -91,7 +91,14 @@ pub enum Request {
         /// How.
         wish: Box<MergeWish>,
     },
-    /// Take back a creation or a merge.
+    /// Push its commits to a remote.
+    Push {
+        /// Which.
+        id: WorkstreamId,
+        /// Where to, and how.
+        wish: Box<PushWish>,
+    },
+    /// Take back a creation, a merge or a push.
     Cancel {
         /// Which.
         id: WorkstreamId,
@@ -149,6 +156,7 @@ impl Request {
             }
             Self::Undo { facts } => Ask::Undo(facts),
             Self::Merge { id, wish } => Ask::Merge { workstream: id, wish },
+            Self::Push { id, wish } => Ask::Push { workstream: id, wish },
             Self::Cancel { id } => Ask::Cancel(id),
             Self::Reconcile => Ask::Reconcile,
         })

@@ -10,6 +10,7 @@ pub mod control;
 pub mod driver;
 pub mod errands;
 pub mod expiry;
+pub mod forge;
 pub mod holder_binary;
 pub mod kernel;
 pub mod mailbox;

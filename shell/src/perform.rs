@@ -160,9 +160,10 @@ impl<E: Watch, G: Git> Hands<E, G> {
             | Effect::RemoveWorktree { .. }
             | Effect::RetireHome { .. }
             | Effect::RestoreWork { .. } => self.in_git(effect).await,
-            Effect::FetchWork { .. } | Effect::JudgeMerge { .. } | Effect::MoveBranch { .. } => {
-                self.bring_home(effect).await
-            }
+            Effect::FetchWork { .. }
+            | Effect::JudgeMerge { .. }
+            | Effect::MoveBranch { .. }
+            | Effect::PushWork { .. } => self.bring_home(effect).await,
             Effect::PingEngine
             | Effect::ListContainers { .. }
             | Effect::CreateContainer { .. }
@@ -263,6 +264,10 @@ impl<E: Watch, G: Git> Hands<E, G> {
             Effect::JudgeMerge { workstream, attempt, plan, name, head, wish } => {
                 let outcome = git.judge_merge(&plan, &name, &head, &wish).await;
                 Event::MergeJudged { workstream, attempt, outcome }
+            }
+            Effect::PushWork { workstream, attempt, plan, head, wish } => {
+                let outcome = git.push_work(&plan, &head, &wish).await;
+                Event::WorkPushed { workstream, attempt, outcome }
             }
             Effect::MoveBranch { workstream, attempt, plan, moving } => {
                 let outcome = git.move_branch(&plan, &moving).await;

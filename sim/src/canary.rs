@@ -175,6 +175,8 @@ fn in_core() -> Vec<Plant> {
         core(Canary::UndoSkipsFiles, 300, &["R31"]),
         core(Canary::LatePauseStays, 550, &["P3"]),
         core(Canary::MergeWithoutIntent, 500, &["R32"]),
+        core(Canary::PushForced, 500, &["R33"]),
+        core(Canary::PushUnfetched, 500, &["R33"]),
         core(Canary::ForceIgnored, 65, &["P2"]),
         core(Canary::BranchNotKept, 200, &["P2"]),
         core(Canary::LookerActs, 45, &["R18"]),

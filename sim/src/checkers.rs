@@ -11,6 +11,7 @@ pub mod locks;
 pub mod merges;
 pub mod pace;
 pub mod promises;
+pub mod pushes;
 pub mod quit;
 pub mod single;
 pub mod strangers;

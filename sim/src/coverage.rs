@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 75] = [
+pub const ROWS: [&str; 79] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -49,6 +49,10 @@ pub const ROWS: [&str; 75] = [
     "merged",
     "refused merge",
     "crash in a move",
+    "pushed",
+    "forced push",
+    "refused push",
+    "crash in a push",
     "settled in a later run",
     "clean exit",
     "exit in a hurry",

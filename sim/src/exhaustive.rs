@@ -51,6 +51,8 @@ pub enum Story {
     Undo,
     /// The commits of one go into a branch of the user.
     Merge,
+    /// The commits of one are pushed to a remote.
+    Push,
     /// One is frozen.
     Pause,
     /// One that is frozen goes on.
@@ -73,6 +75,8 @@ pub enum Story {
     RecoverUndo,
     /// A run dies while a branch of the user moves with its checkout, and the next one takes that up.
     RecoverMerge,
+    /// A run dies while it pushes, and the next one pushes again.
+    RecoverPush,
     /// A run dies while it freezes what it has, and the next one takes that up.
     RecoverQuit,
     /// A run dies while it makes a workstream, and `reconcile` undoes that with nobody looking.
@@ -89,7 +93,7 @@ pub enum Story {
 
 impl Story {
     /// All.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Create,
         Self::CreateFails,
         Self::Cancel,
@@ -98,6 +102,7 @@ impl Story {
         Self::DestroyWithWork,
         Self::Undo,
         Self::Merge,
+        Self::Push,
         Self::Pause,
         Self::Resume,
         Self::Stop,
@@ -109,6 +114,7 @@ impl Story {
         Self::RecoverDestroy,
         Self::RecoverUndo,
         Self::RecoverMerge,
+        Self::RecoverPush,
         Self::RecoverQuit,
         Self::Reconcile,
         Self::Adopt,
@@ -150,7 +156,7 @@ impl Story {
                 world.git.work(&id, false);
                 wish(world, removal(&id, false));
             }
-            Self::Merge | Self::RecoverMerge => commit(world, &id),
+            Self::Merge | Self::RecoverMerge | Self::Push | Self::RecoverPush => commit(world, &id),
             Self::Resume => wish(world, Ask::Pause(id.clone())),
             Self::Start => wish(world, Ask::Stop(id.clone())),
             Self::Adopt => wish(world, Ask::Quit { policy: OnQuit::KeepRunning }),
@@ -200,6 +206,7 @@ impl Story {
                 wish(world, undo);
             }
             Self::Merge => wish(world, merge(&id)),
+            Self::Push => wish(world, push(&id)),
             Self::Pause => wish(world, Ask::Pause(id)),
             Self::Resume | Self::Start => wish(world, Ask::Resume(id)),
             Self::Stop => wish(world, Ask::Stop(id)),
@@ -216,6 +223,7 @@ impl Story {
             | Self::RecoverDestroy
             | Self::RecoverUndo
             | Self::RecoverMerge
+            | Self::RecoverPush
             | Self::RecoverQuit
             | Self::Reconcile => self.tell_of_recovery(world, &id),
             Self::Adopt => {
@@ -243,12 +251,16 @@ impl Story {
             Self::RecoverDestroy => (removal(id, false), 60),
             Self::RecoverUndo => (undo(world, id), 60),
             Self::RecoverMerge => (merge(id), 60),
+            Self::RecoverPush => (push(id), 60),
             Self::RecoverQuit => (Ask::Quit { policy: OnQuit::PauseAll }, 30),
             _ => (Ask::New(Box::new(world.new_workstream())), 140),
         };
         begin_wish(world, ask, pass_ms);
         let purpose = if self == Self::Reconcile { Purpose::Reconcile } else { Purpose::Interactive };
         take_over(world, purpose);
+        if self == Self::RecoverPush {
+            wish(world, push(id));
+        }
     }
 }
 
@@ -264,6 +276,10 @@ fn commit(world: &mut World, id: &WorkstreamId) {
 
 fn merge(id: &WorkstreamId) -> Ask {
     Ask::Merge { workstream: id.clone(), wish: Box::default() }
+}
+
+fn push(id: &WorkstreamId) -> Ask {
+    Ask::Push { workstream: id.clone(), wish: Box::default() }
 }
 
 fn undo(world: &World, id: &WorkstreamId) -> Ask {

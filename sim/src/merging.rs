@@ -1,4 +1,4 @@
-//! What a run does to bring commits home: the simulated twin of the shell's arm, and what strikes it.
+//! What a run does to bring commits home or to a remote: the simulated twin of the shell's arm, and what strikes it.
 
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
@@ -13,6 +13,8 @@ use crate::world::{Item, World};
 const CRASHES_HALF: u32 = 4_000;
 /// How many of ten thousand merges are overtaken by a commit of the user.
 const COMMITS_FIRST: u32 = 1_500;
+/// How many of ten thousand pushes are overtaken by one of somebody else.
+const PUSHES_FIRST: u32 = 1_500;
 
 impl World {
     /// Begins what a machine asks for.
@@ -39,25 +41,43 @@ impl World {
                 let answer = done(move |outcome| Event::BranchMoved { workstream, attempt, outcome });
                 self.begin_git(process, GitOp::Move(plan, moving), answer);
             }
+            Effect::PushWork { workstream, attempt, plan, head, wish } => {
+                let pick = |ok| if let GitOk::Pushed(pushed) = ok { Some(pushed) } else { None };
+                let answer = gave(pick, move |outcome| Event::WorkPushed { workstream, attempt, outcome });
+                self.begin_git(process, GitOp::Push(plan, head, wish), answer);
+            }
             other => unreachable!("brings nothing home: {other:?}"),
         }
     }
 
-    /// A crash while the files of a checkout are half moved: moments that are short, and hurt.
+    /// A crash while the files of a checkout are half moved, or a push is on its way: moments that are short, and hurt.
     pub fn crash_in_a_move(&mut self, process: usize, op: &GitOp, done: u32) -> bool {
         let is_half = matches!(op, GitOp::Move(..)) && done == 1;
-        let is_hit = is_half && self.weather.hot_crash > 0 && self.chance("crash.half", CRASHES_HALF);
+        let is_sent = matches!(op, GitOp::Push(..)) && done == 1;
+        let is_hot = self.weather.hot_crash > 0;
+        let is_hit = (is_half && is_hot && self.chance("crash.half", CRASHES_HALF))
+            || (is_sent && is_hot && self.chance("crash.sent", CRASHES_HALF));
         if is_hit {
             self.kill(process);
         }
         is_hit
     }
 
-    /// The user commits to the branch at the very moment when it is to move.
+    /// The user commits to the branch at the very moment when it is to move, or somebody else pushes to it when it is
+    /// pushed.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nobody overtakes anything else")]
     pub fn commit_first(&mut self, op: &GitOp, done: u32) {
-        let GitOp::Move(plan, _) = op else { return };
-        if done == 0 && self.is_storm && self.chance("user.commits", COMMITS_FIRST) {
-            self.git.merges.commit(&plan.repo);
+        if done > 0 || !self.is_storm {
+            return;
+        }
+        match op {
+            GitOp::Move(plan, _) if self.chance("user.commits", COMMITS_FIRST) => {
+                self.git.merges.commit(&plan.repo);
+            }
+            GitOp::Push(plan, ..) if self.chance("others.push", PUSHES_FIRST) => {
+                self.git.remotes.push_by_others(&plan.repo, &plan.workstream);
+            }
+            _ => {}
         }
     }
 }

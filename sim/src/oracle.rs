@@ -11,8 +11,8 @@ use ccells_core::record::Facts;
 
 use crate::canary::Planted;
 use crate::checkers::{
-    careful, durable, exit, files, index, known, locks, merges, pace, promises, quit, single, strangers,
-    truth, wishes, work,
+    careful, durable, exit, files, index, known, locks, merges, pace, promises, pushes, quit, single,
+    strangers, truth, wishes, work,
 };
 use crate::ports::engine::{EngineOk, EngineOp, Meddling};
 use crate::ports::git::GitOp;
@@ -142,6 +142,7 @@ impl World {
             Ask::QuitNow => quit::asked(self, process, true),
             Ask::Pause(_)
             | Ask::Merge { .. }
+            | Ask::Push { .. }
             | Ask::Resume(_)
             | Ask::Stop(_)
             | Ask::Restart(_)
@@ -182,6 +183,7 @@ impl World {
         }
         locks::before_effect(self, process, effect);
         merges::before_effect(self, process, effect);
+        pushes::before_effect(self, process, effect);
     }
 
     fn note_clearing(&mut self, process: usize, workstream: &WorkstreamId) {
@@ -325,6 +327,9 @@ impl World {
         }
         if self.git.merges.half_moved().next().is_some() {
             self.saw("crash in a move");
+        }
+        if self.git.remotes.is_on_the_way() {
+            self.saw("crash in a push");
         }
         if self.oracle.took_over.get(&process).is_some_and(|at| self.now < at + RECOVERY_MS) {
             self.saw("crash during recovery");

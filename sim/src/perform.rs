@@ -70,7 +70,7 @@ impl World {
             | Effect::RetireHome { .. }
             | Effect::RestoreWork { .. } => self.perform_git(process, effect),
             Effect::FetchWork { .. } | Effect::JudgeMerge { .. } => self.bring_home(process, effect),
-            Effect::MoveBranch { .. } => self.bring_home(process, effect),
+            Effect::MoveBranch { .. } | Effect::PushWork { .. } => self.bring_home(process, effect),
             Effect::PingEngine
             | Effect::CreateContainer { .. }
             | Effect::PullImage { .. }

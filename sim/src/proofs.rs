@@ -70,6 +70,7 @@ pub fn all() -> Vec<Proof> {
         core("R30", Canary::NoRelist, 20),
         core("R31", Canary::UndoSkipsFiles, 300),
         core("R32", Canary::MergeWithoutIntent, 500),
+        core("R33", Canary::PushForced, 500),
     ]
 }
 

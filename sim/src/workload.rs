@@ -6,6 +6,7 @@ use ccells_core::container::ContainerLimits;
 use ccells_core::event::{Access, Ask, NewWorkstream, OnQuit, Purpose, Settings};
 use ccells_core::ids::{RunId, WorkstreamId};
 use ccells_core::machine::Machine;
+use ccells_core::ports::PushWish;
 use ccells_core::record::{AgentCommand, ViewRecord};
 
 use crate::boot::{self, Around, Start, Wanted};
@@ -267,7 +268,11 @@ impl World {
             3..=5 => Ask::Pause(id),
             6 | 7 => Ask::Stop(id),
             8 | 9 => Ask::Restart(id),
-            10..=12 => Ask::Cancel(id),
+            10 | 11 => Ask::Cancel(id),
+            12 => {
+                let is_forced = self.draw("user.forces", 3) == 2;
+                Ask::Push { workstream: id, wish: Box::new(PushWish { is_forced, ..PushWish::default() }) }
+            }
             13..=15 => Ask::Remove { workstream: id, is_forced: false, keep_branch: false },
             16..=18 => Ask::Remove { workstream: id, is_forced: true, keep_branch: false },
             19 => Ask::Remove { workstream: id, is_forced: true, keep_branch: true },

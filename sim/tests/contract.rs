@@ -12,8 +12,8 @@ use std::task::{Context, Poll, Waker};
 use ccells_core::container::{ContainerExit, ContainerLimits, ContainerSpec, Labels, Observed};
 use ccells_core::ids::{Commit, ContainerId, HomeId, PathText, RepoId, RunId, WorkstreamId};
 use ccells_core::ports::{
-    BranchMove, Clock, Engine, EngineError, EngineFacts, Git, GitError, MergeWish, PullProgress, WorkReport,
-    WorkSource, WorktreePlan,
+    BranchMove, Clock, Engine, EngineError, EngineFacts, Git, GitError, MergeWish, PullProgress, PushWish,
+    Pushed, WorkReport, WorkSource, WorktreePlan,
 };
 use ccells_core::time::{Now, Wall};
 use ccells_sim::canary::Planted;
@@ -313,6 +313,17 @@ impl Git for ModelGit {
             panic!("a merge was asked for")
         };
         Ok(moving)
+    }
+
+    async fn push_work(
+        &self,
+        plan: &WorktreePlan,
+        head: &Commit,
+        wish: &PushWish,
+    ) -> Result<Pushed, GitError> {
+        let op = GitOp::Push(Box::new(plan.clone()), head.clone(), Box::new(wish.clone()));
+        let GitOk::Pushed(pushed) = self.perform(&op)? else { panic!("a push was asked for") };
+        Ok(pushed)
     }
 
     async fn move_branch(&self, plan: &WorktreePlan, moving: &BranchMove) -> Result<(), GitError> {

@@ -99,7 +99,9 @@ impl World {
             Ask::Pause(id) => self.put(id, CardState::Paused),
             Ask::Resume(id) => self.put(id, CardState::Running),
             Ask::Stop(id) => self.put(id, CardState::Stopped),
-            Ask::Restart(id) | Ask::Merge { workstream: id, .. } => self.put(id, CardState::Running),
+            Ask::Restart(id) | Ask::Merge { workstream: id, .. } | Ask::Push { workstream: id, .. } => {
+                self.put(id, CardState::Running)
+            }
             Ask::Undo(facts) => self.put(facts.id, CardState::Running),
             Ask::Remove { workstream, .. } | Ask::Cancel(workstream) => {
                 self.cards.retain(|card| card.id != workstream);

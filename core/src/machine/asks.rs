@@ -75,6 +75,7 @@ impl Machine {
             Ask::Resume(id) => self.resume(now, request, &id),
             Ask::Undo(facts) => self.undo(now, request, *facts),
             Ask::Merge { workstream, wish } => self.merge(now, request, &workstream, *wish),
+            Ask::Push { workstream, wish } => self.push(now, request, &workstream, *wish),
             Ask::Remove { workstream, is_forced, keep_branch } => {
                 self.remove(now, request, &workstream, is_forced, keep_branch)
             }
@@ -88,7 +89,9 @@ impl Machine {
             Ask::Pause(id) | Ask::Resume(id) | Ask::Stop(id) | Ask::Restart(id) | Ask::Cancel(id) => {
                 is_mending(id)
             }
-            Ask::Remove { workstream, .. } | Ask::Merge { workstream, .. } => is_mending(workstream),
+            Ask::Remove { workstream, .. } | Ask::Merge { workstream, .. } | Ask::Push { workstream, .. } => {
+                is_mending(workstream)
+            }
             Ask::Undo(facts) => is_mending(&facts.id),
             Ask::Reconcile => self.workstreams.values().any(Workstream::is_mending),
             Ask::New(_) | Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,
@@ -136,6 +139,9 @@ impl Machine {
         if matches!(it.phase, Phase::Merging { .. }) {
             return self.cancel_merge(request, id);
         }
+        if matches!(it.phase, Phase::Pushing { .. }) {
+            return self.cancel_push(request, id);
+        }
         match &it.phase {
             Phase::Broken { .. } if it.is_busy() => {
                 refuse(request, RefusalKind::Conflict, "its failure is being written down; try again")
@@ -156,6 +162,7 @@ impl Machine {
             | Phase::Live
             | Phase::Changing { .. }
             | Phase::Merging { .. }
+            | Phase::Pushing { .. }
             | Phase::Lost
             | Phase::Destroying { .. }
             | Phase::Gone => refuse(request, RefusalKind::Conflict, "it is made already; remove it instead"),
@@ -229,6 +236,7 @@ impl Machine {
             | Phase::Live
             | Phase::Changing { .. }
             | Phase::Merging { .. }
+            | Phase::Pushing { .. }
             | Phase::Gone => None,
         };
         let Some(step) = create_at else {
@@ -277,6 +285,7 @@ impl Machine {
             | Phase::Live
             | Phase::Changing { .. }
             | Phase::Merging { .. }
+            | Phase::Pushing { .. }
             | Phase::Lost
             | Phase::Gone => DestroyStep::Inspecting,
         };
@@ -536,6 +545,7 @@ fn changes_something(ask: &Ask) -> bool {
         | Ask::Remove { .. }
         | Ask::Undo(_)
         | Ask::Merge { .. }
+        | Ask::Push { .. }
         | Ask::Cancel(_)
         | Ask::Reconcile => true,
         Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,

@@ -158,6 +158,7 @@ impl Machine {
             | Phase::Live
             | Phase::Changing { .. }
             | Phase::Merging { .. }
+            | Phase::Pushing { .. }
             | Phase::Lost
             | Phase::Gone => None,
         };
@@ -221,6 +222,7 @@ impl Machine {
                 | Phase::Live
                 | Phase::Changing { .. }
                 | Phase::Merging { .. }
+                | Phase::Pushing { .. }
                 | Phase::Lost
                 | Phase::Gone => Effects::none(),
             }),

@@ -85,7 +85,10 @@ impl Machine {
         }
         let Some(workstream) = self.workstreams.get(id) else { return };
         let outcome = match (&workstream.phase, workstream.last_trouble.clone()) {
-            (Phase::Changing { is_recording: false, .. } | Phase::Merging { .. }, _) => return,
+            (
+                Phase::Changing { is_recording: false, .. } | Phase::Merging { .. } | Phase::Pushing { .. },
+                _,
+            ) => return,
             (_, Some(trouble)) if workstream.is_running() => ShutdownOutcome::Failed(trouble),
             (_, _) => ShutdownOutcome::Paused,
         };
@@ -102,9 +105,12 @@ impl Machine {
             });
         }
         for id in self.ids() {
-            let text = "ccells ended first; the next start takes it up".to_string();
-            let refusal = Refusal { kind: RefusalKind::Timeout, text, work: None };
-            effects.extend(self.with(now, &id, |workstream, _| workstream.reply_all(&Err(refusal))));
+            effects.extend(self.with(now, &id, |workstream, _| {
+                let is_push = matches!(workstream.phase, Phase::Pushing { .. });
+                let next = if is_push { "push again" } else { "the next start takes it up" };
+                let text = alloc::format!("ccells ended first; {next}");
+                workstream.reply_all(&Err(Refusal { kind: RefusalKind::Timeout, text, work: None }))
+            }));
         }
         effects.extend(self.refuse_held_back());
         self.shutdown.finish();

@@ -69,7 +69,7 @@ fn check(wish: &MergeWish) -> Result<(), String> {
 }
 
 /// Why its commits cannot be had just now.
-fn why_not(it: &Workstream) -> Option<String> {
+pub(super) fn why_not(it: &Workstream) -> Option<String> {
     let name = &it.facts.name;
     if let Some(half) = half_a_merge(it) {
         return Some(half);
@@ -82,7 +82,7 @@ fn why_not(it: &Workstream) -> Option<String> {
         (Phase::Live | Phase::Lost, _, _) => {
             Some(format!("`{name}` does not run, and its commits come out of its container; resume it first"))
         }
-        _ => Some(format!("`{name}` is not made yet; nothing of it can be merged")),
+        _ => Some(format!("`{name}` is not made yet; it has no commits")),
     }
 }
 

@@ -7,7 +7,9 @@ use super::Machine;
 use super::merge::half_a_merge;
 use crate::container::ContainerState;
 use crate::snapshot::{Card, CardState, EngineState, Progress, Snapshot};
-use crate::workstream::{CreateStep, DestroyStep, MergeStep, Phase, Pull, SessionState, Workstream};
+use crate::workstream::{
+    CreateStep, DestroyStep, MergeStep, Phase, Pull, PushStep, SessionState, Workstream,
+};
 
 impl Machine {
     /// The picture; `None` before the boot.
@@ -64,7 +66,7 @@ impl Machine {
             Phase::Broken { .. } => CardState::Failed,
             Phase::Lost => CardState::Lost,
             Phase::Destroying { .. } | Phase::Gone => CardState::Removing,
-            Phase::Live | Phase::Changing { .. } | Phase::Merging { .. } => {
+            Phase::Live | Phase::Changing { .. } | Phase::Merging { .. } | Phase::Pushing { .. } => {
                 match (it.observed, &self.engine.state) {
                     (None, _) | (_, EngineState::Down { .. } | EngineState::Unknown) => CardState::Unknown,
                     (Some((ContainerState::Running | ContainerState::Restarting, _)), _) => {
@@ -108,6 +110,9 @@ fn progress(it: &Workstream) -> Option<Progress> {
         Phase::Merging { step, .. } => {
             (step.as_str(), MergeStep::ALL.iter().position(|other| other == step)?, MergeStep::ALL.len())
         }
+        Phase::Pushing { step, .. } => {
+            (step.as_str(), PushStep::ALL.iter().position(|other| other == step)?, PushStep::ALL.len())
+        }
         Phase::Broken { .. } | Phase::Live | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => {
             return None;
         }
@@ -128,6 +133,7 @@ fn reason(it: &Workstream) -> Option<alloc::string::String> {
         | Phase::Live
         | Phase::Changing { .. }
         | Phase::Merging { .. }
+        | Phase::Pushing { .. }
         | Phase::Destroying { .. }
         | Phase::Gone => it.last_trouble.clone(),
     }

@@ -7,7 +7,7 @@ use crate::container::Observed;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{Commit, ContainerId};
-use crate::ports::{BranchMove, EngineError, GitError, WorkReport};
+use crate::ports::{BranchMove, EngineError, GitError, PushHow, Pushed, WorkReport};
 use crate::time::Mono;
 
 /// How the world answers.
@@ -92,6 +92,13 @@ pub(super) fn moving(branch: &str) -> BranchMove {
     BranchMove { branch: branch.to_string(), from, to, checkout: None, commits: 2 }
 }
 
+/// A push of two commits to `branch`, if there was anything to push.
+fn pushed(branch: String, is_news: bool) -> Pushed {
+    let how = if is_news { PushHow::Moved } else { PushHow::Nothing };
+    let compare = is_news.then(|| "https://forge.example/compare".to_string());
+    Pushed { remote: "origin".to_string(), branch, how, commits: 2, compare }
+}
+
 fn commit(digit: char) -> Commit {
     Commit::parse(&std::iter::repeat_n(digit, 40).collect::<String>()).unwrap()
 }
@@ -166,6 +173,10 @@ fn git_event(effect: Effect, how: How) -> Result<Event, Effect> {
             let onto = wish.onto.unwrap_or_else(|| "main".to_string());
             let outcome = how.git().map(|()| (how != How::Elsewhere).then(|| moving(&onto)));
             Event::MergeJudged { workstream, attempt, outcome }
+        }
+        Effect::PushWork { workstream, attempt, plan, .. } => {
+            let outcome = how.git().map(|()| pushed(plan.branch, how != How::Elsewhere));
+            Event::WorkPushed { workstream, attempt, outcome }
         }
         Effect::MoveBranch { workstream, attempt, .. } => {
             Event::BranchMoved { workstream, attempt, outcome: how.git() }

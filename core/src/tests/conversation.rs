@@ -27,7 +27,7 @@ use crate::container::ContainerState;
 use crate::effect::{Effect, Level, RefusalKind};
 use crate::event::{Access, Ask, Event, OnQuit, Previous, Purpose};
 use crate::ids::{Attempt, ContainerId, HomeId};
-use crate::ports::{MergeWish, PullProgress};
+use crate::ports::{MergeWish, PullProgress, PushWish};
 use crate::record::{Operation, StateRecord};
 use crate::snapshot::{EngineState, ShutdownOutcome};
 use crate::time::Wall;
@@ -233,6 +233,12 @@ fn ask(world: &mut World, what: &[&str]) -> Ask {
             let wish = std::boxed::Box::new(MergeWish { onto, ..MergeWish::default() });
             Ask::Merge { workstream: world.id(name), wish }
         }
+        ["push", name, words @ ..] => {
+            let is_forced = words.contains(&"forced");
+            let remote = words.iter().find_map(|word| word.strip_prefix("remote=")).map(ToString::to_string);
+            let wish = std::boxed::Box::new(PushWish { remote, is_forced, ..PushWish::default() });
+            Ask::Push { workstream: world.id(name), wish }
+        }
         ["reconcile"] => Ask::Reconcile,
         ["view", name] => {
             let focused = Some(world.id(name));
@@ -385,6 +391,10 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         Effect::JudgeMerge { workstream, head, wish, .. } => {
             let onto = wish.onto.as_deref().unwrap_or("its branch");
             format!("{} {} onto {onto}", world.name(workstream), &head.as_str()[..4])
+        }
+        Effect::PushWork { workstream, head, wish, .. } => {
+            let forced = if wish.is_forced { " forced" } else { "" };
+            format!("{} {}{forced}", world.name(workstream), &head.as_str()[..4])
         }
         Effect::MoveBranch { workstream, moving, .. } => {
             let (from, to) = (&moving.from.as_str()[..4], &moving.to.as_str()[..4]);

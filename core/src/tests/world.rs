@@ -458,6 +458,7 @@ fn operates_on(effect: &Effect) -> Option<WorkstreamId> {
         | Effect::RestoreWork { workstream, .. }
         | Effect::FetchWork { workstream, .. }
         | Effect::JudgeMerge { workstream, .. }
+        | Effect::PushWork { workstream, .. }
         | Effect::MoveBranch { workstream, .. }
         | Effect::CreateContainer { workstream, .. }
         | Effect::PullImage { workstream, .. }

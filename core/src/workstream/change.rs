@@ -132,6 +132,7 @@ impl Workstream {
             | Phase::Destroying { .. }
             | Phase::Changing { is_recording: false, .. }
             | Phase::Merging { .. }
+            | Phase::Pushing { .. }
             | Phase::Broken { .. }
             | Phase::Live
             | Phase::Lost

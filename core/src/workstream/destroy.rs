@@ -156,6 +156,7 @@ impl Workstream {
             | Answer::Base(_)
             | Answer::Branch(_)
             | Answer::Judged(_)
+            | Answer::Pushed(_)
             | Answer::Container(_)
             | Answer::Work(_) => {
                 if step == DestroyStep::WritingIntent {
@@ -241,6 +242,7 @@ impl Workstream {
             | Phase::Live
             | Phase::Changing { .. }
             | Phase::Merging { .. }
+            | Phase::Pushing { .. }
             | Phase::Lost
             | Phase::Gone => None,
         }

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 
 use super::{Answer, Phase, Surroundings, Trouble, Workstream};
 use crate::canary::Canary;
-use crate::effect::{Effect, Effects, Refusal, RefusalKind};
+use crate::effect::{Effect, Effects};
 use crate::ids::{Commit, RequestId};
 use crate::ports::{BranchMove, MergeWish};
 use crate::record::Operation;
@@ -99,7 +99,7 @@ impl Workstream {
         around: &mut Surroundings<'_>,
     ) -> Effects {
         if merge.is_cancelled {
-            return self.end_merge(around, Ok("merge cancelled".to_string()));
+            return self.back_to_live(around, Ok("merge cancelled".to_string()));
         }
         match (step, answer) {
             (MergeStep::Fetching, Answer::Base(head)) => {
@@ -107,7 +107,7 @@ impl Workstream {
                 self.go_on(MergeStep::Judging, merge, around)
             }
             (MergeStep::Judging, Answer::Judged(None)) => {
-                self.end_merge(around, Ok("nothing to merge: it is all there already".to_string()))
+                self.back_to_live(around, Ok("nothing to merge: it is all there already".to_string()))
             }
             (MergeStep::Judging, Answer::Judged(Some(moving))) => {
                 self.moving = Some(*moving);
@@ -118,7 +118,7 @@ impl Workstream {
                 effects
             }
             (MergeStep::Fetching | MergeStep::Judging, Answer::Trouble(trouble)) => {
-                self.end_merge(around, Err(trouble))
+                self.back_to_live(around, Err(trouble))
             }
             (MergeStep::WritingIntent, Answer::Trouble(trouble)) => {
                 // It may be on the disk all the same, and the next start must not do what was refused.
@@ -133,11 +133,11 @@ impl Workstream {
                 merge.refused = Some(trouble);
                 self.begin_merge_step(MergeStep::ClearingIntent, merge, around)
             }
-            (MergeStep::Moving, Answer::Trouble(trouble)) => self.end_merge(around, Err(trouble)),
+            (MergeStep::Moving, Answer::Trouble(trouble)) => self.back_to_live(around, Err(trouble)),
             (MergeStep::Moving, _) => self.begin_merge_step(MergeStep::ClearingIntent, merge, around),
             (MergeStep::ClearingIntent, answer) => self.merge_cleared(merge, &answer, around),
             (MergeStep::Fetching | MergeStep::Judging, _) => {
-                self.end_merge(around, Err(Trouble::Failed("git gave no answer that fits".to_string())))
+                self.back_to_live(around, Err(Trouble::Failed("git gave no answer that fits".to_string())))
             }
         }
     }
@@ -145,7 +145,7 @@ impl Workstream {
     /// The next step, unless the run is ending: nothing of the user's was touched so far.
     fn go_on(&mut self, step: MergeStep, merge: Merge, around: &mut Surroundings<'_>) -> Effects {
         if around.is_ending {
-            return self.end_merge(around, Err(Trouble::Conflict("ccells is ending".to_string())));
+            return self.back_to_live(around, Err(Trouble::Conflict("ccells is ending".to_string())));
         }
         let step = if step == MergeStep::WritingIntent && around.planted.is(Canary::MergeWithoutIntent) {
             self.has_intent = true;
@@ -162,22 +162,10 @@ impl Workstream {
         let moved = self.moving.take();
         self.has_intent &= matches!(answer, Answer::Trouble(_));
         match (merge.refused, moved) {
-            (Some(trouble), _) => self.end_merge(around, Err(trouble)),
-            (None, Some(moved)) => self.end_merge(around, Ok(merged_note(&moved))),
+            (Some(trouble), _) => self.back_to_live(around, Err(trouble)),
+            (None, Some(moved)) => self.back_to_live(around, Ok(merged_note(&moved))),
             (None, None) => {
-                self.end_merge(around, Ok("what was left of the merge is cleared away".to_string()))
-            }
-        }
-    }
-
-    fn end_merge(&mut self, around: &Surroundings<'_>, outcome: Result<String, Trouble>) -> Effects {
-        self.phase = Phase::Live;
-        self.settled_at = around.settled_at();
-        match outcome {
-            Ok(note) => self.reply_all(&Ok(note)),
-            Err(trouble) => {
-                self.last_trouble = Some(trouble.reason().to_string());
-                self.reply_all(&Err(trouble.refusal()))
+                self.back_to_live(around, Ok("what was left of the merge is cleared away".to_string()))
             }
         }
     }
@@ -189,10 +177,7 @@ impl Workstream {
             return None;
         };
         merge.is_cancelled = true;
-        let text = format!("the merge of `{}` was cancelled", self.facts.name);
-        let effects = self.reply_all(&Err(Refusal { kind: RefusalKind::Failed, text, work: None }));
-        self.asked_by.push(request);
-        Some(effects)
+        Some(self.taken_back(request, "merge"))
     }
 }
 

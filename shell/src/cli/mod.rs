@@ -10,6 +10,7 @@ mod ls;
 mod merge;
 mod new;
 mod print;
+mod push;
 mod reconcile;
 mod rm;
 mod send;
@@ -61,6 +62,8 @@ enum Verb {
     Diff(diff::Diff),
     /// Bring a workstream's commits into a branch, without touching any other.
     Merge(merge::Merge),
+    /// Push a workstream's commits to a branch of a remote, which is never forced unless you say so.
+    Push(push::Push),
     /// Type a text into a workstream's terminal, and Enter.
     Send(send::Send),
     /// Freeze workstreams.
@@ -187,6 +190,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Verb::Restart(which)) => life::run(&directory, &which, life::Change::Restart).await,
         Some(Verb::Rm(verb)) => rm::run(&directory, &verb).await,
         Some(Verb::Merge(verb)) => merge::run(&directory, &verb).await,
+        Some(Verb::Push(verb)) => push::run(&directory, &verb).await,
         Some(Verb::Undo(verb)) => undo::run(&directory, &verb).await,
         Some(Verb::Trash(verb)) => trash::list(&directory, &verb).await,
         Some(Verb::Prune(verb)) => trash::prune(&directory, &verb).await,

@@ -11,6 +11,7 @@ mod life;
 mod merge;
 mod moving;
 mod property;
+mod push;
 mod sweep;
 mod trash;
 mod yard;

@@ -28,6 +28,7 @@ pub fn asked(world: &mut World, process: usize, ask: &Ask) {
         | Ask::Restart(workstream) => workstream,
         Ask::Pause(_)
         | Ask::Merge { .. }
+        | Ask::Push { .. }
         | Ask::Stop(_)
         | Ask::Reconcile
         | Ask::View(_)

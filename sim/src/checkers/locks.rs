@@ -61,6 +61,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::FetchWork { .. }
         | Effect::JudgeMerge { .. }
         | Effect::MoveBranch { .. }
+        | Effect::PushWork { .. }
         | Effect::CreateContainer { .. }
         | Effect::PullImage { .. }
         | Effect::UploadHolder { .. }

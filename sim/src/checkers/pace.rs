@@ -114,6 +114,7 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::FetchWork { .. }
         | Effect::JudgeMerge { .. }
         | Effect::MoveBranch { .. }
+        | Effect::PushWork { .. }
         | Effect::PingEngine
         | Effect::CreateContainer { .. }
         | Effect::PullImage { .. }

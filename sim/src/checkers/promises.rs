@@ -9,7 +9,7 @@ use ccells_core::ports::EngineError;
 use ccells_core::record::{self, StateRecord};
 
 use super::known::contains;
-use super::merges;
+use super::{merges, pushes};
 use crate::ports::engine::{EngineOk, EngineOp};
 use crate::ports::git::Made;
 use crate::world::World;
@@ -50,6 +50,8 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
         }
         (Ask::Merge { workstream, .. }, Ok(done)) => merges::merged(world, process, workstream, &done.note),
         (Ask::Merge { .. }, Err(_)) => world.saw("refused merge"),
+        (Ask::Push { workstream, .. }, Ok(done)) => pushes::pushed(world, process, workstream, &done.note),
+        (Ask::Push { .. }, Err(_)) => world.saw("refused push"),
         (Ask::Stop(workstream), Ok(_)) => {
             written(world, process, workstream, "stopped", |_, was_by_user| was_by_user);
         }

@@ -27,6 +27,7 @@ pub fn asked(world: &mut World, process: usize, ask: &Ask) {
         Ask::New(_)
         | Ask::Undo(_)
         | Ask::Merge { .. }
+        | Ask::Push { .. }
         | Ask::Pause(_)
         | Ask::Resume(_)
         | Ask::Stop(_)
@@ -117,6 +118,7 @@ fn was_asked(world: &World, process: usize, id: &WorkstreamId, is_it: impl Fn(&A
         Ask::Pause(about) | Ask::Resume(about) | Ask::Stop(about) | Ask::Restart(about) => about == id,
         Ask::Remove { .. }
         | Ask::Merge { .. }
+        | Ask::Push { .. }
         | Ask::Cancel(_)
         | Ask::Reconcile
         | Ask::View(_)

@@ -19,6 +19,7 @@ pub fn check(world: &mut World, process: usize, op: &GitOp) {
         | GitOp::Fetch(_)
         | GitOp::Judge(_)
         | GitOp::Move(..)
+        | GitOp::Push(..)
         | GitOp::Unpin(_) => {}
     }
 }

@@ -30,6 +30,7 @@ pub enum Flying {
     FetchWork,
     JudgeMerge,
     MoveBranch,
+    PushWork,
     PingEngine,
     CreateContainer,
     PullImage,
@@ -47,7 +48,7 @@ pub enum Flying {
 
 impl Flying {
     /// All, in the order of the table in `core/README.md`.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::WriteIntent,
         Self::ClearIntent,
         Self::TrackContainer,
@@ -65,6 +66,7 @@ impl Flying {
         Self::FetchWork,
         Self::JudgeMerge,
         Self::MoveBranch,
+        Self::PushWork,
         Self::PingEngine,
         Self::CreateContainer,
         Self::PullImage,
@@ -99,6 +101,7 @@ impl Flying {
             Effect::FetchWork { workstream, .. } => (Self::FetchWork, workstream),
             Effect::JudgeMerge { workstream, .. } => (Self::JudgeMerge, workstream),
             Effect::MoveBranch { workstream, .. } => (Self::MoveBranch, workstream),
+            Effect::PushWork { workstream, .. } => (Self::PushWork, workstream),
             Effect::CreateContainer { workstream, .. } => (Self::CreateContainer, workstream),
             Effect::PullImage { workstream, .. } => (Self::PullImage, workstream),
             Effect::UploadHolder { workstream, .. } => (Self::UploadHolder, workstream),
@@ -156,6 +159,7 @@ impl Flying {
             Event::WorkFetched { workstream, .. } => (Self::FetchWork, workstream),
             Event::MergeJudged { workstream, .. } => (Self::JudgeMerge, workstream),
             Event::BranchMoved { workstream, .. } => (Self::MoveBranch, workstream),
+            Event::WorkPushed { workstream, .. } => (Self::PushWork, workstream),
             Event::ContainerCreated { workstream, .. } => (Self::CreateContainer, workstream),
             Event::ImagePulled { workstream, .. } => (Self::PullImage, workstream),
             Event::HolderUploaded { workstream, .. } => (Self::UploadHolder, workstream),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::places::Places;
 use ccells_core::ports::{
-    BranchMove, FileError, FileOk, FileOp, Files as _, Git, GitError, MergeWish, WorkReport, WorkSource,
-    WorktreePlan,
+    BranchMove, FileError, FileOk, FileOp, Files as _, Git, GitError, MergeWish, PushWish, Pushed,
+    WorkReport, WorkSource, WorktreePlan,
 };
 
 use super::Ground;
@@ -85,9 +85,12 @@ impl Git for ClusterGit {
     ) -> Result<Commit, GitError> {
         match self.run(GitOp::Resolve { repo: repo.clone(), branch: branch.to_string() }).await? {
             GitOk::Base(commit) => Ok(commit),
-            GitOk::Done | GitOk::Work(_) | GitOk::Kept(_) | GitOk::Branch(_) | GitOk::Judged(_) => {
-                Err(unfit())
-            }
+            GitOk::Done
+            | GitOk::Work(_)
+            | GitOk::Kept(_)
+            | GitOk::Branch(_)
+            | GitOk::Judged(_)
+            | GitOk::Pushed(_) => Err(unfit()),
         }
     }
 
@@ -125,18 +128,24 @@ impl Git for ClusterGit {
     async fn inspect_work(&self, plan: &WorktreePlan) -> Result<WorkReport, GitError> {
         match self.run(GitOp::Inspect(Box::new(plan.clone()))).await? {
             GitOk::Work(report) => Ok(report),
-            GitOk::Done | GitOk::Base(_) | GitOk::Kept(_) | GitOk::Branch(_) | GitOk::Judged(_) => {
-                Err(unfit())
-            }
+            GitOk::Done
+            | GitOk::Base(_)
+            | GitOk::Kept(_)
+            | GitOk::Branch(_)
+            | GitOk::Judged(_)
+            | GitOk::Pushed(_) => Err(unfit()),
         }
     }
 
     async fn snapshot_work(&self, plan: &WorktreePlan) -> Result<Option<Commit>, GitError> {
         match self.run(GitOp::Snapshot(Box::new(plan.clone()))).await? {
             GitOk::Kept(commit) => Ok(commit),
-            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Branch(_) | GitOk::Judged(_) => {
-                Err(unfit())
-            }
+            GitOk::Done
+            | GitOk::Base(_)
+            | GitOk::Work(_)
+            | GitOk::Branch(_)
+            | GitOk::Judged(_)
+            | GitOk::Pushed(_) => Err(unfit()),
         }
     }
 
@@ -174,7 +183,12 @@ impl Git for ClusterGit {
         );
         let branch = match self.run(GitOp::Restore(Box::new(plan.clone()))).await? {
             GitOk::Branch(branch) => branch,
-            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Kept(_) | GitOk::Judged(_) => {
+            GitOk::Done
+            | GitOk::Base(_)
+            | GitOk::Work(_)
+            | GitOk::Kept(_)
+            | GitOk::Judged(_)
+            | GitOk::Pushed(_) => {
                 return Err(unfit());
             }
         };
@@ -201,7 +215,30 @@ impl Git for ClusterGit {
     ) -> Result<Option<BranchMove>, GitError> {
         match self.run(GitOp::Judge(Box::new(plan.clone()))).await? {
             GitOk::Judged(moving) => Ok(moving),
-            GitOk::Done | GitOk::Base(_) | GitOk::Work(_) | GitOk::Kept(_) | GitOk::Branch(_) => Err(unfit()),
+            GitOk::Done
+            | GitOk::Base(_)
+            | GitOk::Work(_)
+            | GitOk::Kept(_)
+            | GitOk::Branch(_)
+            | GitOk::Pushed(_) => Err(unfit()),
+        }
+    }
+
+    async fn push_work(
+        &self,
+        plan: &WorktreePlan,
+        head: &Commit,
+        wish: &PushWish,
+    ) -> Result<Pushed, GitError> {
+        let op = GitOp::Push(Box::new(plan.clone()), head.clone(), Box::new(wish.clone()));
+        match self.run(op).await? {
+            GitOk::Pushed(pushed) => Ok(pushed),
+            GitOk::Done
+            | GitOk::Base(_)
+            | GitOk::Work(_)
+            | GitOk::Kept(_)
+            | GitOk::Branch(_)
+            | GitOk::Judged(_) => Err(unfit()),
         }
     }
 

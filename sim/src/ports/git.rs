@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
-use ccells_core::ports::{BranchMove, GitError, WorkReport, WorktreePlan};
+use ccells_core::ports::{BranchMove, GitError, PushWish, Pushed, WorkReport, WorktreePlan};
 
 use super::merges::Merges;
+use super::remotes::{self, Remotes};
 
 /// How far something is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub struct SimGit {
     pub branches: BTreeMap<(PathText, String), Option<WorkstreamId>>,
     /// The branches of the users.
     pub merges: Merges,
+    /// Their remotes.
+    pub remotes: Remotes,
     /// Whether worktrees and the trash are on two file systems: then nothing can be moved from here to there, and what
     /// was kept as a commit is all there is.
     pub is_split: bool,
@@ -101,6 +104,8 @@ pub enum GitOp {
     Judge(Box<WorktreePlan>),
     /// See [`ccells_core::ports::Git::move_branch`].
     Move(Box<WorktreePlan>, Box<BranchMove>),
+    /// See [`ccells_core::ports::Git::push_work`].
+    Push(Box<WorktreePlan>, Commit, Box<PushWish>),
     /// Lets the base go: the last part of [`ccells_core::ports::Git::retire_home`].
     Unpin(Box<WorktreePlan>),
 }
@@ -120,6 +125,8 @@ pub enum GitOk {
     Branch(String),
     /// Which branch would move.
     Judged(Option<BranchMove>),
+    /// What was pushed.
+    Pushed(Pushed),
 }
 
 impl SimGit {
@@ -139,7 +146,7 @@ impl SimGit {
             GitOp::Fetch(plan) => {
                 let tree = self.tree(plan);
                 tree.fetched = tree.committed;
-                Some(Ok(GitOk::Base(plan.base.clone())))
+                Some(Ok(GitOk::Base(remotes::head_of(tree.fetched))))
             }
             GitOp::Judge(plan) => {
                 let much = self.tree(plan).fetched;
@@ -148,6 +155,10 @@ impl SimGit {
             GitOp::Move(plan, moving) => {
                 let moved = self.merges.step(&plan.repo, moving, number)?;
                 Some(moved.map(|()| GitOk::Done))
+            }
+            GitOp::Push(plan, head, wish) => {
+                let pushed = self.remotes.step(plan, head, wish, number)?;
+                Some(pushed.map(GitOk::Pushed))
             }
             GitOp::Unpin(plan) => {
                 self.tree(plan).is_pinned = false;

@@ -74,7 +74,7 @@ impl Workplace {
         if let Some(before) = before.as_ref().filter(|_| is_replaced) {
             self.set_ref(&self.was_ref(), before.as_str()).await?;
         }
-        self.advance(&head, before.as_ref()).await?;
+        self.advance(&self.head_ref(), &head, before.as_ref()).await?;
         Ok(head)
     }
 
@@ -188,23 +188,27 @@ impl Workplace {
         self.git_dir().join("objects/pack")
     }
 
-    /// Points our reference at `head`, provided that it is where it was.
-    async fn advance(&self, head: &Commit, before: Option<&Commit>) -> Result<(), GitError> {
+    /// Points a reference of ours at `head`, provided that it is where it was.
+    pub(super) async fn advance(
+        &self,
+        name: &str,
+        head: &Commit,
+        before: Option<&Commit>,
+    ) -> Result<(), GitError> {
         if before == Some(head) {
             return Ok(());
         }
-        let name = self.head_ref();
         let none = "0".repeat(head.as_str().len());
         let old = before.map_or(none.as_str(), Commit::as_str);
         let aim = "note what was taken";
-        let call = || self.on_repo().args(["update-ref", "--no-deref", &name, head.as_str(), old]);
+        let call = || self.on_repo().args(["update-ref", "--no-deref", name, head.as_str(), old]);
         let answer = self.past_locks(aim, call).await?;
         let stands =
-            || async { Ok(self.reference(&name).await?.is_some_and(|it| it.object == head.as_str())) };
+            || async { Ok(self.reference(name).await?.is_some_and(|it| it.object == head.as_str())) };
         if !answer.is_success && !stands().await? {
             return Err(answer.error(aim));
         }
-        self.sync_ref(&name);
+        self.sync_ref(name);
         Ok(())
     }
 }

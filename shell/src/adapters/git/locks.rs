@@ -93,7 +93,11 @@ impl Workplace {
         let refs = own.into_iter().chain(kept);
         let mut locks: Vec<PathBuf> = refs.map(|name| self.git_dir().join(format!("{name}.lock"))).collect();
         let admin = fs::read_dir(self.admin_dir()).into_iter().flatten().flatten().map(|entry| entry.path());
-        locks.extend(admin.filter(|file| file.extension().is_some_and(|extension| extension == "lock")));
+        let notes = self.git_dir().join(self.pushed_refs());
+        let remotes = fs::read_dir(notes).into_iter().flatten().flatten();
+        let notes = remotes.flat_map(|remote| fs::read_dir(remote.path()).into_iter().flatten().flatten());
+        let files = admin.chain(notes.map(|entry| entry.path()));
+        locks.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "lock")));
         locks
     }
 

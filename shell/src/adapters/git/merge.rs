@@ -214,7 +214,7 @@ impl Workplace {
     }
 
     /// How many commits `to` has that `from` has not.
-    async fn count(&self, from: &Commit, to: &Commit) -> Result<u32, GitError> {
+    pub(super) async fn count(&self, from: &Commit, to: &Commit) -> Result<u32, GitError> {
         let call = self.on_repo().args(["rev-list", "--count", &format!("{from}..{to}")]);
         let text = call.succeed("count the commits").await?.text();
         text.parse().map_err(|_| failed(format!("git's count of commits could not be read: {text}")))

@@ -14,6 +14,7 @@ mod merge;
 mod moving;
 mod private_dir;
 mod prune;
+mod push;
 mod remote;
 mod repo;
 mod restore;
@@ -30,7 +31,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
 use ccells_core::naming;
-use ccells_core::ports::{BranchMove, Git, GitError, MergeWish, WorkReport, WorkSource, WorktreePlan};
+use ccells_core::ports::{
+    BranchMove, Git, GitError, MergeWish, PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
+};
 use tokio_util::task::TaskTracker;
 
 use command::{GitProgram, failed};
@@ -38,6 +41,7 @@ pub use diff::{Detail, FileDiff, Heads, Status, WorkDiff};
 pub use home::object_mounts;
 pub use private_dir::{loose_differs, packed_differ};
 pub use prune::{Trashed, list_trash};
+pub use push::RemoteBranch;
 pub use repo::{Reference, RepoFacts, object_dirs, parse_references};
 pub use untouched::{Remembered, parse_remembered};
 pub use work::{Changes, IndexEntry, parse_index};
@@ -62,6 +66,16 @@ impl RealGit {
     /// The repository that `directory` is in: the user's checkout, or one of its linked worktrees.
     pub async fn find_repo(&self, directory: &Path) -> Result<RepoFacts, GitError> {
         repo::find(&self.program, directory).await
+    }
+
+    /// Asks the remote of that name, or the usual one, for its branch `branch`; for whoever wants to know before a push.
+    pub async fn look_at_remote(
+        &self,
+        git_dir: &PathText,
+        remote: Option<&str>,
+        branch: &str,
+    ) -> Result<RemoteBranch, GitError> {
+        push::look_at_remote(&self.program, Path::new(git_dir.as_str()), remote, branch).await
     }
 
     /// Waits until no operation is under way. For shutdown: what runs is better awaited than killed.
@@ -162,6 +176,16 @@ impl Git for RealGit {
         let moving = moving.clone();
         self.run(plan, |place| async move { place.move_branch(&moving).await }).await
     }
+
+    async fn push_work(
+        &self,
+        plan: &WorktreePlan,
+        head: &Commit,
+        wish: &PushWish,
+    ) -> Result<Pushed, GitError> {
+        let (head, wish) = (head.clone(), wish.clone());
+        self.run(plan, |place| async move { place.push_work(&head, &wish).await }).await
+    }
 }
 
 /// One workstream's places, and the git to work on them with.
@@ -211,6 +235,11 @@ impl Workplace {
     /// The full name of what was fetched before the agent replaced it.
     fn was_ref(&self) -> String {
         format!("refs/ccells/{}/was", self.plan.workstream)
+    }
+
+    /// Below which the notes are of where pushes left branches of remotes.
+    fn pushed_refs(&self) -> String {
+        format!("refs/ccells/{}/pushed", self.plan.workstream)
     }
 
     /// The full name of what keeps something of the workstream for the trash: the files of its worktree in `trash`.

@@ -194,6 +194,8 @@ impl Workplace {
         // One that was brought back goes on with what was fetched of it.
         let base = self.base_ref();
         if list_refs(|| self.on_repo(), &[&base]).await?.is_empty() {
+            let notes = list_refs(|| self.on_repo(), &[&self.pushed_refs()]).await?;
+            names.extend(notes.into_iter().map(|found| found.name));
             names.extend([self.head_ref(), self.was_ref()]);
         }
         let patterns: Vec<&str> = names.iter().map(String::as_str).collect();
