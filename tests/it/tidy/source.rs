@@ -69,7 +69,10 @@ impl Source {
             let name = identifier(code[start + 2..].trim_start());
             let rest = &code[start..];
             let (Some(open), end) = (rest.find('{'), rest.find(';')) else { continue };
-            if name.is_empty() || end.is_some_and(|end| end < open && !rest[..end].contains('[')) {
+            // One behind a bracket that is open is an array's.
+            let is_outside =
+                |end: usize| rest[..end].matches('[').count() == rest[..end].matches(']').count();
+            if name.is_empty() || end.is_some_and(|end| end < open && is_outside(end)) {
                 continue;
             }
             let close = matching_brace(&code, start + open);
