@@ -4,6 +4,7 @@
 
 mod blows;
 mod camp;
+mod chance;
 mod cli;
 mod contract;
 mod crash;
