@@ -1,6 +1,6 @@
-//! What ccells adds to the engine's own time: making a workstream, the first frame, and quitting; and to git's
-//! own time: what a workstream changed, on the screen. Each figure is a ratio
-//! within one run, or time of our own, so that a slow machine does not spoil it.
+//! What ccells adds to the engine's own time: making a workstream, the first frame, and quitting; and to git's own time: what
+//! a workstream changed on the screen, a worktree to begin in, a branch that comes home. Each figure is a ratio within one
+//! run, or time of our own, so that a slow machine does not spoil it. Words behind `--` choose figures.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 
@@ -35,6 +35,11 @@ mod tap;
 #[path = "../it/terminal.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod terminal;
+#[path = "figures/work.rs"]
+mod work;
+#[path = "../../shell/tests/git/yard.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod yard;
 
 /// Workstreams made by each way.
 const CREATIONS: usize = 12;
@@ -50,11 +55,21 @@ const CHANGED: (usize, usize) = (1_000, 25);
 const COMPARISONS: usize = 10;
 
 fn main() {
+    let parts: [(&str, fn()); 6] = [
+        ("create", create),
+        ("frame", first_frame),
+        ("quit", quit),
+        ("changes", changes),
+        ("worktree", work::create),
+        ("merge", work::merge),
+    ];
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     announce("figure                                       ours      bare     ratio    target");
-    create();
-    first_frame();
-    quit();
-    changes();
+    for (name, measure) in parts {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            measure();
+        }
+    }
 }
 
 fn tell(what: &str, ours: Duration, bare: Duration, target: f64) {

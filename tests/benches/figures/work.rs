@@ -1,47 +1,23 @@
 //! What ccells adds to git's own time on the user's repository: a worktree of 50,000 files to start in, and a branch of a
-//! hundred commits brought home. Each figure is a ratio within one run, the two ways in turns.
-
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
-#![expect(clippy::print_stdout, reason = "the figures are the output")]
+//! hundred commits brought home.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ccells_core::ports::{Git as _, MergeHow, MergeWish, WorktreePlan};
 use tokio::runtime::Runtime;
 
 use crate::yard::{LocalWork, Yard, commit, path, run_git};
-
-#[path = "../tests/git/yard.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod yard;
+use crate::{median, tell};
 
 /// How often each way is gone.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 /// Files of the large repository.
 const FILES: usize = 50_000;
 /// Commits of the branch that comes home.
 const COMMITS: usize = 100;
-
-fn main() {
-    println!("figure                                       ours      bare     ratio    target");
-    let runtime = Runtime::new().unwrap();
-    create(&runtime);
-    merge(&runtime);
-}
-
-fn tell(what: &str, mut ours: Vec<Duration>, mut bare: Vec<Duration>, target: f64) {
-    let mut median = |all: &mut Vec<Duration>| {
-        all.sort();
-        all[all.len() / 2].as_secs_f64() * 1e3
-    };
-    let (ours, bare) = (median(&mut ours), median(&mut bare));
-    let ratio = ours / bare;
-    let verdict = if ratio <= target { "" } else { "  missed" };
-    println!("{what:<40} {ours:>6.1} ms {bare:>6.1} ms {ratio:>8.2} {target:>9.2}{verdict}");
-}
 
 /// A repository of many files, none of which is worth a name.
 fn large() -> Yard {
@@ -64,7 +40,8 @@ fn large() -> Yard {
 }
 
 /// All that git does for a new workstream, against `git worktree add` alone.
-fn create(runtime: &Runtime) {
+pub(crate) fn create() {
+    let runtime = Runtime::new().unwrap();
     let yard = large();
     let plan = yard.plan();
     let by_hand = yard.top().join("by hand");
@@ -80,7 +57,7 @@ fn create(runtime: &Runtime) {
         yard.user(&["worktree", "remove", "--force", by_hand.to_str().unwrap()]);
         yard.user(&["branch", "-q", "-D", "other"]);
     }
-    tell("a worktree of 50,000 files", ours, bare, 1.15);
+    tell("a worktree of 50,000 files", median(ours), median(bare), 1.15);
 }
 
 fn take_away(yard: &Yard, plan: &WorktreePlan) {
@@ -90,7 +67,8 @@ fn take_away(yard: &Yard, plan: &WorktreePlan) {
 }
 
 /// Commits out of another repository into the branch that is checked out, against `git pull` of the same.
-fn merge(runtime: &Runtime) {
+pub(crate) fn merge() {
+    let runtime = Runtime::new().unwrap();
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let yard = Yard::new();
@@ -111,7 +89,7 @@ fn merge(runtime: &Runtime) {
         ours.push(began.elapsed());
         assert_eq!(run_git(&twin, &["rev-parse", "HEAD"], &[]), yard.user(&["rev-parse", "HEAD"]));
     }
-    tell("a branch of 100 commits merged", ours, bare, 1.30);
+    tell("a branch of 100 commits merged", median(ours), median(bare), 1.30);
 }
 
 fn pull(into: &Path, from: &Path, plan: &WorktreePlan) {
