@@ -3,13 +3,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 use ccells_core::ports::{Git as _, MergeHow, MergeWish, WorktreePlan};
 use tokio::runtime::Runtime;
 
-use crate::yard::{LocalWork, Yard, commit, path, run_git};
+use crate::yard::{LocalWork, Yard, agent, commit, run_git};
 use crate::{median, tell};
 
 /// How often each way is gone.
@@ -66,7 +65,8 @@ fn take_away(yard: &Yard, plan: &WorktreePlan) {
     yard.user(&["branch", "-q", "-D", &plan.branch]);
 }
 
-/// Commits out of another repository into the branch that is checked out, against `git pull` of the same.
+/// Commits out of the agent's repository into the branch that is checked out, against `git pull` of the same from an
+/// ordinary repository.
 pub(crate) fn merge() {
     let runtime = Runtime::new().unwrap();
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
@@ -80,9 +80,10 @@ pub(crate) fn merge() {
         }
         let twin = yard.top().join("twin");
         run_git(&yard.top(), &["clone", "-q", "--no-local", "My Repo", "twin"], &[]);
-        let private = path(&plan.home).join("git");
+        run_git(&yard.top(), &["clone", "-q", "--bare", "--no-local", "My Repo", "theirs"], &[]);
+        agent(&plan, &["push", "-q", yard.top().join("theirs").to_str().unwrap(), "HEAD:refs/heads/work"]);
         let began = Instant::now();
-        pull(&twin, &private, &plan);
+        run_git(&twin, &["pull", "-q", "--ff-only", "../theirs", "work"], &[]);
         bare.push(began.elapsed());
         let began = Instant::now();
         runtime.block_on(bring_home(&yard, &plan));
@@ -90,16 +91,6 @@ pub(crate) fn merge() {
         assert_eq!(run_git(&twin, &["rev-parse", "HEAD"], &[]), yard.user(&["rev-parse", "HEAD"]));
     }
     tell("a branch of 100 commits merged", median(ours), median(bare), 1.30);
-}
-
-fn pull(into: &Path, from: &Path, plan: &WorktreePlan) {
-    let objects = path(&plan.git_dir).join("objects");
-    let from = from.to_str().unwrap();
-    run_git(
-        into,
-        &["pull", "-q", "--ff-only", from, "HEAD"],
-        &[("GIT_ALTERNATE_OBJECT_DIRECTORIES", &objects)],
-    );
 }
 
 async fn bring_home(yard: &Yard, plan: &WorktreePlan) {
