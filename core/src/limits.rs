@@ -95,6 +95,12 @@ pub const GIT_LOCK_POLL_MS: u64 = 50;
 pub const REMOTE_FETCH_MS: u64 = 15_000;
 /// How long a remote may take to take commits.
 pub const PUSH_MS: u64 = 120_000;
+/// How long the program that knows pull requests may take for one call.
+pub const GH_MS: u64 = 60_000;
+/// Most bytes of the title of a pull request.
+pub const PR_TITLE_BYTES: usize = 256;
+/// Most bytes of its body.
+pub const PR_BODY_BYTES: usize = 64 * 1_024;
 /// How long the commits of an agent may take to come out of its container.
 pub const FETCH_MS: u64 = 120_000;
 /// Most bytes of them that are taken at a time.

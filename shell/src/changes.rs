@@ -46,15 +46,20 @@ pub enum ChangesError {
 
 /// Compares the workstream whose own directory is `directory`.
 pub async fn read(git: &RealGit, directory: &Path, detail: Detail) -> Result<Changes, ChangesError> {
-    let path = directory.join("workstream.json");
-    let task = tokio::task::spawn_blocking(move || facts(path));
-    let facts = task.await.unwrap_or_else(|error| {
-        let path = directory.join("workstream.json");
-        Err(ChangesError::Unread { path, why: error.to_string() })
-    })?;
+    let facts = facts_in(directory).await?;
     let Some(plan) = facts.plan() else { return Err(ChangesError::NoBase { name: facts.name }) };
     let diff = git.diff_work(&plan, detail).await?;
     Ok(Changes { base: plan.base.as_str().to_owned(), diff })
+}
+
+/// What is fixed about the workstream whose own directory is `directory`.
+pub async fn facts_in(directory: &Path) -> Result<Facts, ChangesError> {
+    let path = directory.join("workstream.json");
+    let task = tokio::task::spawn_blocking(move || facts(path));
+    task.await.unwrap_or_else(|error| {
+        let path = directory.join("workstream.json");
+        Err(ChangesError::Unread { path, why: error.to_string() })
+    })
 }
 
 /// What is fixed about the workstream of this record.

@@ -17,6 +17,7 @@ pub mod mailbox;
 pub mod patch;
 pub mod paths;
 pub mod perform;
+pub mod pull_requests;
 pub mod pulls;
 pub mod runs;
 pub mod session;

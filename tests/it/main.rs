@@ -25,6 +25,7 @@ mod merging;
 mod panes;
 mod planted;
 mod power;
+mod pushing;
 mod readme;
 mod refusals;
 mod rig;

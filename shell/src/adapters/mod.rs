@@ -7,6 +7,7 @@ pub mod docker;
 pub mod durable;
 pub mod entropy;
 pub mod files;
+pub mod gh;
 pub mod git;
 pub mod holder;
 pub mod home;

@@ -9,6 +9,7 @@ mod logs;
 mod ls;
 mod merge;
 mod new;
+mod pr;
 mod print;
 mod push;
 mod reconcile;
@@ -64,6 +65,8 @@ enum Verb {
     Merge(merge::Merge),
     /// Push a workstream's commits to a branch of a remote, which is never forced unless you say so.
     Push(push::Push),
+    /// Push a workstream's commits and open a pull request for them, or tell how it stands.
+    Pr(pr::Pr),
     /// Type a text into a workstream's terminal, and Enter.
     Send(send::Send),
     /// Freeze workstreams.
@@ -190,6 +193,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Verb::Restart(which)) => life::run(&directory, &which, life::Change::Restart).await,
         Some(Verb::Rm(verb)) => rm::run(&directory, &verb).await,
         Some(Verb::Merge(verb)) => merge::run(&directory, &verb).await,
+        Some(Verb::Pr(verb)) => pr::run(&directory, &verb).await,
         Some(Verb::Push(verb)) => push::run(&directory, &verb).await,
         Some(Verb::Undo(verb)) => undo::run(&directory, &verb).await,
         Some(Verb::Trash(verb)) => trash::list(&directory, &verb).await,

@@ -79,7 +79,7 @@ const CHECKOUT_OVERRIDES: &[&str] = &[
 ];
 
 /// What a call that talks to a remote needs besides: the user's ways to get there.
-const INHERITED_TO_REMOTES: &[&str] = &[
+pub(in crate::adapters) const INHERITED_TO_REMOTES: &[&str] = &[
     "SSH_AUTH_SOCK",
     "SSH_ASKPASS",
     "DISPLAY",
@@ -126,10 +126,8 @@ pub(super) struct GitProgram {
 impl GitProgram {
     /// Looks for git along PATH, in absolute directories only.
     pub(super) fn find() -> Result<Self, GitError> {
-        let search = std::env::var_os("PATH").unwrap_or_default();
-        let directories: Vec<PathBuf> = std::env::split_paths(&search).filter(|d| d.is_absolute()).collect();
-        let path =
-            directories.iter().map(|d| d.join("git")).find(|file| is_program(file)).ok_or_else(|| {
+        let (path, absolute) =
+            on_path("git", &std::env::var_os("PATH").unwrap_or_default()).ok_or_else(|| {
                 failed("git is not on the PATH; install git 2.36 or newer and start ccells again")
             })?;
         let mut environment: Vec<(&'static str, OsString)> = INHERITED
@@ -137,8 +135,6 @@ impl GitProgram {
             .filter_map(|name| std::env::var_os(name).map(|value| (*name, value)))
             .filter(|(name, _)| *name != "PATH")
             .collect();
-        // A relative directory on the PATH would be looked up inside a worktree, where the agent writes.
-        let absolute = std::env::join_paths(directories).map_err(|error| failed(format!("PATH: {error}")))?;
         environment.push(("PATH", absolute));
         environment.extend(ENVIRONMENT.iter().map(|(name, value)| (*name, OsString::from(value))));
         Ok(Self { path, environment })
@@ -197,6 +193,14 @@ impl GitProgram {
     }
 }
 
+/// The program of this name along `search`, and the PATH that it was found along: absolute directories only, for a relative one
+/// would be looked up inside a worktree, where the agent writes.
+pub(in crate::adapters) fn on_path(name: &str, search: &OsStr) -> Option<(PathBuf, OsString)> {
+    let directories: Vec<PathBuf> = std::env::split_paths(search).filter(|d| d.is_absolute()).collect();
+    let path = directories.iter().map(|d| d.join(name)).find(|file| is_program(file))?;
+    Some((path, std::env::join_paths(directories).ok()?))
+}
+
 /// Whether `file` is a regular file somebody may run.
 fn is_program(file: &Path) -> bool {
     file.metadata().is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
@@ -212,17 +216,17 @@ pub(super) struct Call {
 
 /// What a call of git gave.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::adapters) struct Answer {
     /// Its exit status was zero.
-    pub(super) is_success: bool,
+    pub(in crate::adapters) is_success: bool,
     /// Its exit status, unless a signal ended it.
     pub(super) code: Option<i32>,
     /// What it printed.
-    pub(super) output: Vec<u8>,
+    pub(in crate::adapters) output: Vec<u8>,
     /// Whether it printed more than is kept.
     pub(super) is_cut: bool,
     /// What it complained, safe to show; empty when it did not.
-    pub(super) complaint: String,
+    pub(in crate::adapters) complaint: String,
 }
 
 impl Call {
@@ -357,7 +361,7 @@ fn bound(_process: Pid) -> std::io::Result<()> {
 }
 
 /// Waits for the end of `child` and keeps what it printed.
-async fn collect(child: &mut Child) -> std::io::Result<Answer> {
+pub(in crate::adapters) async fn collect(child: &mut Child) -> std::io::Result<Answer> {
     let output = child.stdout.take();
     let complaint = child.stderr.take();
     let (status, output, complaint) = tokio::join!(
@@ -397,7 +401,7 @@ fn readable(complaint: &[u8]) -> String {
 }
 
 /// Ends a process that missed its deadline, with all its children: first so that git can take its locks away.
-async fn end(child: &mut Child, group: Option<Pid>) {
+pub(in crate::adapters) async fn end(child: &mut Child, group: Option<Pid>) {
     for signal in [Signal::TERM, Signal::KILL] {
         // It fails only when nobody of the group is left.
         let _ = group.map(|group| kill_process_group(group, signal));

@@ -236,23 +236,28 @@ impl Workplace {
         if wish.how != MergeHow::Squash {
             return Ok(format!("Merge branch '{}'", self.plan.branch));
         }
-        let range = format!("{from}..{head}");
-        let list = |format: &str| {
-            let call = self.on_repo().args(["rev-list", "--reverse", "--no-merges", "--no-commit-header"]);
-            call.args(["--encoding=UTF-8", format, &range])
-        };
-        let subjects = list("--format=%s").succeed("read what the commits say").await?.text();
-        let subjects: Vec<String> = subjects.lines().map(naming::sanitise).collect();
+        let subjects = self.lines_of(from, head, "--format=%s").await?;
         if subjects.len() == 1 {
-            let whole = list("--format=%B").succeed("read what the commit says").await?.text();
-            let lines: Vec<String> = whole.lines().map(naming::sanitise).collect();
-            return Ok(lines.join("\n"));
+            return Ok(self.lines_of(from, head, "--format=%B").await?.join("\n"));
         }
         let left = subjects.len().saturating_sub(limits::MESSAGE_COMMITS);
         let listed = subjects.iter().take(limits::MESSAGE_COMMITS).map(|subject| format!("\n* {subject}"));
         let rest = (left > 0).then(|| format!("\n* and {left} more"));
         let list: String = listed.chain(rest).collect();
         Ok(format!("{}\n{list}", naming::sanitise(name)))
+    }
+
+    /// What the commits from `from` to `head` say, in a format of git's, oldest first and safe to show.
+    pub(super) async fn lines_of(
+        &self,
+        from: &Commit,
+        head: &Commit,
+        format: &str,
+    ) -> Result<Vec<String>, GitError> {
+        let call = self.on_repo().args(["rev-list", "--reverse", "--no-merges", "--no-commit-header"]);
+        let call = call.args(["--encoding=UTF-8", format, &format!("{from}..{head}")]);
+        let text = call.succeed("read what the commits say").await?.text();
+        Ok(text.lines().map(naming::sanitise).collect())
     }
 
     /// Makes a commit by the user, as git knows the user where the branch is checked out.

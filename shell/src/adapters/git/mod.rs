@@ -2,7 +2,7 @@
 //! and never a path we follow: git is told by us where everything is, and looks at the agent's files only.
 
 mod checkout;
-mod command;
+pub(super) mod command;
 mod diff;
 mod disk;
 mod executes;
@@ -36,12 +36,13 @@ use ccells_core::ports::{
 };
 use tokio_util::task::TaskTracker;
 
+use crate::forge::Forge;
 use command::{GitProgram, failed};
 pub use diff::{Detail, FileDiff, Heads, Status, WorkDiff};
 pub use home::object_mounts;
 pub use private_dir::{loose_differs, packed_differ};
 pub use prune::{Trashed, list_trash};
-pub use push::RemoteBranch;
+pub use push::{CommitTexts, RemoteBranch};
 pub use repo::{Reference, RepoFacts, object_dirs, parse_references};
 pub use untouched::{Remembered, parse_remembered};
 pub use work::{Changes, IndexEntry, parse_index};
@@ -76,6 +77,20 @@ impl RealGit {
         branch: &str,
     ) -> Result<RemoteBranch, GitError> {
         push::look_at_remote(&self.program, Path::new(git_dir.as_str()), remote, branch).await
+    }
+
+    /// Where the remote of that name, or the usual one, is pushed to, if that is a forge. Nobody is asked.
+    pub async fn forge_of(
+        &self,
+        git_dir: &PathText,
+        remote: Option<&str>,
+    ) -> Result<Option<Forge>, GitError> {
+        push::forge_of(&self.program, Path::new(git_dir.as_str()), remote).await
+    }
+
+    /// What the commits say that were fetched of a workstream last.
+    pub async fn commit_texts(&self, plan: &WorktreePlan) -> Result<CommitTexts, GitError> {
+        self.run(plan, |place| async move { place.commit_texts().await }).await
     }
 
     /// Waits until no operation is under way. For shutdown: what runs is better awaited than killed.

@@ -63,6 +63,25 @@ pub(super) async fn look_at_remote(
     Ok(RemoteBranch { remote, forge: Forge::parse(&address), branch: branch.to_owned(), at, default })
 }
 
+/// The forge that a remote is pushed to.
+pub(super) async fn forge_of(
+    git: &GitProgram,
+    git_dir: &Path,
+    remote: Option<&str>,
+) -> Result<Option<Forge>, GitError> {
+    let remote = named_remote(git, git_dir, remote).await?;
+    Ok(Forge::parse(&push_address(git, git_dir, &remote).await?))
+}
+
+/// What the commits of a workstream say, safe to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitTexts {
+    /// The first line of each, oldest first.
+    pub subjects: Vec<String>,
+    /// What the only one says besides; empty where there are several.
+    pub body: String,
+}
+
 const LOOK: &str = "look at the remote";
 
 /// What the remote's default branch was when it was last looked at by the user's git.
@@ -195,6 +214,21 @@ impl Workplace {
             (Some(_), Some(_)) => PushHow::Replaced,
         };
         Ok(pushed(how, commits))
+    }
+
+    /// What the commits say that were fetched last.
+    pub(super) async fn commit_texts(&self) -> Result<CommitTexts, GitError> {
+        let Some(found) = self.reference(&self.head_ref()).await? else { return Ok(CommitTexts::default()) };
+        let head = parse(&found.object)?;
+        let mut subjects = self.lines_of(&self.plan.base, &head, "--format=%s").await?;
+        let body = match subjects[..] {
+            [_] => self.lines_of(&self.plan.base, &head, "--format=%b").await?.join("\n").trim().to_owned(),
+            _ => String::new(),
+        };
+        let left = subjects.len().saturating_sub(limits::MESSAGE_COMMITS);
+        subjects.truncate(limits::MESSAGE_COMMITS);
+        subjects.extend((left > 0).then(|| format!("and {left} more")));
+        Ok(CommitTexts { subjects, body })
     }
 
     /// Where the branch there has to stand so that it may lose commits; `None` when it may not.
