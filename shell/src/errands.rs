@@ -20,6 +20,7 @@ use crate::changes::{self, Changes};
 use crate::expiry::{self, Bin};
 use crate::patch::Patch;
 use crate::paths::HomePaths;
+use crate::pull_requests::{self, PrWish};
 use crate::settings;
 use crate::tui::screen::Depth;
 use crate::tui::{Change, Errands, Settings, Subject, Usage};
@@ -92,6 +93,23 @@ impl Errands for RealErrands {
             let Changes { base, diff } = read.map_err(|error| error.to_string())?;
             let cut = tokio::task::spawn_blocking(move || Patch::of(diff, &base)).await;
             cut.map_err(|_| "it was not compared: ccells is ending".to_owned())
+        }
+        .boxed()
+    }
+
+    fn open_pull_request(
+        &self,
+        directory: PathText,
+        wish: PrWish,
+    ) -> BoxFuture<'static, Result<String, String>> {
+        let Some((git, _)) = self.repository.clone() else {
+            return std::future::ready(Err("there is no repository here".to_owned())).boxed();
+        };
+        async move {
+            let facts = changes::facts_in(&PathBuf::from(directory.as_str())).await;
+            let facts = facts.map_err(|error| error.to_string())?;
+            let opened = pull_requests::open(&git, &facts, &wish).await.map_err(|error| error.to_string())?;
+            Ok(opened.to_string())
         }
         .boxed()
     }

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::Preferences;
 use crate::patch::Patch;
+use crate::pull_requests::PrWish;
 
 /// Whoever does it. Each call returns at once; what it gives is waited for beside everything else, and may be dropped.
 pub trait Errands: Send + Sync {
@@ -22,6 +23,16 @@ pub trait Errands: Send + Sync {
     /// All that was fixed about what was removed last in this repository, where anything was and is still kept; why that
     /// cannot be told, otherwise.
     fn last_removed(&self) -> BoxFuture<'static, Result<Option<Box<Facts>>, String>>;
+
+    /// Opens a pull request for what was pushed of the workstream whose own directory this is, or finds the one there is.
+    /// What is said of it, or why there is none.
+    fn open_pull_request(
+        &self,
+        _directory: PathText,
+        _wish: PrWish,
+    ) -> BoxFuture<'static, Result<String, String>> {
+        Box::pin(std::future::ready(Err("no pull request can be opened here".to_owned())))
+    }
 }
 
 /// Nobody who does anything, for a screen that only draws.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ccells_core::agent::{AgentLife, AgentStatus};
 use ccells_core::effect::Level;
 use ccells_core::event::{Access, OnQuit};
-use ccells_core::ids::WorkstreamId;
+use ccells_core::ids::{PathText, WorkstreamId};
 use ccells_core::limits::{TOAST_MS, TOASTS};
 use ccells_core::record::{Layout, Splits, ViewRecord};
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
@@ -30,6 +30,7 @@ use super::preferences::{AgentClipboard, Clipboard, Preferences};
 use super::theme::Theme;
 use super::wish::Ticket;
 use crate::backlog::Progress;
+use crate::pull_requests::PrWish;
 
 /// How often a count of seconds moves where motion is to be reduced.
 const CALM_MS: u64 = 10_000;
@@ -77,6 +78,15 @@ pub(crate) enum Pending {
     },
     /// A workstream is taken away.
     Discard(WorkstreamId),
+    /// A workstream's commits are pushed.
+    Push {
+        /// Its id.
+        workstream: WorkstreamId,
+        /// Its own directory.
+        directory: PathText,
+        /// The pull request that is to follow, if one is.
+        follows: Option<Box<PrWish>>,
+    },
     /// A workstream comes back.
     Undo {
         /// Its id.

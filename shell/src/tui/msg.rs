@@ -78,6 +78,8 @@ pub(crate) enum Msg {
     Settings(Result<Settings, String>),
     /// What was removed last, where anything was; why that cannot be told, otherwise.
     LastRemoved(Result<Option<Box<Facts>>, String>),
+    /// What came of a pull request for a workstream; why there is none, otherwise.
+    PullRequest(WorkstreamId, Result<String, String>),
     /// How a workstream differs from its base; why that is not known, otherwise.
     Compared(WorkstreamId, Result<Arc<Patch>, String>),
     /// An agent took no input.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alacritty_terminal::term::TermMode;
 use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
-use ccells_core::ids::WorkstreamId;
+use ccells_core::ids::{PathText, WorkstreamId};
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
 use ccells_core::time::Mono;
 use ccells_core::wire::Surroundings;
@@ -27,6 +27,7 @@ use super::screen::{self, Ground, Input, Inputs};
 use super::update::update;
 use super::wish::{Ticket, Wanted, Wish};
 use super::{Clipboard, Ended, Screen, TuiAsk, TuiPorts, view};
+use crate::pull_requests::PrWish;
 use crate::terminal::input::{self, Alternates, PaneMouse};
 
 /// Shortest time between two frames.
@@ -372,10 +373,8 @@ impl Running {
             Wish::Settings(change) => {
                 self.errand(self.ports.errands.settings(change).map(Msg::Settings).boxed())
             }
-            Wish::Compare(id, directory) => {
-                let answer = move |outcome: Result<_, _>| Msg::Compared(id, outcome.map(Arc::new));
-                self.errand(self.ports.errands.compare(directory).map(answer).boxed())
-            }
+            Wish::Compare(id, directory) => self.compare(id, directory),
+            Wish::OpenPullRequest(id, directory, wish) => self.open_pull_request(id, directory, *wish),
             Wish::LastRemoved => self.errand(self.ports.errands.last_removed().map(Msg::LastRemoved).boxed()),
             Wish::SetMouse(is_on) => {
                 self.screen.set_mouse(is_on);
@@ -390,6 +389,16 @@ impl Running {
             Wish::Leave => self.end(Ended::Left),
             Wish::GiveUp => self.end(Ended::TerminalGone),
         }
+    }
+
+    fn compare(&mut self, id: WorkstreamId, directory: PathText) -> Option<Msg> {
+        let answer = move |outcome: Result<_, _>| Msg::Compared(id, outcome.map(Arc::new));
+        self.errand(self.ports.errands.compare(directory).map(answer).boxed())
+    }
+
+    fn open_pull_request(&mut self, id: WorkstreamId, directory: PathText, wish: PrWish) -> Option<Msg> {
+        let answer = move |outcome| Msg::PullRequest(id, outcome);
+        self.errand(self.ports.errands.open_pull_request(directory, wish).map(answer).boxed())
     }
 
     fn end(&mut self, how: Ended) -> Option<Msg> {

@@ -12,6 +12,7 @@ mod moving;
 mod outward;
 mod paste;
 mod picture;
+mod push;
 mod typing;
 mod undo;
 mod works;
@@ -74,9 +75,10 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
                 *id = Some(workstream);
             }
         }
-        Msg::Replied { ticket, outcome } => on_reply(model, ticket, outcome),
+        Msg::Replied { ticket, outcome } => on_reply(model, ticket, outcome, wishes),
         Msg::InputRefused(id) => on_input_refused(model, &id),
         Msg::Compared(id, outcome) => diff::on_compared(model, &id, outcome),
+        Msg::PullRequest(id, outcome) => push::on_pull_request(model, &id, outcome),
         Msg::Measured(usages) => looking::on_measured(model, usages),
         Msg::Settings(outcome) => looking::on_settings(model, outcome),
         Msg::LastRemoved(outcome) => undo::on_last_removed(model, outcome, wishes),
@@ -154,7 +156,7 @@ fn send_leader(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>) {
+fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>, wishes: &mut Vec<Wish>) {
     match (model.pending.remove(&ticket), outcome) {
         (None | Some(Pending::Silent), _) => {}
         (Some(Pending::Told), Ok(done)) if done.note.is_empty() => {}
@@ -163,6 +165,9 @@ fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>) {
         (Some(Pending::New { draft, .. }), Ok(_)) => dialogs::new_made(model, ticket, &draft),
         (Some(Pending::New { draft, workstream }), Err(refusal)) => {
             dialogs::new_refused(model, ticket, *draft, workstream, &refusal.text);
+        }
+        (Some(Pending::Push { workstream, directory, follows }), outcome) => {
+            push::on_outcome(model, (workstream, directory, follows), outcome, wishes);
         }
         (Some(Pending::Undo { name, branch, .. }), outcome) => {
             undo::on_outcome(model, &name, &branch, outcome);

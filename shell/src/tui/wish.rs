@@ -7,6 +7,7 @@ use ccells_core::ids::{PathText, WorkstreamId};
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::errands::{Change, Subject};
+use crate::pull_requests::PrWish;
 use crate::terminal::selection::Selection;
 use crate::terminal::transcript::Transcript;
 
@@ -83,6 +84,9 @@ pub(crate) enum Wish {
     Settings(Option<Change>),
     /// Compare this workstream, whose own directory this is, with its base. Answered by `Msg::Compared`.
     Compare(WorkstreamId, PathText),
+    /// Open a pull request for what was pushed of this workstream, whose own directory this is. Answered by
+    /// `Msg::PullRequest`.
+    OpenPullRequest(WorkstreamId, PathText, Box<PrWish>),
     /// Look what was removed last. Answered by `Msg::LastRemoved`.
     LastRemoved,
     /// Tell the terminal whether we want the mouse.

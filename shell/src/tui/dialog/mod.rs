@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod merge;
 pub(crate) mod new;
 pub(crate) mod palette;
+pub(crate) mod push;
 pub(crate) mod quit;
 pub(crate) mod recovery;
 pub(crate) mod resources;
@@ -27,6 +28,7 @@ use log::LogDialog;
 use merge::MergeDialog;
 use new::NewDialog;
 use palette::Palette;
+use push::PushDialog;
 use quit::QuitDialog;
 use recovery::RecoveryDialog;
 use resources::ResourcesDialog;
@@ -41,6 +43,8 @@ pub(crate) enum Dialog {
     Discard(DiscardDialog),
     /// Bringing commits home.
     Merge(MergeDialog),
+    /// Pushing commits.
+    Push(Box<PushDialog>),
     /// The end of the run.
     Quit(QuitDialog),
     /// What the start found.

@@ -318,6 +318,17 @@ fn merge() {
 }
 
 #[test]
+fn push() {
+    for (columns, rows) in [(100, 24), (60, 16), (40, 10)] {
+        let mut stage = Stage::with(columns, rows, five());
+        stage.press("P");
+        assert_snapshot!(format!("push_{columns}x{rows}"), stage.frame());
+        stage.press("<tab><tab><enter>");
+        assert_snapshot!(format!("push_force_{columns}x{rows}"), stage.frame());
+    }
+}
+
+#[test]
 fn shutdown() {
     let outcomes = vec![
         (id(1), ShutdownOutcome::Paused),

@@ -2,7 +2,7 @@
 
 use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
 use ccells_core::event::{Access, Ask};
-use ccells_core::ports::{MergeHow, MergeWish, WorkReport};
+use ccells_core::ports::{MergeHow, MergeWish, PushWish, WorkReport};
 use ccells_core::record::Layout;
 use ccells_core::recovery::Verdict;
 use ccells_core::snapshot::Finding;
@@ -281,6 +281,65 @@ fn merging_asks_how_and_the_key_that_opened_it_confirms_nothing() {
     for keys in ["M", "MM", "M<esc>", "M<up><enter>", "Mn"] {
         assert_eq!(asks(&three().press(keys)), [], "{keys}");
     }
+}
+
+#[test]
+fn pushing_asks_where_to_and_force_asks_twice() {
+    let push = |change: fn(&mut PushWish)| {
+        let mut wish = PushWish::default();
+        change(&mut wish);
+        [Ask::Push { workstream: id(1), wish: Box::new(wish) }]
+    };
+    for keys in ["P<enter>", "P<tab><enter>"] {
+        assert_eq!(asks(&three().press(keys)), push(|_| ()), "{keys}");
+    }
+    let named = push(|wish| {
+        wish.remote = Some("fork".to_owned());
+        wish.branch = Some("mine".to_owned());
+    });
+    assert_eq!(asks(&three().press("P<tab><tab><tab>fork<enter>mine<enter><enter><enter><enter>")), named);
+    let forced = push(|wish| (wish.is_forced, wish.may_rewrite) = (true, true));
+    assert_eq!(asks(&three().press("P<tab><tab><enter><enter>")), forced);
+    for keys in
+        ["P", "PP", "P<esc>", "P<tab><tab><enter>", "P<tab><tab><enter><esc>", "P<tab><tab><enter><tab><tab>"]
+    {
+        assert_eq!(asks(&three().press(keys)), [], "{keys}");
+    }
+    let mut stage = three();
+    stage.press("P<enter>");
+    assert_eq!(
+        asks(&stage.press("P")),
+        [Ask::Cancel(id(1))],
+        "what is on its way is taken back by the same key"
+    );
+}
+
+#[test]
+fn a_pull_request_follows_a_push_that_went_well_and_no_other() {
+    let sent = |stage: &mut Stage| {
+        let wishes = stage.press("P<tab><enter>");
+        let ticket = wishes.iter().find_map(|wish| match wish {
+            Wish::Ask(ticket, Ask::Push { .. }) => Some(*ticket),
+            _ => None,
+        });
+        ticket.expect("it is pushed")
+    };
+    let opens = |wishes: &[Wish]| wishes.iter().any(|wish| matches!(wish, Wish::OpenPullRequest(..)));
+    let mut stage = three();
+    let ticket = sent(&mut stage);
+    let done = Done { workstream: Some(id(1)), note: "pushed 1 commit".to_owned() };
+    assert!(opens(&stage.send(Msg::Replied { ticket, outcome: Ok(done.clone()) })));
+    stage.send(Msg::PullRequest(id(1), Ok("opened https://forge/7".to_owned())));
+    assert!(stage.frame().contains("opened https://forge/7"), "{}", stage.frame());
+    let ticket = sent(&mut stage);
+    let refusal = Refusal { kind: RefusalKind::Conflict, text: "no remote".to_owned(), work: None };
+    assert!(!opens(&stage.send(Msg::Replied { ticket, outcome: Err(refusal) })));
+    assert!(stage.frame().contains("no remote"), "{}", stage.frame());
+    let wishes = stage.press("P<enter>");
+    let ticket =
+        wishes.iter().find_map(|wish| if let Wish::Ask(ticket, _) = wish { Some(*ticket) } else { None });
+    let ticket = ticket.expect("it is pushed");
+    assert!(!opens(&stage.send(Msg::Replied { ticket, outcome: Ok(done) })), "nobody asked for one");
 }
 
 #[test]

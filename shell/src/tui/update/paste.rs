@@ -26,6 +26,7 @@ pub(super) fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) 
         (Some(Dialog::Discard(dialog)), _, _) => dialog.paste(&text),
         (Some(Dialog::Palette(palette)), _, _) => palette.paste(&text),
         (Some(Dialog::Export(dialog)), _, _) => dialog.paste(&text),
+        (Some(Dialog::Push(dialog)), _, _) => dialog.paste(&text),
         (Some(Dialog::Filter(dialog)), _, _) => {
             dialog.paste(&text);
             model.filter = dialog.filter();

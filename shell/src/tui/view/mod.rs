@@ -13,6 +13,7 @@ mod list;
 mod log;
 mod palette;
 mod pane;
+mod push;
 mod resources;
 mod settings;
 mod shutdown;
@@ -131,6 +132,7 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
             resources::draw(model, dialog, area, buffer);
             None
         }
+        Dialog::Push(dialog) => Some(push::draw(model, dialog, area, buffer)),
         Dialog::Merge(dialog) => {
             dialogs::draw_merge(model, dialog, area, buffer);
             None
