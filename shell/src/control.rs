@@ -12,7 +12,7 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
 use ccells_core::naming;
-use ccells_core::ports::{MergeWish, PushWish};
+use ccells_core::ports::{MergeWish, OnTaken, PushWish};
 use ccells_core::record::Facts;
 use ccells_core::snapshot::{Card, EngineState, Snapshot};
 use rustix::fs::{Mode, OFlags};
@@ -43,6 +43,12 @@ pub enum Request {
         branch: Option<String>,
         /// What to start from.
         base: Option<String>,
+        /// What becomes of a branch that exists already.
+        #[serde(default)]
+        on_existing: OnTaken,
+        /// Whether no remote is asked for the base.
+        #[serde(default)]
+        no_fetch: bool,
         /// The image.
         image: Option<String>,
         /// The command.
@@ -134,13 +140,26 @@ impl Request {
     pub fn ask(self) -> Option<Ask> {
         Some(match self {
             Self::Show => return None,
-            Self::New { id, name, prompt, branch, base, image, argv, session_id } => {
+            Self::New {
+                id,
+                name,
+                prompt,
+                branch,
+                base,
+                on_existing: on_taken,
+                no_fetch: is_offline,
+                image,
+                argv,
+                session_id,
+            } => {
                 let wanted = ccells_core::event::NewWorkstream {
                     id,
                     name,
                     prompt,
                     branch,
                     base,
+                    on_taken,
+                    is_offline,
                     image,
                     argv,
                     session_id,

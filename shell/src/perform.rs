@@ -219,8 +219,8 @@ impl<E: Watch, G: Git> Hands<E, G> {
     async fn in_git(&self, effect: Effect) -> Event {
         let git = &*self.git;
         match effect {
-            Effect::ResolveBase { workstream, attempt, repo, reference, branch } => {
-                let outcome = git.resolve_base(&repo, reference.as_deref(), &branch).await;
+            Effect::ResolveBase { workstream, attempt, repo, wish } => {
+                let outcome = git.resolve_base(&repo, &wish).await;
                 Event::BaseResolved { workstream, attempt, outcome }
             }
             Effect::PinBase { workstream, attempt, plan } => {

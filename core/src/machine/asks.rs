@@ -15,6 +15,7 @@ use crate::ids::{RequestId, WorkstreamId};
 use crate::limits::{PROMPT_BYTES, WORKSTREAMS};
 use crate::naming;
 use crate::places::Places;
+use crate::ports::{Beginning, OnTaken};
 use crate::record::{AgentCommand, Facts};
 use crate::snapshot::EngineState;
 use crate::time::Now;
@@ -332,6 +333,8 @@ impl Machine {
 /// New workstreams.
 impl Machine {
     fn begin_new(&mut self, now: Now, request: RequestId, wanted: NewWorkstream) -> Effects {
+        let asks_remotes = self.found.as_ref().is_some_and(|found| found.settings.asks_remotes);
+        let (on_taken, asks_remote) = (wanted.on_taken, asks_remotes && !wanted.is_offline);
         let (facts, is_branch_chosen) = match self.facts_of(now, wanted) {
             Ok(facts) => facts,
             Err((kind, text)) => return refuse(request, kind, &text),
@@ -345,6 +348,7 @@ impl Machine {
             workstream.asked_by.push(request);
         }
         workstream.is_branch_chosen = is_branch_chosen;
+        (workstream.on_taken, workstream.asks_remote) = (on_taken, asks_remote);
         self.view.order.push(id.clone());
         self.workstreams.insert(id.clone(), workstream);
         let mut effects = self.with(now, &id, |workstream, around| workstream.create_from(step, around));
@@ -365,7 +369,7 @@ impl Machine {
             }
             None => self.free_name(&naming::slug(&wanted.prompt)),
         };
-        let is_branch_chosen = wanted.branch.is_some();
+        let is_branch_chosen = wanted.branch.is_some() && wanted.on_taken != OnTaken::New;
         let branch = wanted
             .branch
             .unwrap_or_else(|| format!("{}{}", found.settings.branch_prefix, naming::slug(&name)));
@@ -375,6 +379,7 @@ impl Machine {
             branch,
             base_ref: wanted.base,
             base: None,
+            beginning: Beginning::default(),
             repo_id: found.repo.id.clone(),
             repo_path: found.repo.path.clone(),
             git_dir: found.repo.git_dir.clone(),

@@ -366,8 +366,8 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
             Delta::Untrack(id) => world.name(id),
         },
         Effect::SaveState { state, .. } => entries(world, state),
-        Effect::ResolveBase { workstream, branch, .. } => {
-            format!("{} for {branch}", world.name(workstream))
+        Effect::ResolveBase { workstream, wish, .. } => {
+            format!("{} for {}", world.name(workstream), wish.branch)
         }
         Effect::RemoveWorktree { workstream, keep_branch: true, .. } => {
             format!("{} keeping the branch", world.name(workstream))

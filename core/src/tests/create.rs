@@ -78,6 +78,33 @@ fn a_workstream_is_made_step_by_step() {
 }
 
 #[test]
+fn what_there_is_to_say_of_the_base_is_told_at_the_end() {
+    check(
+        "
+        quietly boot
+        quietly ok ListContainers
+        quietly ask 1 new fix-login
+        show
+            = fix-login: creating, asking the remote for the base
+        quietly fail ResolveBase elsewhere
+        quietly ok WriteIntent
+        quietly ok PinBase
+        quietly ok AddWorktree
+        quietly ok BuildHome
+        quietly ok CreateContainer
+        quietly ok TrackContainer
+        quietly ok UploadHolder
+        quietly ok StartContainer
+        quietly ok TrackContainer
+        quietly ok SaveState
+        ok ClearIntent
+            -> Reply 1 ok running; the remote was silent
+            -> OpenSession fix-login c1
+        ",
+    );
+}
+
+#[test]
 fn a_base_that_cannot_be_found_leaves_nothing() {
     check(
         "
@@ -184,7 +211,7 @@ fn a_branch_that_the_user_chose_is_that_one_or_none() {
         ask 1 new fix-login branch=main
             -> ResolveBase fix-login for main
         fail ResolveBase conflict
-            -> Reply 1 conflict: branch `that` exists already; choose another with --branch
+            -> Reply 1 conflict: branch `that` exists already; choose another with --branch, or say what becomes of it with --on-existing
         show
         ",
     );
@@ -205,7 +232,7 @@ fn two_workstreams_never_share_a_branch() {
         ok ResolveBase fix-login
             -> WriteIntent fix-login create
         ok ResolveBase other
-            -> Reply 2 conflict: branch `topic` exists already; choose another with --branch
+            -> Reply 2 conflict: branch `topic` exists already; choose another with --branch, or say what becomes of it with --on-existing
         ok ResolveBase Fix-Login
             -> WriteIntent Fix-Login create
         ask 4 new fix-login

@@ -3,9 +3,11 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
+use ccells_core::effect::aside;
 use ccells_core::event::Purpose;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
+use ccells_core::ports::OnTaken;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -29,6 +31,9 @@ pub(super) struct New {
     /// The branch, tag or commit to start from; the default branch where none is given.
     #[arg(long, value_name = "REF")]
     base: Option<String>,
+    /// Begin from what is here, and ask no remote for the newest commit of the base.
+    #[arg(long)]
+    no_fetch: bool,
     /// The image to run.
     #[arg(long)]
     image: Option<String>,
@@ -89,6 +94,9 @@ async fn one(directory: &Path, verb: New) -> (Value, Result<(), Failure>) {
         Ok(()) if !is_json => {
             let text = |key: &str| print::clean(card[key].as_str().unwrap_or_default());
             print::say(&format!("{}  {}  on branch {}", id, text("name"), text("branch")));
+            if let Some(note) = card["note"].as_str() {
+                print::tell(&print::clean(note));
+            }
             print::tell(&format!("attach with: ccells attach {}", text("name")));
         }
         Err(failure) if is_json => {
@@ -109,6 +117,8 @@ async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) 
         prompt: verb.prompt.unwrap_or_default(),
         branch: verb.branch,
         base: verb.base,
+        on_existing: OnTaken::Refuse,
+        no_fetch: verb.no_fetch,
         image: verb.image,
         argv: (!verb.argv.is_empty()).then_some(verb.argv),
         session_id: entropy::uuid(),
@@ -125,10 +135,11 @@ async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) 
     if let Ok(found) = &found {
         card.clone_from(found);
     }
-    match answer.refusal {
-        Some(refusal) => Err(refusal.into()),
-        None => found.map(drop),
+    if let Some(refusal) = answer.refusal {
+        return Err(refusal.into());
     }
+    card["note"] = json!(aside(&answer.note));
+    found.map(drop)
 }
 
 /// Tells each step as it begins, to a person who watches a run of our own.

@@ -10,6 +10,7 @@ use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
+use ccells_core::ports::OnTaken;
 use ccells_core::time::Mono;
 use ccells_core::wire::Surroundings;
 use crossterm::event::{Event, KeyEvent, MouseEvent, MouseEventKind};
@@ -429,7 +430,19 @@ impl Running {
         let (id, session_id) = (self.ports.draw_identity)();
         let Wanted { prompt, name, branch, base, image } = wanted;
         let workstream = id.clone();
-        let new = NewWorkstream { id, name, prompt, branch, base, image, argv: None, session_id };
+        let (on_taken, is_offline) = (OnTaken::Refuse, false);
+        let new = NewWorkstream {
+            id,
+            name,
+            prompt,
+            branch,
+            base,
+            on_taken,
+            is_offline,
+            image,
+            argv: None,
+            session_id,
+        };
         self.ask(ticket, Ask::New(Box::new(new)));
         Msg::Begun { ticket, workstream }
     }

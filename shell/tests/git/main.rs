@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stderr, reason = "what was measured or skipped is told")]
 
+mod base;
 mod diff;
 mod fetch;
 mod hostile;

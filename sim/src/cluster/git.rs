@@ -6,8 +6,8 @@ use std::time::Duration;
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::places::Places;
 use ccells_core::ports::{
-    BranchMove, FileError, FileOk, FileOp, Files as _, Git, GitError, MergeWish, PushWish, Pushed,
-    WorkReport, WorkSource, WorktreePlan,
+    Base, BaseWish, BranchMove, FileError, FileOk, FileOp, Files as _, Git, GitError, MergeWish, PushWish,
+    Pushed, WorkReport, WorkSource, WorktreePlan,
 };
 
 use super::Ground;
@@ -77,14 +77,9 @@ fn unfit() -> GitError {
 }
 
 impl Git for ClusterGit {
-    async fn resolve_base(
-        &self,
-        repo: &PathText,
-        _reference: Option<&str>,
-        branch: &str,
-    ) -> Result<Commit, GitError> {
-        match self.run(GitOp::Resolve { repo: repo.clone(), branch: branch.to_string() }).await? {
-            GitOk::Base(commit) => Ok(commit),
+    async fn resolve_base(&self, repo: &PathText, wish: &BaseWish) -> Result<Base, GitError> {
+        match self.run(GitOp::Resolve { repo: repo.clone(), branch: wish.branch.clone() }).await? {
+            GitOk::Base(commit) => Ok(commit.into()),
             GitOk::Done
             | GitOk::Work(_)
             | GitOk::Kept(_)

@@ -224,7 +224,7 @@ async fn within_time<T>(answer: impl Future<Output = Result<T, EngineError>>) ->
 }
 
 /// The beginning of a commit's name.
-fn brief(commit: &Commit) -> &str {
+pub(super) fn brief(commit: &Commit) -> &str {
     commit.as_str().get(..12).unwrap_or(commit.as_str())
 }
 

@@ -1,6 +1,7 @@
 //! The real git on the user's real repository. Whatever the agent can write is never configuration, never a program
 //! and never a path we follow: git is told by us where everything is, and looks at the agent's files only.
 
+mod base;
 mod checkout;
 mod command;
 mod diff;
@@ -14,6 +15,7 @@ mod merge;
 mod moving;
 mod private_dir;
 mod prune;
+mod pull_request;
 mod push;
 mod remote;
 mod repo;
@@ -32,7 +34,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
 use ccells_core::naming;
 use ccells_core::ports::{
-    BranchMove, Git, GitError, MergeWish, PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
+    Base, BaseWish, BranchMove, Git, GitError, MergeWish, PushWish, Pushed, WorkReport, WorkSource,
+    WorktreePlan,
 };
 use tokio_util::task::TaskTracker;
 
@@ -53,6 +56,8 @@ pub use work::{Changes, IndexEntry, parse_index};
 #[derive(Debug)]
 pub struct RealGit {
     program: GitProgram,
+    /// How long a remote is waited for that need not answer.
+    patience_ms: u64,
     turns: Mutex<BTreeMap<WorkstreamId, Arc<tokio::sync::Mutex<()>>>>,
     tasks: TaskTracker,
 }
@@ -60,7 +65,19 @@ pub struct RealGit {
 impl RealGit {
     /// Finds git on the PATH.
     pub fn new() -> Result<Self, GitError> {
-        Ok(Self { program: GitProgram::find()?, turns: Mutex::default(), tasks: TaskTracker::new() })
+        Ok(Self {
+            program: GitProgram::find()?,
+            patience_ms: base::PATIENCE_MS,
+            turns: Mutex::default(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// The same, with so much patience with a remote that need not answer.
+    #[must_use]
+    pub fn patient_for(mut self, patience_ms: u64) -> Self {
+        self.patience_ms = patience_ms;
+        self
     }
 
     /// The repository that `directory` is in: the user's checkout, or one of its linked worktrees.
@@ -110,13 +127,8 @@ impl RealGit {
 }
 
 impl Git for RealGit {
-    async fn resolve_base(
-        &self,
-        repo: &PathText,
-        reference: Option<&str>,
-        branch: &str,
-    ) -> Result<Commit, GitError> {
-        repo::resolve_base(&self.program, Path::new(repo.as_str()), reference, branch).await
+    async fn resolve_base(&self, repo: &PathText, wish: &BaseWish) -> Result<Base, GitError> {
+        base::resolve(&self.program, Path::new(repo.as_str()), wish, self.patience_ms).await
     }
 
     async fn pin_base(&self, plan: &WorktreePlan) -> Result<(), GitError> {

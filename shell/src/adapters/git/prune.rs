@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ccells_core::ids::{PathText, RepoId, WorkstreamId};
 use ccells_core::naming;
-use ccells_core::ports::{GitError, WorktreePlan};
+use ccells_core::ports::{Beginning, GitError, WorktreePlan};
 use ccells_core::record::{self, Facts, FactsRecord, RemovedRecord};
 use ccells_core::time::Wall;
 use serde::de::DeserializeOwned;
@@ -100,6 +100,7 @@ impl Trashed {
                 branch: removed.branch.clone(),
                 base: removed.branch_tip.clone()?,
                 owner: (0, 0),
+                beginning: Beginning::default(),
             })
         });
         let shown = naming::sanitise(&self.place.to_string_lossy());

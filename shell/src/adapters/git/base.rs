@@ -1,0 +1,313 @@
+//! From which commit a workstream begins: from what is here, or from what a remote of the user's has by now. Objects may
+//! come into the repository by it; no reference of the user's moves, and nothing is noted of the fetch.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ccells_core::ids::Commit;
+use ccells_core::limits;
+use ccells_core::naming;
+use ccells_core::ports::{Base, BaseWish, GitError};
+use tokio::time::Instant;
+
+use super::command::{GitProgram, failed};
+use super::fetch::brief;
+use super::merge::is_ancestor;
+use super::pull_request::{self, PullRequest};
+use super::remote::{Far, default_remote};
+use super::repo::{Reference, commit_of, default_base, list_refs};
+use super::work::parse;
+
+/// How long remotes are waited for, so that a git that hangs is ended within [`limits::REMOTE_FETCH_MS`].
+pub(super) const PATIENCE_MS: u64 = limits::REMOTE_FETCH_MS - 2 * limits::GIT_GRACE_MS;
+
+/// The commit that a workstream begins from, provided that its branch is free.
+pub(super) async fn resolve(
+    git: &GitProgram,
+    repo: &Path,
+    wish: &BaseWish,
+    patience_ms: u64,
+) -> Result<Base, GitError> {
+    refuse_taken(git, repo, &wish.branch).await?;
+    let search = Search::begin(git, repo, patience_ms).await?;
+    match wish.reference.as_deref() {
+        None => search.usual(wish.asks_remote).await,
+        Some(reference) => search.named(reference, wish.asks_remote).await,
+    }
+}
+
+/// Refuses a branch that is no name or whose name is taken.
+async fn refuse_taken(git: &GitProgram, repo: &Path, branch: &str) -> Result<(), GitError> {
+    naming::validate_branch(branch).map_err(|error| failed(error.to_string()))?;
+    let wanted = format!("refs/heads/{branch}");
+    let parents: Vec<&str> = wanted.match_indices('/').skip(2).map(|(at, _)| &wanted[..at]).collect();
+    let patterns: Vec<&str> = std::iter::once(wanted.as_str()).chain(parents.iter().copied()).collect();
+    let refs = list_refs(|| git.within(repo), &patterns).await?;
+    let below = format!("{wanted}/");
+    // A branch `a` and a branch `a/b` cannot both be: one is a file where the other needs a directory.
+    let in_the_way = |found: &&Reference| {
+        found.name == wanted || found.name.starts_with(&below) || parents.contains(&found.name.as_str())
+    };
+    match refs.iter().find(in_the_way) {
+        None => Ok(()),
+        Some(taken) => Err(GitError::BranchExists { branch: taken.name["refs/heads/".len()..].to_owned() }),
+    }
+}
+
+/// A commit that is here, with a note.
+fn base(commit: Commit, note: Option<String>) -> Base {
+    Base { note, ..Base::from(commit) }
+}
+
+/// One search for a base.
+struct Search<'a> {
+    git: &'a GitProgram,
+    repo: &'a Path,
+    git_dir: PathBuf,
+    ends_at: Instant,
+    patience_ms: u64,
+}
+
+/// What a remote said of one of its references.
+enum Told {
+    /// It is at this commit, which is here by now.
+    At(Commit),
+    /// There is none.
+    Gone,
+    /// It could not be asked, or what it has did not come; why.
+    Silent(String),
+}
+
+impl<'a> Search<'a> {
+    async fn begin(git: &'a GitProgram, repo: &'a Path, patience_ms: u64) -> Result<Self, GitError> {
+        let call = git.within(repo).args(["rev-parse", "--path-format=absolute", "--git-common-dir"]);
+        let git_dir = PathBuf::from(call.succeed("find the repository").await?.text());
+        let ends_at = Instant::now() + Duration::from_millis(patience_ms);
+        Ok(Self { git, repo, git_dir, ends_at, patience_ms })
+    }
+
+    /// The default branch.
+    async fn usual(&self, asks_remote: bool) -> Result<Base, GitError> {
+        let refs = list_refs(|| self.git.within(self.repo), &["refs/remotes/origin/HEAD"]).await?;
+        let Some((name, commit)) = default_base(self.git, self.repo, &refs).await? else {
+            return Err(GitError::NoSuchRef { reference: "HEAD".to_owned() });
+        };
+        let branch = name.strip_prefix("refs/heads/").filter(|_| asks_remote);
+        let Some(branch) = branch else { return Ok(commit.into()) };
+        let far = match self.upstream(branch).await? {
+            Some(far) => Some(far),
+            None => default_remote(self.git, &self.git_dir).await?.map(|remote| Far::branch(remote, branch)),
+        };
+        match far {
+            Some(far) => self.newest(branch, commit, &far).await,
+            None => Ok(commit.into()),
+        }
+    }
+
+    /// What the user names.
+    async fn named(&self, reference: &str, asks_remote: bool) -> Result<Base, GitError> {
+        let local = commit_of(self.git, self.repo, reference).await?;
+        if let Some(request) = PullRequest::parse(reference) {
+            return match local.filter(|_| request.may_be_a_branch()) {
+                Some(commit) => {
+                    let note = format!(
+                        "`{reference}` is a branch here, and it begins there; the pull request is #{}",
+                        request.number()
+                    );
+                    Ok(base(commit, Some(note)))
+                }
+                None => self.request(&request, asks_remote).await,
+            };
+        }
+        let nothing = || GitError::NoSuchRef { reference: naming::sanitise(reference) };
+        let far = if asks_remote { self.far_side(reference).await? } else { None };
+        match (local, far) {
+            (Some(commit), None) => Ok(commit.into()),
+            (None, None) => Err(nothing()),
+            (Some(commit), Some((far, true))) => self.newest(reference, commit, &far).await,
+            (local, Some((far, _))) => match (self.ask(&[&far]).await?, local) {
+                (Told::At(commit), _) => Ok(commit.into()),
+                (Told::Gone, None) => Err(nothing()),
+                (Told::Gone, Some(commit)) => {
+                    Ok(base(commit, Some(format!("{far} is gone; it begins from what was fetched last"))))
+                }
+                (Told::Silent(why), Some(commit)) => Ok(base(
+                    commit,
+                    Some(format!(
+                        "{far} could not be asked for ({why}); it begins from what was fetched last"
+                    )),
+                )),
+                (Told::Silent(why), None) => Err(failed(format!(
+                    "{far} is not here, and could not be asked for: {why}; try again, or name another base"
+                ))),
+            },
+        }
+    }
+
+    /// A pull request, which is on its remote only.
+    async fn request(&self, request: &PullRequest, asks_remote: bool) -> Result<Base, GitError> {
+        if !asks_remote {
+            return Err(failed(format!(
+                "pull request {} is on a remote only, and none is to be asked; leave --no-fetch out, or set `fetch_base` to true",
+                request.number()
+            )));
+        }
+        let remote = pull_request::remote_of(self.git, &self.git_dir, request).await?;
+        let names = request.references(&remote);
+        match self.ask(&names.iter().collect::<Vec<_>>()).await? {
+            Told::At(commit) => {
+                let note = format!(
+                    "it begins from pull request {} of {remote}, at {}",
+                    request.number(),
+                    brief(&commit)
+                );
+                Ok(base(commit, Some(note)))
+            }
+            Told::Gone => Err(failed(format!(
+                "{} has no pull request {}; look at its number, or name another base",
+                naming::sanitise(&remote),
+                request.number()
+            ))),
+            Told::Silent(why) => Err(failed(format!(
+                "pull request {} could not be fetched from {}: {why}; try again, or name another base",
+                request.number(),
+                naming::sanitise(&remote)
+            ))),
+        }
+    }
+
+    /// The newer of a branch here and the one at a remote that it follows.
+    async fn newest(&self, branch: &str, local: Commit, far: &Far) -> Result<Base, GitError> {
+        let branch = naming::sanitise(branch);
+        let tip = match self.ask(&[far]).await? {
+            Told::At(tip) => tip,
+            Told::Gone => {
+                let note = format!("{far} is gone; it begins from `{branch}` as it is here");
+                return Ok(base(local, Some(note)));
+            }
+            Told::Silent(why) => {
+                let note =
+                    format!("{far} could not be asked for ({why}); it begins from `{branch}` as it is here");
+                return Ok(base(local, Some(note)));
+            }
+        };
+        let is_within = |old, new| is_ancestor(self.git.within(self.repo), old, new);
+        if is_within(&local, &tip).await? {
+            return Ok(tip.into());
+        }
+        let is_ahead = is_within(&tip, &local).await?;
+        let note = format!("`{branch}` here and {far} have parted; it begins from the one here");
+        Ok(base(local, (!is_ahead).then_some(note)))
+    }
+
+    /// Where a remote has what `reference` means, and whether that is what a branch of the user's follows; nothing where no
+    /// remote has a say in it.
+    async fn far_side(&self, reference: &str) -> Result<Option<(Far, bool)>, GitError> {
+        let call =
+            self.git.within(self.repo).args(["rev-parse", "--verify", "--quiet", "--symbolic-full-name"]);
+        let full = call.args(["--end-of-options", reference]).finish("look up the base").await?.text();
+        if let Some(branch) = full.strip_prefix("refs/heads/") {
+            let is_plain = [branch, &format!("heads/{branch}"), &full].contains(&reference);
+            let far = if is_plain { self.upstream(branch).await? } else { None };
+            return Ok(far.map(|far| (far, true)));
+        }
+        let tracked =
+            full.strip_prefix("refs/remotes/").filter(|_| !reference.contains(['~', '^', ':', '@']));
+        let told = reference.strip_prefix("refs/remotes/").or_else(|| reference.strip_prefix("remotes/"));
+        let Some(name) = tracked.or(if full.is_empty() { Some(told.unwrap_or(reference)) } else { None })
+        else {
+            return Ok(None);
+        };
+        let remotes = super::remote::names(self.git, &self.git_dir).await?;
+        let rest = |remote: &str| name.strip_prefix(remote)?.strip_prefix('/').map(str::to_owned);
+        // Names may have slashes: the longest that fits is meant.
+        let fitting = remotes.into_iter().filter_map(|remote| Some((rest(&remote)?, remote)));
+        let longest = fitting.min_by_key(|(branch, _)| branch.len());
+        let longest = longest.filter(|(branch, _)| naming::validate_branch(branch).is_ok());
+        Ok(longest.map(|(branch, remote)| (Far::branch(remote, &branch), false)))
+    }
+
+    /// What the local branch follows, if that is at a remote.
+    async fn upstream(&self, branch: &str) -> Result<Option<Far>, GitError> {
+        let name = format!("refs/heads/{branch}");
+        let format = "--format=%(refname)%00%(upstream:remotename)%00%(upstream:remoteref)";
+        let call = self.git.on(&self.git_dir).args(["for-each-ref", format, &name]);
+        let text = call.succeed("look up what the base follows").await?.text();
+        let remotes = super::remote::names(self.git, &self.git_dir).await?;
+        let far = |line: &str| {
+            let mut fields = line.split('\0');
+            let (found, remote, far) = (fields.next()?, fields.next()?, fields.next()?);
+            let is_one = found == name && !far.is_empty() && remotes.iter().any(|known| known == remote);
+            is_one.then(|| Far::new(remote.to_owned(), far.to_owned()))
+        };
+        Ok(text.lines().find_map(far))
+    }
+
+    /// Asks a remote for the first of these references of it that it has, and has what it says brought here.
+    async fn ask(&self, names: &[&Far]) -> Result<Told, GitError> {
+        let Some(first) = names.first() else { return Ok(Told::Gone) };
+        let call = self.git.to_remote(&self.git_dir, self.left_ms()).args([
+            "ls-remote",
+            "--quiet",
+            "--exit-code",
+            "--",
+        ]);
+        let call = call.arg(first.remote()).args(names.iter().map(|far| far.name()));
+        let Ok(answer) = call.finish("ask a remote").await else { return Ok(Told::Silent(self.too_late())) };
+        let text = answer.text();
+        let told = match answer.code {
+            Some(0) => names.iter().find_map(|far| Some((far, far.find_in(&text)?))),
+            Some(2) => None,
+            _ => return Ok(Told::Silent(cause(&answer.complaint))),
+        };
+        let Some((far, id)) = told else { return Ok(Told::Gone) };
+        let tip = parse(id)?;
+        if self.is_whole(&tip).await? { Ok(Told::At(tip)) } else { self.bring(far, tip).await }
+    }
+
+    /// Has the objects of a remote's reference brought here, and nothing else changed.
+    async fn bring(&self, far: &Far, tip: Commit) -> Result<Told, GitError> {
+        let call = self.git.to_remote(&self.git_dir, self.left_ms());
+        // The name that the remote has for its default branch is the user's to follow as well.
+        let call = call.config(&format!("remote.{}.followRemoteHEAD=never", far.remote()));
+        let call = call.args(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap="]);
+        let call = call.args(["--no-recurse-submodules", "--no-prune", "--no-auto-maintenance", "--"]);
+        let Ok(answer) = call.args([far.remote(), far.name()]).finish("fetch the base").await else {
+            return Ok(Told::Silent(self.too_late()));
+        };
+        if !answer.is_success {
+            return Ok(Told::Silent(cause(&answer.complaint)));
+        }
+        if self.is_whole(&tip).await? {
+            return Ok(Told::At(tip));
+        }
+        Ok(Told::Silent("it moved while it was fetched".to_owned()))
+    }
+
+    /// Whether a commit is here with all that belongs to it.
+    async fn is_whole(&self, commit: &Commit) -> Result<bool, GitError> {
+        let call = self.git.on(&self.git_dir).args(["rev-list", "--objects", "--quiet", commit.as_str()]);
+        Ok(call.args(["--not", "--all"]).finish("look for the base").await?.is_success)
+    }
+
+    fn left_ms(&self) -> u64 {
+        let left = self.ends_at.saturating_duration_since(Instant::now());
+        u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn too_late(&self) -> String {
+        format!("it did not answer within {} s", self.patience_ms.div_ceil(1_000))
+    }
+}
+
+/// The last thing that git said, which is mostly what it gave up for.
+fn cause(complaint: &str) -> String {
+    let said = complaint.split("; ").find(|line| line.starts_with("fatal: ") || line.starts_with("ssh: "));
+    let said = said.unwrap_or(complaint);
+    let said = said.strip_prefix("fatal: ").unwrap_or(said);
+    if said.is_empty() {
+        "git gave no reason".to_owned()
+    } else {
+        naming::sanitise_to(said, limits::REASON_CHARS)
+    }
+}
