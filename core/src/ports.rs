@@ -294,6 +294,9 @@ pub struct Beginning {
     /// the base: the branch began anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch_was: Option<Commit>,
+    /// From where on what is on its branch counts as its work, where that is not the base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Commit>,
 }
 
 impl Beginning {

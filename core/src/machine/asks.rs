@@ -369,7 +369,11 @@ impl Machine {
             }
             None => self.free_name(&naming::slug(&wanted.prompt)),
         };
-        let is_branch_chosen = wanted.branch.is_some() && wanted.on_taken != OnTaken::New;
+        let is_branch_chosen = match wanted.on_taken {
+            OnTaken::New => false,
+            OnTaken::Refuse => wanted.branch.is_some(),
+            OnTaken::Use | OnTaken::Recreate => true,
+        };
         let branch = wanted
             .branch
             .unwrap_or_else(|| format!("{}{}", found.settings.branch_prefix, naming::slug(&name)));

@@ -27,7 +27,7 @@ use crate::container::ContainerState;
 use crate::effect::{Effect, Level, RefusalKind};
 use crate::event::{Access, Ask, Event, OnQuit, Previous, Purpose};
 use crate::ids::{Attempt, ContainerId, HomeId};
-use crate::ports::{MergeWish, PullProgress, PushWish};
+use crate::ports::{MergeWish, OnTaken, PullProgress, PushWish};
 use crate::record::{Operation, StateRecord};
 use crate::snapshot::{EngineState, ShutdownOutcome};
 use crate::time::Wall;
@@ -214,6 +214,15 @@ fn ask(world: &mut World, what: &[&str]) -> Ask {
                 (&mut ask, words.iter().find_map(|word| word.strip_prefix("branch=")))
             {
                 wanted.branch = Some(branch.to_string());
+            }
+            if let (Ask::New(wanted), Some(taken)) =
+                (&mut ask, words.iter().find_map(|word| word.strip_prefix("taken=")))
+            {
+                wanted.on_taken = match taken {
+                    "new" => OnTaken::New,
+                    "use" => OnTaken::Use,
+                    other => panic!("no such choice: {other}"),
+                };
             }
             ask
         }

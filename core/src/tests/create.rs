@@ -218,6 +218,24 @@ fn a_branch_that_the_user_chose_is_that_one_or_none() {
 }
 
 #[test]
+fn what_becomes_of_a_branch_that_is_taken_is_the_users_choice() {
+    check(
+        "
+        quietly boot
+        quietly ok ListContainers
+        ask 1 new fix-login branch=topic taken=new
+            -> ResolveBase fix-login for topic
+        fail ResolveBase conflict
+            -> ResolveBase fix-login for topic-2
+        ask 2 new other taken=use
+            -> ResolveBase other for ccells/other
+        fail ResolveBase other conflict
+            -> Reply 2 conflict: branch `that` exists already; choose another with --branch, or say what becomes of it with --on-existing
+        ",
+    );
+}
+
+#[test]
 fn two_workstreams_never_share_a_branch() {
     check(
         "

@@ -1,6 +1,6 @@
 //! `ccells new`: a workstream from nothing to a running agent.
 
-use std::io::{IsTerminal, Read};
+use std::io::{BufRead as _, IsTerminal, Read};
 use std::path::Path;
 
 use ccells_core::effect::aside;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::link::{Link, resolve};
 use super::{Failure, ground, print};
 use crate::adapters::entropy;
+use crate::adapters::git::RealGit;
 use crate::control::Request;
 
 /// What is wanted.
@@ -31,6 +32,10 @@ pub(super) struct New {
     /// The branch, tag or commit to start from; the default branch where none is given.
     #[arg(long, value_name = "REF")]
     base: Option<String>,
+    /// What becomes of a branch that exists already: work on it, take the next free name, begin it anew at the base, or
+    /// refuse. Left out, a person at a terminal is asked.
+    #[arg(long, value_name = "HOW")]
+    on_existing: Option<Existing>,
     /// Begin from what is here, and ask no remote for the newest commit of the base.
     #[arg(long)]
     no_fetch: bool,
@@ -49,6 +54,30 @@ pub(super) struct New {
     /// The command to run instead of the configured agent.
     #[arg(last = true, value_name = "CMD")]
     argv: Vec<String>,
+}
+
+/// What becomes of a branch that exists already.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Existing {
+    /// It is worked on.
+    Use,
+    /// The next name that is free is taken.
+    New,
+    /// It is refused.
+    Refuse,
+    /// It begins anew at the base; what it was is kept.
+    Recreate,
+}
+
+impl From<Existing> for OnTaken {
+    fn from(existing: Existing) -> Self {
+        match existing {
+            Existing::Use => Self::Use,
+            Existing::New => Self::New,
+            Existing::Refuse => Self::Refuse,
+            Existing::Recreate => Self::Recreate,
+        }
+    }
 }
 
 /// Does it, once for each that is wanted. With `--json` a failure is a document as well: whoever asked learns what there is
@@ -110,6 +139,10 @@ async fn one(directory: &Path, verb: New) -> (Value, Result<(), Failure>) {
 /// Makes it; `card` is what there is of it in the end.
 async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) -> Result<(), Failure> {
     let ground = ground(directory).await?;
+    let mut verb = verb;
+    if let (Some(branch), None, false) = (&verb.branch, verb.on_existing, verb.json) {
+        verb.on_existing = ask_about(directory, branch).await?;
+    }
     let mut link = Link::to_change(&ground, Purpose::Verb).await?;
     let request = Request::New {
         id: id.clone(),
@@ -117,7 +150,7 @@ async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) 
         prompt: verb.prompt.unwrap_or_default(),
         branch: verb.branch,
         base: verb.base,
-        on_existing: OnTaken::Refuse,
+        on_existing: verb.on_existing.map_or(OnTaken::Refuse, OnTaken::from),
         no_fetch: verb.no_fetch,
         image: verb.image,
         argv: (!verb.argv.is_empty()).then_some(verb.argv),
@@ -161,6 +194,45 @@ fn watch(link: &Link, id: &WorkstreamId) -> Option<tokio::task::JoinHandle<()>> 
         }
     }))
 }
+
+/// Asks a person at a terminal what becomes of a branch that exists already; nothing where there is no such branch, or
+/// nobody to ask.
+async fn ask_about(directory: &Path, branch: &str) -> Result<Option<Existing>, Failure> {
+    let is_there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !is_there {
+        return Ok(None);
+    }
+    let git = RealGit::new().map_err(|error| Failure::new(1, error.to_string()))?;
+    let standing = git.branch_standing(directory, branch).await;
+    let Some(standing) = standing.map_err(|error| Failure::new(1, error.to_string()))? else {
+        return Ok(None);
+    };
+    if let Some(holder) = &standing.holder {
+        print::tell(&format!("branch `{branch}` exists already: it is {holder}"));
+        print::tell_on("take the next free [n]ame, or leave it? ", false, true);
+    } else {
+        print::tell(&format!(
+            "branch `{branch}` exists already; {} of its commits are nowhere else",
+            standing.own_commits
+        ));
+        print::tell_on(
+            "[u]se it, take the next free [n]ame, begin it [a]new at the base, or leave it? ",
+            false,
+            true,
+        );
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().take(ANSWER_BYTES).read_line(&mut line)?;
+    Ok(Some(match (line.trim().to_lowercase().as_str(), standing.holder) {
+        ("u" | "use", None) => Existing::Use,
+        ("n" | "name" | "new", _) => Existing::New,
+        ("a" | "anew" | "recreate", None) => Existing::Recreate,
+        _ => Existing::Refuse,
+    }))
+}
+
+/// The longest answer to a question that is read.
+const ANSWER_BYTES: u64 = 64;
 
 fn read_prompt() -> Result<String, Failure> {
     let mut text = String::new();

@@ -10,7 +10,6 @@ use ccells_core::effect::{Refusal, RefusalKind};
 use ccells_core::event::{Ask, NewWorkstream};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{COPY_TERMINAL_BYTES, FRAMES_PER_S};
-use ccells_core::ports::OnTaken;
 use ccells_core::time::Mono;
 use ccells_core::wire::Surroundings;
 use crossterm::event::{Event, KeyEvent, MouseEvent, MouseEventKind};
@@ -428,9 +427,8 @@ impl Running {
 
     fn create(&mut self, ticket: Ticket, wanted: Wanted) -> Msg {
         let (id, session_id) = (self.ports.draw_identity)();
-        let Wanted { prompt, name, branch, base, image } = wanted;
+        let Wanted { prompt, name, branch, on_taken, base, image } = wanted;
         let workstream = id.clone();
-        let (on_taken, is_offline) = (OnTaken::Refuse, false);
         let new = NewWorkstream {
             id,
             name,
@@ -438,7 +436,7 @@ impl Running {
             branch,
             base,
             on_taken,
-            is_offline,
+            is_offline: false,
             image,
             argv: None,
             session_id,

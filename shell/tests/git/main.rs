@@ -14,6 +14,7 @@ mod moving;
 mod property;
 mod push;
 mod sweep;
+mod taken;
 mod trash;
 mod yard;
 mod zoo;

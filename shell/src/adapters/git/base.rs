@@ -4,15 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ccells_core::ids::Commit;
+use ccells_core::ids::{Commit, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::naming;
-use ccells_core::ports::{Base, BaseWish, GitError};
+use ccells_core::ports::{Base, BaseWish, Beginning, GitError, OnTaken};
 use tokio::time::Instant;
 
-use super::command::{GitProgram, failed};
+use super::command::{Call, GitProgram, failed};
 use super::fetch::brief;
-use super::merge::is_ancestor;
+use super::merge::{is_ancestor, refused, short};
 use super::pull_request::{self, PullRequest};
 use super::remote::{Far, default_remote};
 use super::repo::{Reference, commit_of, default_base, list_refs};
@@ -28,16 +28,32 @@ pub(super) async fn resolve(
     wish: &BaseWish,
     patience_ms: u64,
 ) -> Result<Base, GitError> {
-    refuse_taken(git, repo, &wish.branch).await?;
+    let taken = taken(git, repo, wish).await?;
     let search = Search::begin(git, repo, patience_ms).await?;
-    match wish.reference.as_deref() {
-        None => search.usual(wish.asks_remote).await,
-        Some(reference) => search.named(reference, wish.asks_remote).await,
+    let find = || async {
+        match wish.reference.as_deref() {
+            None => search.usual(wish.asks_remote).await,
+            Some(reference) => search.named(reference, wish.asks_remote).await,
+        }
+    };
+    let Some(taken) = taken else { return find().await };
+    let tip = parse(&taken.object)?;
+    if wish.on_taken == OnTaken::Recreate {
+        return search.begun_anew(find().await?, &taken, tip).await;
     }
+    let merged_from = match &wish.reference {
+        None => search.usual(false).await,
+        Some(reference) => search.named(reference, false).await,
+    };
+    let since = search.parting(&tip, &merged_from?.commit).await?;
+    let beginning = Beginning { branch_was: Some(tip.clone()), since };
+    Ok(Base { commit: tip, note: None, beginning })
 }
 
-/// Refuses a branch that is no name or whose name is taken.
-async fn refuse_taken(git: &GitProgram, repo: &Path, branch: &str) -> Result<(), GitError> {
+/// The branch that is to be taken over, if there is one. One that is no name, or whose name is taken in another way, is
+/// refused.
+async fn taken(git: &GitProgram, repo: &Path, wish: &BaseWish) -> Result<Option<Reference>, GitError> {
+    let branch = wish.branch.as_str();
     naming::validate_branch(branch).map_err(|error| failed(error.to_string()))?;
     let wanted = format!("refs/heads/{branch}");
     let parents: Vec<&str> = wanted.match_indices('/').skip(2).map(|(at, _)| &wanted[..at]).collect();
@@ -48,10 +64,63 @@ async fn refuse_taken(git: &GitProgram, repo: &Path, branch: &str) -> Result<(),
     let in_the_way = |found: &&Reference| {
         found.name == wanted || found.name.starts_with(&below) || parents.contains(&found.name.as_str())
     };
-    match refs.iter().find(in_the_way) {
-        None => Ok(()),
-        Some(taken) => Err(GitError::BranchExists { branch: taken.name["refs/heads/".len()..].to_owned() }),
+    let Some(taken) = refs.iter().find(in_the_way) else { return Ok(None) };
+    let is_taken_over = matches!(wish.on_taken, OnTaken::Use | OnTaken::Recreate) && taken.name == wanted;
+    if !is_taken_over {
+        return Err(GitError::BranchExists { branch: taken.name["refs/heads/".len()..].to_owned() });
     }
+    if !taken.target.is_empty() {
+        return Err(refused(format!("`{branch}` only stands for `{}`; name that one", short(&taken.target))));
+    }
+    match holder(taken) {
+        None => Ok(Some(taken.clone())),
+        Some(holder) => Err(refused(format!(
+            "branch `{branch}` is {holder}, and two cannot work on it; name another, or check out another one there"
+        ))),
+    }
+}
+
+/// Where a branch is checked out, in words.
+fn holder(branch: &Reference) -> Option<String> {
+    let place = Path::new(&branch.worktree);
+    let name = place.file_name()?.to_string_lossy();
+    Some(match WorkstreamId::parse(&name) {
+        Ok(id) => format!("the branch of workstream {id}"),
+        Err(_) => format!("checked out in {}", naming::sanitise(&branch.worktree)),
+    })
+}
+
+/// A branch that is there, for somebody who would make one of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How many of its commits nothing else has.
+    pub own_commits: u32,
+    /// Where it is checked out, in words, if it is.
+    pub holder: Option<String>,
+}
+
+/// How the branch of this name stands, if there is one.
+pub(super) async fn standing(
+    git: &GitProgram,
+    repo: &Path,
+    branch: &str,
+) -> Result<Option<Standing>, GitError> {
+    if naming::validate_branch(branch).is_err() {
+        return Ok(None);
+    }
+    let name = format!("refs/heads/{branch}");
+    let found = list_refs(|| git.within(repo), &[&name]).await?.into_iter().find(|found| found.name == name);
+    let Some(found) = found else { return Ok(None) };
+    let own_commits = own_commits(|| git.within(repo), &found, &[]).await?;
+    Ok(Some(Standing { own_commits, holder: holder(&found) }))
+}
+
+/// How many commits of a branch nothing else has, also none of these.
+async fn own_commits(call: impl Fn() -> Call, branch: &Reference, others: &[&str]) -> Result<u32, GitError> {
+    let count = call().args(["rev-list", "--count", &branch.object, "--not"]).args(others);
+    let count = count.arg(format!("--exclude={}", branch.name)).args(["--exclude=refs/ccells/*", "--all"]);
+    let text = count.succeed("count what only the branch has").await?.text();
+    text.parse().map_err(|_| failed(format!("git's count of commits could not be read: {text}")))
 }
 
 /// A commit that is here, with a note.
@@ -142,6 +211,36 @@ impl<'a> Search<'a> {
                 ))),
             },
         }
+    }
+
+    /// What a branch that is there begins anew from, and what that takes from it.
+    async fn begun_anew(&self, found: Base, taken: &Reference, tip: Commit) -> Result<Base, GitError> {
+        let lost = own_commits(|| self.git.within(self.repo), taken, &[found.commit.as_str()]).await?;
+        let (branch, id) = (short(&taken.name), brief(&tip));
+        let note = match lost {
+            0 => format!("branch `{branch}` begins anew"),
+            1 => format!(
+                "branch `{branch}` begins anew; 1 commit that nothing else has is kept (git branch NAME {id})"
+            ),
+            _ => format!(
+                "branch `{branch}` begins anew; {lost} commits that nothing else has are kept (git branch NAME {id})"
+            ),
+        };
+        let note = found.note.iter().fold(note, |note, other| format!("{note}; {other}"));
+        let beginning = Beginning { branch_was: Some(tip), ..found.beginning };
+        Ok(Base { note: Some(note), beginning, ..found })
+    }
+
+    /// Where two lines of commits part, if that is not at `tip` itself.
+    async fn parting(&self, tip: &Commit, other: &Commit) -> Result<Option<Commit>, GitError> {
+        let call = self.git.within(self.repo).args(["merge-base", tip.as_str(), other.as_str()]);
+        let answer = call.finish("look where the branch began").await?;
+        let parting = if answer.is_success {
+            Some(parse(answer.text().lines().next().unwrap_or_default())?)
+        } else {
+            None
+        };
+        Ok(parting.filter(|parting| parting != tip))
     }
 
     /// A pull request, which is on its remote only.

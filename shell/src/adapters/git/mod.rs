@@ -39,6 +39,7 @@ use ccells_core::ports::{
 };
 use tokio_util::task::TaskTracker;
 
+pub use base::Standing;
 use command::{GitProgram, failed};
 pub use diff::{Detail, FileDiff, Heads, Status, WorkDiff};
 pub use home::object_mounts;
@@ -93,6 +94,11 @@ impl RealGit {
         branch: &str,
     ) -> Result<RemoteBranch, GitError> {
         push::look_at_remote(&self.program, Path::new(git_dir.as_str()), remote, branch).await
+    }
+
+    /// How the branch of this name stands in the repository of the checkout at `top`, if there is one.
+    pub async fn branch_standing(&self, top: &Path, branch: &str) -> Result<Option<Standing>, GitError> {
+        base::standing(&self.program, top, branch).await
     }
 
     /// Waits until no operation is under way. For shutdown: what runs is better awaited than killed.

@@ -82,6 +82,8 @@ impl Workplace {
             }
             if name != wish {
                 facts.facts.branch.clone_from(&name);
+                // The branch of this name is ours, whosever the other one was.
+                facts.facts.beginning.branch_was = None;
                 let (file, bytes) = (trashed.join(FACTS), record::print(&facts));
                 blocking(move || {
                     let written = disk::replace(&file, &bytes, 0o600);

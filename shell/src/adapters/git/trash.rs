@@ -20,13 +20,17 @@ use crate::adapters::clock::RealClock;
 pub(super) const WORKTREE: &str = "worktree";
 /// What git knew of that worktree.
 pub(super) const REGISTRATION: &str = "registration";
+/// The room for what a branch was before it began anew.
+pub(super) const BRANCH_WAS: &str = "trash-branch";
 /// How it was removed.
 pub(super) const REMOVED: &str = "removed.json";
 
 /// The references that keep something of the workstream `id` for the trash: the files of its worktree, its base, where
-/// its branch stood, and what was checked out in its worktree where that was no branch.
-pub(super) fn kept_refs(id: &str) -> [String; 4] {
-    ["trash", "trash-base", "trash-tip", "trash-head"].map(|room| format!("refs/ccells/{room}/{id}"))
+/// its branch stood, what was checked out in its worktree where that was no branch, and what its branch was before it began
+/// anew.
+pub(super) fn kept_refs(id: &str) -> [String; 5] {
+    ["trash", "trash-base", "trash-tip", "trash-head", BRANCH_WAS]
+        .map(|room| format!("refs/ccells/{room}/{id}"))
 }
 
 impl Workplace {

@@ -2,7 +2,7 @@
 
 use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
 use ccells_core::event::{Access, Ask};
-use ccells_core::ports::{MergeHow, MergeWish, WorkReport};
+use ccells_core::ports::{GitError, MergeHow, MergeWish, OnTaken, WorkReport};
 use ccells_core::record::Layout;
 use ccells_core::recovery::Verdict;
 use ccells_core::snapshot::Finding;
@@ -217,6 +217,35 @@ fn a_refused_draft_is_never_lost() {
     stage.send(Msg::Replied { ticket: sent, outcome: refused("no such base", None) });
     stage.press("n");
     assert_eq!(prompt(&stage), "add a map", "a refusal after it was closed keeps it");
+}
+
+#[test]
+fn a_branch_that_is_taken_is_asked_about() {
+    let wanted = |wishes: &[Wish]| match wishes.first() {
+        Some(Wish::Create(ticket, wanted)) => (*ticket, wanted.branch.clone(), wanted.on_taken),
+        other => panic!("{other:?}"),
+    };
+    let exists = |branch: &str| GitError::BranchExists { branch: branch.to_owned() }.to_string();
+    let mut stage = three();
+    let (sent, branch, on_taken) = wanted(&stage.press("ngo<tab><tab>topic<C-s>"));
+    assert_eq!((branch.as_deref(), on_taken), (Some("topic"), OnTaken::Refuse));
+    stage.send(Msg::Replied { ticket: sent, outcome: refused(&exists("topic"), None) });
+    assert!(stage.frame().contains("Exists  ‹ leave it, take the next free name ›"), "{}", stage.frame());
+    let (sent, _, on_taken) = wanted(&stage.press("<enter>"));
+    assert_eq!(on_taken, OnTaken::New);
+    stage.send(Msg::Replied { ticket: sent, outcome: refused(&exists("topic"), None) });
+    let (sent, _, on_taken) = wanted(&stage.press("<right><enter>"));
+    assert_eq!(on_taken, OnTaken::Use);
+    stage.send(Msg::Replied { ticket: sent, outcome: refused("checked out elsewhere", None) });
+    let (sent, _, on_taken) = wanted(&stage.press(" <enter>"));
+    assert_eq!(on_taken, OnTaken::Recreate, "another refusal leaves the choice");
+    stage.send(Msg::Replied { ticket: sent, outcome: refused("no", None) });
+    let (_, branch, on_taken) = wanted(&stage.press("<up>s<C-s>"));
+    assert_eq!(
+        (branch.as_deref(), on_taken),
+        (Some("topics"), OnTaken::Refuse),
+        "another branch is not meant"
+    );
 }
 
 #[test]
