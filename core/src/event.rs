@@ -413,6 +413,8 @@ pub struct NewWorkstream {
     pub on_taken: OnTaken,
     /// Whether its base is looked up without asking a remote, whatever is configured.
     pub is_offline: bool,
+    /// Which files that git ignores are copied, besides those that the checkout lists, as in a `.gitignore`.
+    pub include: Vec<String>,
     /// The image; the configured one where none is given.
     pub image: Option<String>,
     /// The command; the configured agent where none is given.

@@ -252,6 +252,8 @@ pub struct BaseWish {
     pub on_taken: OnTaken,
     /// Whether a remote that has the base is asked for its newest commit first.
     pub asks_remote: bool,
+    /// Which files that git ignores are copied, besides those that the checkout lists, as in a `.gitignore`.
+    pub include: Vec<String>,
 }
 
 /// What becomes of a branch that exists already under the name of a new one.
@@ -297,6 +299,9 @@ pub struct Beginning {
     /// From where on what is on its branch counts as its work, where that is not the base.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Commit>,
+    /// Which files that git ignores are copied, besides those that the checkout lists, as in a `.gitignore`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
 }
 
 impl Beginning {

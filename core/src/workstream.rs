@@ -249,6 +249,8 @@ pub struct Workstream {
     pub on_taken: OnTaken,
     /// Whether a remote is asked for its base.
     pub asks_remote: bool,
+    /// Which files that git ignores it is to have besides those that the checkout lists.
+    pub include: Vec<String>,
     /// What its user is told at the end of its making.
     pub note: Option<String>,
     /// Whether it was made once: then making it again is about its container only, and cancelling that takes nothing.
@@ -299,6 +301,7 @@ impl Workstream {
             is_branch_chosen: true,
             on_taken: OnTaken::Refuse,
             asks_remote: false,
+            include: Vec::new(),
             note: None,
             is_made: false,
             retracted: None,

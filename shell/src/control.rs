@@ -49,6 +49,9 @@ pub enum Request {
         /// Whether no remote is asked for the base.
         #[serde(default)]
         no_fetch: bool,
+        /// Which files that git ignores are copied, besides those that the checkout lists.
+        #[serde(default)]
+        include: Vec<String>,
         /// The image.
         image: Option<String>,
         /// The command.
@@ -148,6 +151,7 @@ impl Request {
                 base,
                 on_existing: on_taken,
                 no_fetch: is_offline,
+                include,
                 image,
                 argv,
                 session_id,
@@ -160,6 +164,7 @@ impl Request {
                     base,
                     on_taken,
                     is_offline,
+                    include,
                     image,
                     argv,
                     session_id,

@@ -391,6 +391,7 @@ impl Cluster {
             base: None,
             on_taken: OnTaken::Refuse,
             is_offline: false,
+            include: Vec::new(),
             image: None,
             argv: Some(vec!["agent".to_string(), format!("--say=this is {name}")]),
             session_id: format!("session-{number}"),

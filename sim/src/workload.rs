@@ -297,6 +297,7 @@ impl World {
             base: None,
             on_taken: OnTaken::Refuse,
             is_offline: false,
+            include: Vec::new(),
             image: None,
             argv: None,
             session_id: id.as_str().to_string(),

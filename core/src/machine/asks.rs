@@ -334,6 +334,7 @@ impl Machine {
 impl Machine {
     fn begin_new(&mut self, now: Now, request: RequestId, wanted: NewWorkstream) -> Effects {
         let asks_remotes = self.found.as_ref().is_some_and(|found| found.settings.asks_remotes);
+        let include = wanted.include.clone();
         let (on_taken, asks_remote) = (wanted.on_taken, asks_remotes && !wanted.is_offline);
         let (facts, is_branch_chosen) = match self.facts_of(now, wanted) {
             Ok(facts) => facts,
@@ -349,6 +350,7 @@ impl Machine {
         }
         workstream.is_branch_chosen = is_branch_chosen;
         (workstream.on_taken, workstream.asks_remote) = (on_taken, asks_remote);
+        workstream.include = include;
         self.view.order.push(id.clone());
         self.workstreams.insert(id.clone(), workstream);
         let mut effects = self.with(now, &id, |workstream, around| workstream.create_from(step, around));

@@ -584,6 +584,7 @@ pub(super) fn new(id: WorkstreamId, name: &str) -> Ask {
         base: None,
         on_taken: OnTaken::Refuse,
         is_offline: false,
+        include: Vec::new(),
         image: None,
         argv: None,
         session_id: "session".to_string(),

@@ -94,6 +94,7 @@ impl Workstream {
                     branch: self.facts.branch.clone(),
                     on_taken: self.on_taken,
                     asks_remote: self.asks_remote,
+                    include: self.include.clone(),
                 }),
             });
         };

@@ -39,6 +39,10 @@ pub(super) struct New {
     /// Begin from what is here, and ask no remote for the newest commit of the base.
     #[arg(long)]
     no_fetch: bool,
+    /// Copy what git ignores and this names, as in a `.gitignore`, from your checkout; again for more. What your checkout
+    /// lists in `.worktreeinclude` is copied in any case.
+    #[arg(long, value_name = "PATTERN")]
+    include: Vec<String>,
     /// The image to run.
     #[arg(long)]
     image: Option<String>,
@@ -152,6 +156,7 @@ async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) 
         base: verb.base,
         on_existing: verb.on_existing.map_or(OnTaken::Refuse, OnTaken::from),
         no_fetch: verb.no_fetch,
+        include: verb.include,
         image: verb.image,
         argv: (!verb.argv.is_empty()).then_some(verb.argv),
         session_id: entropy::uuid(),

@@ -437,6 +437,7 @@ impl Running {
             base,
             on_taken,
             is_offline: false,
+            include: Vec::new(),
             image,
             argv: None,
             session_id,

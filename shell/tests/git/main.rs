@@ -7,6 +7,7 @@ mod base;
 mod diff;
 mod fetch;
 mod hostile;
+mod included;
 mod killed;
 mod life;
 mod merge;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::command::{Call, GitProgram, failed};
 use super::fetch::brief;
+use super::include;
 use super::merge::{is_ancestor, refused, short};
 use super::pull_request::{self, PullRequest};
 use super::remote::{Far, default_remote};
@@ -21,7 +22,7 @@ use super::work::parse;
 /// How long remotes are waited for, so that a git that hangs is ended within [`limits::REMOTE_FETCH_MS`].
 pub(super) const PATIENCE_MS: u64 = limits::REMOTE_FETCH_MS - 2 * limits::GIT_GRACE_MS;
 
-/// The commit that a workstream begins from, provided that its branch is free.
+/// What a workstream begins from, provided that its branch is free or may be had.
 pub(super) async fn resolve(
     git: &GitProgram,
     repo: &Path,
@@ -29,25 +30,16 @@ pub(super) async fn resolve(
     patience_ms: u64,
 ) -> Result<Base, GitError> {
     let taken = taken(git, repo, wish).await?;
+    let included = include::find(git, repo, &wish.include).await?;
     let search = Search::begin(git, repo, patience_ms).await?;
-    let find = || async {
-        match wish.reference.as_deref() {
-            None => search.usual(wish.asks_remote).await,
-            Some(reference) => search.named(reference, wish.asks_remote).await,
-        }
+    let mut base = match taken {
+        None => search.wished(wish, wish.asks_remote).await?,
+        Some(taken) => search.taken_over(wish, &taken).await?,
     };
-    let Some(taken) = taken else { return find().await };
-    let tip = parse(&taken.object)?;
-    if wish.on_taken == OnTaken::Recreate {
-        return search.begun_anew(find().await?, &taken, tip).await;
-    }
-    let merged_from = match &wish.reference {
-        None => search.usual(false).await,
-        Some(reference) => search.named(reference, false).await,
-    };
-    let since = search.parting(&tip, &merged_from?.commit).await?;
-    let beginning = Beginning { branch_was: Some(tip.clone()), since };
-    Ok(Base { commit: tip, note: None, beginning })
+    base.beginning.include.clone_from(&wish.include);
+    let notes: Vec<String> = base.note.into_iter().chain(included.note()).collect();
+    base.note = (!notes.is_empty()).then(|| notes.join("; "));
+    Ok(base)
 }
 
 /// The branch that is to be taken over, if there is one. One that is no name, or whose name is taken in another way, is
@@ -153,6 +145,26 @@ impl<'a> Search<'a> {
         let git_dir = PathBuf::from(call.succeed("find the repository").await?.text());
         let ends_at = Instant::now() + Duration::from_millis(patience_ms);
         Ok(Self { git, repo, git_dir, ends_at, patience_ms })
+    }
+
+    /// What the wish names, or the default branch.
+    async fn wished(&self, wish: &BaseWish, asks_remote: bool) -> Result<Base, GitError> {
+        match wish.reference.as_deref() {
+            None => self.usual(asks_remote).await,
+            Some(reference) => self.named(reference, asks_remote).await,
+        }
+    }
+
+    /// What a branch that is there gives.
+    async fn taken_over(&self, wish: &BaseWish, taken: &Reference) -> Result<Base, GitError> {
+        let tip = parse(&taken.object)?;
+        if wish.on_taken == OnTaken::Recreate {
+            return self.begun_anew(self.wished(wish, wish.asks_remote).await?, taken, tip).await;
+        }
+        let other = self.wished(wish, false).await?.commit;
+        let since = self.parting(&tip, &other).await?;
+        let beginning = Beginning { branch_was: Some(tip.clone()), since, ..Beginning::default() };
+        Ok(Base { commit: tip, note: None, beginning })
     }
 
     /// The default branch.

@@ -9,6 +9,7 @@ mod disk;
 mod executes;
 mod fetch;
 mod home;
+mod include;
 mod lens;
 mod locks;
 mod merge;
@@ -43,6 +44,7 @@ pub use base::Standing;
 use command::{GitProgram, failed};
 pub use diff::{Detail, FileDiff, Heads, Status, WorkDiff};
 pub use home::object_mounts;
+pub use include::Included;
 pub use private_dir::{loose_differs, packed_differ};
 pub use prune::{Trashed, list_trash};
 pub use push::RemoteBranch;
@@ -99,6 +101,11 @@ impl RealGit {
     /// How the branch of this name stands in the repository of the checkout at `top`, if there is one.
     pub async fn branch_standing(&self, top: &Path, branch: &str) -> Result<Option<Standing>, GitError> {
         base::standing(&self.program, top, branch).await
+    }
+
+    /// The files of the checkout at `top` that git ignores and that a workstream with these patterns would get.
+    pub async fn included(&self, top: &Path, patterns: &[String]) -> Result<Included, GitError> {
+        include::find(&self.program, top, patterns).await
     }
 
     /// Waits until no operation is under way. For shutdown: what runs is better awaited than killed.

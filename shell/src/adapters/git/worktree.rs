@@ -27,6 +27,9 @@ impl Workplace {
     pub(super) async fn add_worktree(&self) -> Result<(), GitError> {
         self.check_plan()?;
         if self.is_complete() {
+            if disk::exists(&self.adding_mark()) {
+                self.fit_out().await?;
+            }
             self.restore_branch().await?;
             return self.settle().await;
         }
@@ -34,6 +37,7 @@ impl Workplace {
         if is_fresh && self.plan.beginning.branch_was.is_none() {
             self.mark_adding().await?;
             if self.start_worktree(true).await?.is_success {
+                self.fit_out().await?;
                 return self.settle().await;
             }
         }
@@ -45,7 +49,13 @@ impl Workplace {
         if !answer.is_success {
             return Err(answer.error("make the worktree"));
         }
+        self.fit_out().await?;
         self.settle().await
+    }
+
+    /// Puts into the worktree what is no part of the base. Nobody works in it as long as its note stands.
+    async fn fit_out(&self) -> Result<(), GitError> {
+        self.include_files().await
     }
 
     /// Puts the worktree away, and removes the branch unless it is to be kept, has moved, or is checked out elsewhere.
@@ -212,11 +222,11 @@ impl Workplace {
     /// worktree with files missing. Git's own removal is not asked, for it trusts the `.git` in the worktree.
     pub(super) async fn discard(&self) -> Result<(), GitError> {
         let (worktree, gone) = (self.worktree().to_owned(), self.gone_place());
-        let (admin, mark) = (self.admin_dir(), self.adding_mark());
+        let (admin, mark, copy) = (self.admin_dir(), self.adding_mark(), self.copying());
         blocking(move || {
             let aim = "remove the worktree";
             let discarded = discard_files(&worktree, &gone).and_then(|()| drop_registration(&admin));
-            let discarded = discarded.and_then(|()| forget(&mark));
+            let discarded = discarded.and_then(|()| disk::remove_tree(&copy)).and_then(|()| forget(&mark));
             discarded.map_err(|error| Self::disk_error(aim, &worktree, &error))
         })
         .await
