@@ -409,6 +409,8 @@ pub struct NewWorkstream {
     pub branch: Option<String>,
     /// What to start from; the default branch where none is given.
     pub base: Option<String>,
+    /// The workstream whose present state it goes on from, rather than a base.
+    pub from: Option<WorkstreamId>,
     /// What becomes of a branch that exists already under the chosen name.
     pub on_taken: OnTaken,
     /// Whether its base is looked up without asking a remote, whatever is configured.

@@ -254,6 +254,19 @@ pub struct BaseWish {
     pub asks_remote: bool,
     /// Which files that git ignores are copied, besides those that the checkout lists, as in a `.gitignore`.
     pub include: Vec<String>,
+    /// The workstream whose present state it is to go on from, rather than a reference.
+    pub fork: Option<Fork>,
+}
+
+/// A workstream that another one goes on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// Where its files and refs are.
+    pub plan: WorktreePlan,
+    /// Its name for people.
+    pub name: String,
+    /// Its container, where that runs.
+    pub container: Option<ContainerId>,
 }
 
 /// What becomes of a branch that exists already under the name of a new one.
@@ -302,6 +315,9 @@ pub struct Beginning {
     /// Which files that git ignores are copied, besides those that the checkout lists, as in a `.gitignore`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<String>,
+    /// A commit whose files its worktree begins with, uncommitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Commit>,
 }
 
 impl Beginning {
@@ -489,6 +505,14 @@ pub trait Git: Send + Sync + 'static {
         &self,
         repo: &PathText,
         wish: &BaseWish,
+    ) -> impl Future<Output = Result<Base, GitError>> + Send;
+    /// The same for one that goes on from another: the commits of that one's agent, out of its container where `source` is
+    /// given, and what is not committed in its worktree. Nothing of that one changes.
+    fn fork_base(
+        &self,
+        wish: &BaseWish,
+        fork: &Fork,
+        source: Option<impl WorkSource>,
     ) -> impl Future<Output = Result<Base, GitError>> + Send;
     /// Keeps the base from being collected: `refs/ccells/<id>/base`.
     fn pin_base(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;

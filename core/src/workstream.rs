@@ -11,7 +11,7 @@ use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
 use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
-use crate::ports::{Base, BranchMove, OnTaken, Pushed, WorkReport, WorktreePlan};
+use crate::ports::{Base, BranchMove, Fork, OnTaken, Pushed, WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now, Wall};
 
@@ -251,6 +251,8 @@ pub struct Workstream {
     pub asks_remote: bool,
     /// Which files that git ignores it is to have besides those that the checkout lists.
     pub include: Vec<String>,
+    /// The workstream that it goes on from, until its base is known.
+    pub fork: Option<Fork>,
     /// What its user is told at the end of its making.
     pub note: Option<String>,
     /// Whether it was made once: then making it again is about its container only, and cancelling that takes nothing.
@@ -302,6 +304,7 @@ impl Workstream {
             on_taken: OnTaken::Refuse,
             asks_remote: false,
             include: Vec::new(),
+            fork: None,
             note: None,
             is_made: false,
             retracted: None,

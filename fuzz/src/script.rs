@@ -340,6 +340,7 @@ fn ask(choices: &mut Choices<'_>) -> Ask {
                 [usize::from(number >> 2 & 3)],
             is_offline: number & 0x08 != 0,
             include: Vec::new(),
+            from: None,
             image: None,
             argv: (number & 0x10 != 0).then(|| vec![choices.text()]),
             session_id: "session".to_owned(),

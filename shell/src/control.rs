@@ -28,6 +28,7 @@ use crate::driver::{Desk, Outcome};
 /// What a verb asks of the run that holds the repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each verb, and none is kept")]
 pub enum Request {
     /// Show everything.
     Show,
@@ -43,6 +44,9 @@ pub enum Request {
         branch: Option<String>,
         /// What to start from.
         base: Option<String>,
+        /// The workstream to go on from.
+        #[serde(default)]
+        from: Option<WorkstreamId>,
         /// What becomes of a branch that exists already.
         #[serde(default)]
         on_existing: OnTaken,
@@ -149,6 +153,7 @@ impl Request {
                 prompt,
                 branch,
                 base,
+                from,
                 on_existing: on_taken,
                 no_fetch: is_offline,
                 include,
@@ -162,6 +167,7 @@ impl Request {
                     prompt,
                     branch,
                     base,
+                    from,
                     on_taken,
                     is_offline,
                     include,

@@ -220,7 +220,13 @@ impl<E: Watch, G: Git> Hands<E, G> {
         let git = &*self.git;
         match effect {
             Effect::ResolveBase { workstream, attempt, repo, wish } => {
-                let outcome = git.resolve_base(&repo, &wish).await;
+                let outcome = match &wish.fork {
+                    None => git.resolve_base(&repo, &wish).await,
+                    Some(fork) => {
+                        let source = fork.container.as_ref().map(|container| self.engine.work_of(container));
+                        git.fork_base(&wish, fork, source).await
+                    }
+                };
                 Event::BaseResolved { workstream, attempt, outcome }
             }
             Effect::PinBase { workstream, attempt, plan } => {

@@ -392,6 +392,7 @@ impl Cluster {
             on_taken: OnTaken::Refuse,
             is_offline: false,
             include: Vec::new(),
+            from: None,
             image: None,
             argv: Some(vec!["agent".to_string(), format!("--say=this is {name}")]),
             session_id: format!("session-{number}"),

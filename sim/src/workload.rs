@@ -298,6 +298,7 @@ impl World {
             on_taken: OnTaken::Refuse,
             is_offline: false,
             include: Vec::new(),
+            from: None,
             image: None,
             argv: None,
             session_id: id.as_str().to_string(),

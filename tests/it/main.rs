@@ -31,6 +31,7 @@ mod rig;
 mod rounds;
 mod sessions;
 mod shutdown;
+mod starting;
 mod tap;
 mod terminal;
 mod tidy;

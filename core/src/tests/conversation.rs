@@ -215,6 +215,11 @@ fn ask(world: &mut World, what: &[&str]) -> Ask {
             {
                 wanted.branch = Some(branch.to_string());
             }
+            if let (Ask::New(wanted), Some(from)) =
+                (&mut ask, words.iter().find_map(|word| word.strip_prefix("from=")))
+            {
+                wanted.from = Some(world.id(from));
+            }
             if let (Ask::New(wanted), Some(taken)) =
                 (&mut ask, words.iter().find_map(|word| word.strip_prefix("taken=")))
             {
@@ -376,7 +381,11 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         },
         Effect::SaveState { state, .. } => entries(world, state),
         Effect::ResolveBase { workstream, wish, .. } => {
-            format!("{} for {}", world.name(workstream), wish.branch)
+            let from = wish.fork.as_ref().map_or(String::new(), |fork| {
+                let is_running = if fork.container.is_some() { "" } else { " at rest" };
+                format!(" from {}{is_running}", fork.name)
+            });
+            format!("{} for {}{from}", world.name(workstream), wish.branch)
         }
         Effect::RemoveWorktree { workstream, keep_branch: true, .. } => {
             format!("{} keeping the branch", world.name(workstream))

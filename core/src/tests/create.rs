@@ -236,6 +236,27 @@ fn what_becomes_of_a_branch_that_is_taken_is_the_users_choice() {
 }
 
 #[test]
+fn a_workstream_goes_on_from_another_that_is_at_rest_or_runs() {
+    check(
+        "
+        given state fix-login
+        quietly boot
+        quietly list fix-login=running
+        ask 1 new other from=fix-login
+            -> ResolveBase other for ccells/other from fix-login
+        fail ResolveBase conflict
+            -> ResolveBase other for ccells/other-2 from fix-login
+        ok ResolveBase
+            -> WriteIntent other create
+        ask 2 new third from=other
+            -> Reply 2 conflict: `other` is not at rest, so nothing goes on from it; try again when it is
+        ask 3 new third from=nobody
+            -> Reply 3 not found: there is no workstream 00000000000000000000000004
+        ",
+    );
+}
+
+#[test]
 fn two_workstreams_never_share_a_branch() {
     check(
         "

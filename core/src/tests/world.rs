@@ -585,6 +585,7 @@ pub(super) fn new(id: WorkstreamId, name: &str) -> Ask {
         on_taken: OnTaken::Refuse,
         is_offline: false,
         include: Vec::new(),
+        from: None,
         image: None,
         argv: None,
         session_id: "session".to_string(),

@@ -95,6 +95,7 @@ impl Workstream {
                     on_taken: self.on_taken,
                     asks_remote: self.asks_remote,
                     include: self.include.clone(),
+                    fork: self.fork.clone(),
                 }),
             });
         };
@@ -215,6 +216,7 @@ impl Workstream {
             Answer::Base(base) => {
                 let Base { commit, note, beginning } = *base;
                 (self.facts.base, self.facts.beginning, self.note) = (Some(commit), beginning, note);
+                self.fork = None;
                 self.after_create_step(CreateStep::ResolvingBase, is_cancelled, around)
             }
             Answer::Branch(branch) => {

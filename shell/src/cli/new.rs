@@ -32,6 +32,9 @@ pub(super) struct New {
     /// The branch, tag or commit to start from; the default branch where none is given.
     #[arg(long, value_name = "REF")]
     base: Option<String>,
+    /// Go on from the present state of this workstream, by id, name or branch: its commits, and what is not committed.
+    #[arg(long, value_name = "ID", conflicts_with = "base")]
+    from: Option<String>,
     /// What becomes of a branch that exists already: work on it, take the next free name, begin it anew at the base, or
     /// refuse. Left out, a person at a terminal is asked.
     #[arg(long, value_name = "HOW")]
@@ -148,12 +151,17 @@ async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) 
         verb.on_existing = ask_about(directory, branch).await?;
     }
     let mut link = Link::to_change(&ground, Purpose::Verb).await?;
+    let from = match &verb.from {
+        Some(from) => Some(resolve(&link.show().await?, from)?.0),
+        None => None,
+    };
     let request = Request::New {
         id: id.clone(),
         name: verb.name,
         prompt: verb.prompt.unwrap_or_default(),
         branch: verb.branch,
         base: verb.base,
+        from,
         on_existing: verb.on_existing.map_or(OnTaken::Refuse, OnTaken::from),
         no_fetch: verb.no_fetch,
         include: verb.include,

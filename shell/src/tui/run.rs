@@ -427,7 +427,7 @@ impl Running {
 
     fn create(&mut self, ticket: Ticket, wanted: Wanted) -> Msg {
         let (id, session_id) = (self.ports.draw_identity)();
-        let Wanted { prompt, name, branch, on_taken, base, image } = wanted;
+        let Wanted { prompt, name, branch, on_taken, from, base, image } = wanted;
         let workstream = id.clone();
         let new = NewWorkstream {
             id,
@@ -438,6 +438,7 @@ impl Running {
             on_taken,
             is_offline: false,
             include: Vec::new(),
+            from,
             image,
             argv: None,
             session_id,

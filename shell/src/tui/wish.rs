@@ -26,6 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) branch: Option<String>,
     /// What becomes of a branch that is there already.
     pub(crate) on_taken: OnTaken,
+    /// The workstream to go on from.
+    pub(crate) from: Option<WorkstreamId>,
     /// What to start from.
     pub(crate) base: Option<String>,
     /// The image.

@@ -6,6 +6,7 @@
 mod base;
 mod diff;
 mod fetch;
+mod fork;
 mod hostile;
 mod included;
 mod killed;

@@ -30,12 +30,22 @@ pub(super) async fn resolve(
     patience_ms: u64,
 ) -> Result<Base, GitError> {
     let taken = taken(git, repo, wish).await?;
-    let included = include::find(git, repo, &wish.include).await?;
     let search = Search::begin(git, repo, patience_ms).await?;
-    let mut base = match taken {
+    let base = match taken {
         None => search.wished(wish, wish.asks_remote).await?,
         Some(taken) => search.taken_over(wish, &taken).await?,
     };
+    with_included(git, repo, wish, base).await
+}
+
+/// The same with the files that git ignores and that are wished for.
+pub(super) async fn with_included(
+    git: &GitProgram,
+    repo: &Path,
+    wish: &BaseWish,
+    mut base: Base,
+) -> Result<Base, GitError> {
+    let included = include::find(git, repo, &wish.include).await?;
     base.beginning.include.clone_from(&wish.include);
     let notes: Vec<String> = base.note.into_iter().chain(included.note()).collect();
     base.note = (!notes.is_empty()).then(|| notes.join("; "));
@@ -69,6 +79,14 @@ async fn taken(git: &GitProgram, repo: &Path, wish: &BaseWish) -> Result<Option<
         Some(holder) => Err(refused(format!(
             "branch `{branch}` is {holder}, and two cannot work on it; name another, or check out another one there"
         ))),
+    }
+}
+
+/// Refuses a branch that is no name or whose name is taken, whatever may become of it.
+pub(super) async fn refuse_taken(git: &GitProgram, repo: &Path, wish: &BaseWish) -> Result<(), GitError> {
+    match taken(git, repo, wish).await? {
+        None => Ok(()),
+        Some(_) => Err(GitError::BranchExists { branch: wish.branch.clone() }),
     }
 }
 

@@ -8,6 +8,7 @@ mod diff;
 mod disk;
 mod executes;
 mod fetch;
+mod fork;
 mod home;
 mod include;
 mod lens;
@@ -35,7 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
 use ccells_core::naming;
 use ccells_core::ports::{
-    Base, BaseWish, BranchMove, Git, GitError, MergeWish, PushWish, Pushed, WorkReport, WorkSource,
+    Base, BaseWish, BranchMove, Fork, Git, GitError, MergeWish, PushWish, Pushed, WorkReport, WorkSource,
     WorktreePlan,
 };
 use tokio_util::task::TaskTracker;
@@ -142,6 +143,17 @@ impl RealGit {
 impl Git for RealGit {
     async fn resolve_base(&self, repo: &PathText, wish: &BaseWish) -> Result<Base, GitError> {
         base::resolve(&self.program, Path::new(repo.as_str()), wish, self.patience_ms).await
+    }
+
+    async fn fork_base(
+        &self,
+        wish: &BaseWish,
+        fork: &Fork,
+        source: Option<impl WorkSource>,
+    ) -> Result<Base, GitError> {
+        let (wish, fork) = (wish.clone(), fork.clone());
+        let plan = fork.plan.clone();
+        self.run(&plan, |place| async move { place.fork(&wish, &fork, source.as_ref()).await }).await
     }
 
     async fn pin_base(&self, plan: &WorktreePlan) -> Result<(), GitError> {
@@ -255,6 +267,11 @@ impl Workplace {
     /// The full name of the commit that was fetched last.
     fn head_ref(&self) -> String {
         format!("refs/ccells/{}/head", self.plan.workstream)
+    }
+
+    /// The full name of what is carried over from another workstream.
+    fn carried_ref(&self) -> String {
+        format!("refs/ccells/{}/carried", self.plan.workstream)
     }
 
     /// The full name of what was fetched before the agent replaced it.

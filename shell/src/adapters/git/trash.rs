@@ -102,6 +102,10 @@ impl Workplace {
             place.move_to_trash().map_err(|error| Self::disk_error(aim, place.home(), &error))
         })
         .await?;
+        let carried = self.carried_ref();
+        if let Some(carried) = self.reference(&carried).await? {
+            self.drop_ref(&carried.name, &carried.object).await?;
+        }
         let name = self.base_ref();
         let found = list_refs(|| self.on_repo(), &[&name]).await?;
         let Some(base) = found.into_iter().find(|found| found.name == name) else { return Ok(()) };

@@ -20,7 +20,8 @@ impl Workplace {
     /// Keeps the base from being collected.
     pub(super) async fn pin_base(&self) -> Result<(), GitError> {
         self.check_plan()?;
-        self.set_ref(&self.base_ref(), self.plan.base.as_str()).await
+        self.set_ref(&self.base_ref(), self.plan.base.as_str()).await?;
+        self.pin_carried().await
     }
 
     /// Makes branch and worktree, first clearing away what an interrupted try left.
@@ -55,6 +56,7 @@ impl Workplace {
 
     /// Puts into the worktree what is no part of the base. Nobody works in it as long as its note stands.
     async fn fit_out(&self) -> Result<(), GitError> {
+        self.put_carried().await?;
         self.include_files().await
     }
 

@@ -1,5 +1,6 @@
 //! The dialog for a new workstream. Its draft survives being closed and being refused.
 
+use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{BRANCH_CHARS, NAME_CHARS, PROMPT_BYTES, REASON_CHARS};
 use ccells_core::ports::{GitError, OnTaken};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -92,6 +93,8 @@ pub(crate) struct Draft {
     pub(crate) branch: Editor,
     /// What becomes of a branch that is there already; `None` while none is known to be.
     pub(crate) taken: Option<Taken>,
+    /// The workstream that it goes on from, and its name; then no base is asked for.
+    pub(crate) from: Option<(WorkstreamId, String)>,
     /// What to start from.
     pub(crate) base: Editor,
     /// The image.
@@ -105,6 +108,7 @@ impl Default for Draft {
             name: Editor::line(NAME_CHARS * BYTES_PER_CHAR),
             branch: Editor::line(BRANCH_CHARS),
             taken: None,
+            from: None,
             base: Editor::line(REASON_CHARS),
             image: Editor::line(REASON_CHARS),
         }
@@ -120,7 +124,8 @@ impl Draft {
             name: chosen(&self.name),
             branch: chosen(&self.branch),
             on_taken: self.taken.map_or(OnTaken::Refuse, OnTaken::from),
-            base: chosen(&self.base),
+            from: self.from.as_ref().map(|(id, _)| id.clone()),
+            base: chosen(&self.base).filter(|_| self.from.is_none()),
             image: chosen(&self.image),
         }
     }
@@ -216,7 +221,10 @@ impl NewDialog {
     /// Goes to another field. Nobody is asked about a branch that is not known to be there.
     fn go(&mut self, by: usize) {
         self.field = self.field.step(by);
-        if self.field == Field::Taken && self.draft.taken.is_none() {
+        let is_needless = |field, draft: &Draft| {
+            (field == Field::Taken && draft.taken.is_none()) || (field == Field::Base && draft.from.is_some())
+        };
+        while is_needless(self.field, &self.draft) {
             self.field = self.field.step(by);
         }
     }

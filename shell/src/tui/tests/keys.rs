@@ -249,6 +249,19 @@ fn a_branch_that_is_taken_is_asked_about() {
 }
 
 #[test]
+fn one_goes_on_from_the_focused_one() {
+    let mut stage = three();
+    let wishes = stage.press("Fgo on<tab><tab><tab>image:1<C-s>");
+    let Some(Wish::Create(ticket, wanted)) = wishes.first() else { panic!("{wishes:?}") };
+    assert_eq!((&wanted.from, &wanted.base, wanted.image.as_deref()), (&Some(id(1)), &None, Some("image:1")));
+    assert!(stage.frame().contains("where `task-1` is now"), "{}", stage.frame());
+    stage.send(Msg::Replied { ticket: *ticket, outcome: refused("no", None) });
+    stage.press("<esc>n");
+    let Some(Dialog::New(dialog)) = &stage.model.dialog else { panic!("it opens") };
+    assert_eq!(dialog.draft.from, None, "the draft is for any");
+}
+
+#[test]
 fn a_workstream_is_discarded_without_force_first() {
     let mut stage = three();
     assert_eq!(asks(&stage.press("d")), []);

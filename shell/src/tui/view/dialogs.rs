@@ -105,6 +105,10 @@ fn draw_field(
         width: area.width.saturating_sub(LABEL_COLUMNS),
         ..area
     };
+    if let (Field::Base, Some((_, name))) = (field, &dialog.draft.from) {
+        super::draw_text(&clip::safe(&format!("where `{name}` is now")), theme.faint(), text, buffer);
+        return None;
+    }
     if let (Field::Taken, Some(taken)) = (field, dialog.draft.taken) {
         let shown = format!("‹ {} ›", taken.as_str());
         super::draw_text(&shown, if is_here { theme.text() } else { theme.faint() }, text, buffer);
