@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::container::ContainerSpec;
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, PathText, RequestId, WorkstreamId};
-use crate::ports::{BranchMove, MergeWish, PushWish, WorkReport, WorktreePlan};
+use crate::ports::{BaseWish, BranchMove, MergeWish, PushWish, WorkReport, WorktreePlan};
 use crate::record::{Delta, Facts, Intent, StateRecord};
 
 /// Something to be done.
@@ -63,9 +63,7 @@ pub enum Effect {
         /// Where.
         repo: PathText,
         /// What was asked for.
-        reference: Option<String>,
-        /// The branch to be made.
-        branch: String,
+        wish: Box<BaseWish>,
     },
     /// Pin the base. Answered by [`BasePinned`](crate::event::Event::BasePinned).
     PinBase {
@@ -354,6 +352,14 @@ pub struct Done {
     pub workstream: Option<WorkstreamId>,
     /// What there is to say.
     pub note: String,
+}
+
+/// What is said of a workstream that was made.
+pub const RUNNING: &str = "running";
+
+/// What `note` says of a workstream that was made, besides that it runs.
+pub fn aside(note: &str) -> Option<&str> {
+    note.strip_prefix(RUNNING)?.strip_prefix("; ")
 }
 
 /// Why a wish does not come true.

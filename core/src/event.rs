@@ -11,7 +11,8 @@ use crate::ids::{
     Attempt, Commit, ContainerId, Generation, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId,
 };
 use crate::ports::{
-    BranchMove, EngineError, EngineFacts, GitError, MergeWish, PullProgress, PushWish, Pushed, WorkReport,
+    Base, BranchMove, EngineError, EngineFacts, GitError, MergeWish, OnTaken, PullProgress, PushWish, Pushed,
+    WorkReport,
 };
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, StateRecord, ViewRecord};
 use crate::time::Mono;
@@ -82,7 +83,7 @@ pub enum Event {
         /// Which try.
         attempt: Attempt,
         /// What came of it.
-        outcome: Result<Commit, GitError>,
+        outcome: Result<Base, GitError>,
     },
     /// The base is pinned.
     BasePinned {
@@ -408,6 +409,14 @@ pub struct NewWorkstream {
     pub branch: Option<String>,
     /// What to start from; the default branch where none is given.
     pub base: Option<String>,
+    /// The workstream whose present state it goes on from, rather than a base.
+    pub from: Option<WorkstreamId>,
+    /// What becomes of a branch that exists already under the chosen name.
+    pub on_taken: OnTaken,
+    /// Whether its base is looked up without asking a remote, whatever is configured.
+    pub is_offline: bool,
+    /// Which files that git ignores are copied, besides those that the checkout lists, as in a `.gitignore`.
+    pub include: Vec<String>,
     /// The image; the configured one where none is given.
     pub image: Option<String>,
     /// The command; the configured agent where none is given.
@@ -460,6 +469,8 @@ pub struct Settings {
     pub limits: ContainerLimits,
     /// Put before every branch name that we make.
     pub branch_prefix: String,
+    /// Whether remotes are asked for the newest commit of a base.
+    pub asks_remotes: bool,
 }
 
 /// The repository, as found at the start.

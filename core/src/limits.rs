@@ -178,6 +178,11 @@ pub const MERGE_MESSAGE_BYTES: usize = 64 * 1_024;
 /// Most workstreams that are made of one prompt at once.
 pub const NEW_AT_ONCE: u8 = 32;
 
+/// Most files that git ignores and that are copied into a worktree.
+pub const INCLUDE_FILES: usize = 10_000;
+/// How large they may be, all together.
+pub const INCLUDE_BYTES: u64 = 1_000_000_000;
+
 /// Longest prompt.
 pub const PROMPT_BYTES: usize = 64 * 1_024;
 /// Longest name of a workstream.

@@ -14,7 +14,7 @@ use crate::event::{Access, Ask, Event, Found, Purpose, StateFound};
 use crate::heartbeat;
 use crate::ids::{Attempt, ContainerId, Generation, RequestId, WorkstreamId};
 use crate::limits::{DOUBT_MS, DOUBT_STEP_MS, RELIST_MS, RETRY_FIRST_MS, RETRY_LAST_MS};
-use crate::ports::{EngineError, GitError};
+use crate::ports::{Base, EngineError, GitError};
 use crate::record::{StateRecord, VERSION, ViewRecord, Writer};
 use crate::shutdown::Shutdown;
 use crate::snapshot::{EngineState, Finding};
@@ -192,13 +192,14 @@ impl Machine {
 
             Event::BaseResolved { workstream, attempt, outcome } => {
                 let outcome = outcome.and_then(|base| self.check_branch(&workstream).map(|()| base));
-                self.answer(now, &workstream, attempt, settle(outcome, Answer::Base, git_trouble))
+                let base = |base: Base| Answer::Base(alloc::boxed::Box::new(base));
+                self.answer(now, &workstream, attempt, settle(outcome, base, git_trouble))
             }
             Event::WorkRestored { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Branch, git_trouble))
             }
             Event::WorkFetched { workstream, attempt, outcome } => {
-                self.answer(now, &workstream, attempt, settle(outcome, Answer::Base, git_trouble))
+                self.answer(now, &workstream, attempt, settle(outcome, Answer::Head, git_trouble))
             }
             Event::MergeJudged { workstream, attempt, outcome } => {
                 let judged = |moving: Option<_>| Answer::Judged(moving.map(alloc::boxed::Box::new));

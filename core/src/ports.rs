@@ -237,6 +237,94 @@ pub struct WorktreePlan {
     pub base: Commit,
     /// Who shall own what the agent writes: user and group.
     pub owner: (u32, u32),
+    /// How it begins, besides at its base.
+    pub beginning: Beginning,
+}
+
+/// What a new workstream is to begin from, as asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseWish {
+    /// A branch, tag, commit or pull request; `None`: the default branch, or HEAD where there is none.
+    pub reference: Option<String>,
+    /// The branch to be made, without `refs/heads/`.
+    pub branch: String,
+    /// What becomes of one of that name.
+    pub on_taken: OnTaken,
+    /// Whether a remote that has the base is asked for its newest commit first.
+    pub asks_remote: bool,
+    /// Which files that git ignores are copied, besides those that the checkout lists, as in a `.gitignore`.
+    pub include: Vec<String>,
+    /// The workstream whose present state it is to go on from, rather than a reference.
+    pub fork: Option<Fork>,
+}
+
+/// A workstream that another one goes on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// Where its files and refs are.
+    pub plan: WorktreePlan,
+    /// Its name for people.
+    pub name: String,
+    /// Its container, where that runs.
+    pub container: Option<ContainerId>,
+}
+
+/// What becomes of a branch that exists already under the name of a new one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnTaken {
+    /// Nothing: it is refused.
+    #[default]
+    Refuse,
+    /// Nothing: the new one gets the next name that is free.
+    New,
+    /// It is worked on.
+    Use,
+    /// It begins anew at the base.
+    Recreate,
+}
+
+/// What a new workstream begins from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// The commit its branch begins at.
+    pub commit: Commit,
+    /// What its user should know of how it was found.
+    pub note: Option<String>,
+    /// How it begins besides.
+    pub beginning: Beginning,
+}
+
+impl From<Commit> for Base {
+    fn from(commit: Commit) -> Self {
+        Self { commit, note: None, beginning: Beginning::default() }
+    }
+}
+
+/// How a workstream begins, besides at its base.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Beginning {
+    /// Where its branch stood before it was made; `None`: there was none, so that it is ours to remove. Another commit than
+    /// the base: the branch began anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch_was: Option<Commit>,
+    /// From where on what is on its branch counts as its work, where that is not the base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Commit>,
+    /// Which files that git ignores are copied, besides those that the checkout lists, as in a `.gitignore`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// A commit whose files its worktree begins with, uncommitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Commit>,
+}
+
+impl Beginning {
+    /// Whether there is nothing to say of it.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What of a workstream's work exists nowhere else.
@@ -369,7 +457,9 @@ pub enum GitError {
         reference: String,
     },
     /// The branch exists already.
-    #[error("branch `{branch}` exists already; choose another with --branch")]
+    #[error(
+        "branch `{branch}` exists already; choose another with --branch, or say what becomes of it with --on-existing"
+    )]
     BranchExists {
         /// The branch.
         branch: String,
@@ -408,14 +498,22 @@ pub enum GitError {
 
 /// Git on the user's repository. Each method may be repeated after a crash at any of its instructions.
 pub trait Git: Send + Sync + 'static {
-    /// The commit `reference` names (`None`: the default branch, or HEAD where there is none) in the repository at
-    /// `repo`, provided that `branch` is free.
+    /// The commit that a workstream in the repository at `repo` begins from, provided that its branch is free or may be
+    /// had. No reference moves. A remote that does not answer in time is told of and done without, unless it alone has
+    /// what is wanted.
     fn resolve_base(
         &self,
         repo: &PathText,
-        reference: Option<&str>,
-        branch: &str,
-    ) -> impl Future<Output = Result<Commit, GitError>> + Send;
+        wish: &BaseWish,
+    ) -> impl Future<Output = Result<Base, GitError>> + Send;
+    /// The same for one that goes on from another: the commits of that one's agent, out of its container where `source` is
+    /// given, and what is not committed in its worktree. Nothing of that one changes.
+    fn fork_base(
+        &self,
+        wish: &BaseWish,
+        fork: &Fork,
+        source: Option<impl WorkSource>,
+    ) -> impl Future<Output = Result<Base, GitError>> + Send;
     /// Keeps the base from being collected: `refs/ccells/<id>/base`.
     fn pin_base(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
     /// Makes branch and worktree, first clearing away what an interrupted try left.

@@ -14,7 +14,7 @@ use crate::container::{AGENT_HOME, BASE_OBJECTS, ContainerLimits, GIT_DIR, Mount
 use crate::container::{ContainerSpec, Labels};
 use crate::ids::{Commit, ContainerId, Generation, HomeId, PathText, RepoId, RunId, WorkstreamId};
 use crate::naming;
-use crate::ports::{BranchMove, WorktreePlan};
+use crate::ports::{Beginning, BranchMove, WorktreePlan};
 use crate::time::Wall;
 
 /// The version of every format below.
@@ -92,6 +92,9 @@ pub struct Facts {
     pub base_ref: Option<String>,
     /// The commit it starts from; `None` only before it was resolved.
     pub base: Option<Commit>,
+    /// How it begins besides.
+    #[serde(default, skip_serializing_if = "Beginning::is_plain")]
+    pub beginning: Beginning,
     /// The repository.
     pub repo_id: RepoId,
     /// Top of the user's checkout.
@@ -130,6 +133,7 @@ impl Facts {
             branch: self.branch.clone(),
             base: self.base.clone()?,
             owner: self.owner,
+            beginning: self.beginning.clone(),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
 use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
-use crate::ports::{BranchMove, Pushed, WorkReport, WorktreePlan};
+use crate::ports::{Base, BranchMove, Fork, OnTaken, Pushed, WorkReport, WorktreePlan};
 use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now, Wall};
 
@@ -106,7 +106,9 @@ pub enum Answer {
     /// It is done.
     Done,
     /// The base.
-    Base(Commit),
+    Base(Box<Base>),
+    /// The commit that is checked out where its agent works.
+    Head(Commit),
     /// The branch it came back on.
     Branch(String),
     /// Which branch would move, if one would.
@@ -243,6 +245,16 @@ pub struct Workstream {
     pub was_stopped_by_user: bool,
     /// Whether the user chose its branch: then it is that one or none.
     pub is_branch_chosen: bool,
+    /// What becomes of a branch that exists already under its name.
+    pub on_taken: OnTaken,
+    /// Whether a remote is asked for its base.
+    pub asks_remote: bool,
+    /// Which files that git ignores it is to have besides those that the checkout lists.
+    pub include: Vec<String>,
+    /// The workstream that it goes on from, until its base is known.
+    pub fork: Option<Fork>,
+    /// What its user is told at the end of its making.
+    pub note: Option<String>,
     /// Whether it was made once: then making it again is about its container only, and cancelling that takes nothing.
     pub is_made: bool,
     /// Why a removal is refused whose intent is being taken back.
@@ -289,6 +301,11 @@ impl Workstream {
             was_paused_by_quit: false,
             was_stopped_by_user: false,
             is_branch_chosen: true,
+            on_taken: OnTaken::Refuse,
+            asks_remote: false,
+            include: Vec::new(),
+            fork: None,
+            note: None,
             is_made: false,
             retracted: None,
             is_from_trash: false,
@@ -365,7 +382,7 @@ impl Workstream {
 
     /// Begins (or takes up again) its making at `step`.
     pub fn create_from(&mut self, step: CreateStep, around: &mut Surroundings<'_>) -> Effects {
-        self.last_trouble = None;
+        (self.last_trouble, self.note) = (None, None);
         self.remake = if step == CreateStep::ClearingWay { Remake::Due } else { Remake::No };
         self.pull = Pull::No;
         self.begin_create_step(step, around)

@@ -14,8 +14,8 @@ use ccells_core::ids::{
 use ccells_core::machine::Machine;
 use ccells_core::naming;
 use ccells_core::ports::{
-    BranchMove, EngineError, EngineFacts, GitError, MergeWish, PullProgress, PushHow, PushWish, Pushed,
-    WorkReport,
+    Beginning, BranchMove, EngineError, EngineFacts, GitError, MergeWish, OnTaken, PullProgress, PushHow,
+    PushWish, Pushed, WorkReport,
 };
 use ccells_core::record::{
     AgentCommand, Facts, Intent, Layout, Operation, StateEntry, StateRecord, VERSION, ViewRecord,
@@ -190,6 +190,7 @@ pub(crate) fn facts(number: u8) -> Facts {
         branch: format!("ccells/work-{number}"),
         base_ref: None,
         base: Some(base()),
+        beginning: Beginning::default(),
         repo_id: RepoId::parse("web-1a2b").expect("the form is right"),
         repo_path: PathText::from("/repo"),
         git_dir: PathText::from("/repo/.git"),
@@ -255,6 +256,7 @@ fn nothing() -> Found {
             agent: AgentCommand::default(),
             limits: ContainerLimits::default(),
             branch_prefix: "ccells/".to_owned(),
+            asks_remotes: true,
         },
         access: Access::Write,
         purpose: Purpose::Interactive,
@@ -334,6 +336,11 @@ fn ask(choices: &mut Choices<'_>) -> Ask {
             prompt: choices.text(),
             branch: (number & 0x40 != 0).then(|| choices.text()),
             base: (number & 0x20 != 0).then(|| choices.text()),
+            on_taken: [OnTaken::Refuse, OnTaken::New, OnTaken::Use, OnTaken::Recreate]
+                [usize::from(number >> 2 & 3)],
+            is_offline: number & 0x08 != 0,
+            include: Vec::new(),
+            from: None,
             image: None,
             argv: (number & 0x10 != 0).then(|| vec![choices.text()]),
             session_id: "session".to_owned(),
@@ -429,7 +436,7 @@ fn answer(effect: Effect, how: u8, now: u64) -> Option<Event> {
         E::TrackContainer { workstream, attempt, .. } => Event::ContainerTracked { workstream, attempt, outcome: text(how) },
         E::UntrackContainer { workstream, attempt, .. } => Event::ContainerUntracked { workstream, attempt, outcome: text(how) },
         E::SaveState { generation, .. } => Event::StateSaved { generation, outcome: text(how) },
-        E::ResolveBase { workstream, attempt, .. } => Event::BaseResolved { workstream, attempt, outcome: git(how).map(|()| base()) },
+        E::ResolveBase { workstream, attempt, .. } => Event::BaseResolved { workstream, attempt, outcome: git(how).map(|()| base().into()) },
         E::PinBase { workstream, attempt, .. } => Event::BasePinned { workstream, attempt, outcome: git(how) },
         E::AddWorktree { workstream, attempt, .. } => Event::WorktreeAdded { workstream, attempt, outcome: git(how) },
         E::BuildHome { workstream, attempt, .. } => Event::HomeBuilt { workstream, attempt, outcome: git(how) },
@@ -477,7 +484,7 @@ fn event(choices: &mut Choices<'_>, now: u64) -> Event {
         2 => Event::ContainerTracked { workstream, attempt, outcome: text(how) },
         3 => Event::ContainerUntracked { workstream, attempt, outcome: text(how) },
         4 => Event::StateSaved { generation: Generation(40 + attempt.0), outcome: text(how) },
-        5 => Event::BaseResolved { workstream, attempt, outcome: git(how).map(|()| base()) },
+        5 => Event::BaseResolved { workstream, attempt, outcome: git(how).map(|()| base().into()) },
         6 => Event::BasePinned { workstream, attempt, outcome: git(how) },
         7 => Event::WorktreeAdded { workstream, attempt, outcome: git(how) },
         8 => Event::HomeBuilt { workstream, attempt, outcome: git(how) },

@@ -109,7 +109,7 @@ pub enum ConfigError {
 
 /// Every key with what it takes, but for those of `[keys]`: each is the name of an action of the screen, and takes one
 /// key or a list of them.
-pub const KEYS: [(&str, &str); 21] = [
+pub const KEYS: [(&str, &str); 22] = [
     ("image", "a text: the image of new workstreams"),
     ("on_quit", "`pause` or `keep`"),
     ("leader", "a key that leaves a pane: ctrl+ and a letter other than c, i, m or z, or one of ] \\ ^ _ @"),
@@ -117,6 +117,7 @@ pub const KEYS: [(&str, &str); 21] = [
     ("motion", "`full` or `reduced`: whether what counts by itself counts less often"),
     ("engine", "a text: the engine's endpoint, such as `unix:///var/run/docker.sock`"),
     ("branch_prefix", "a text that begins branch names"),
+    ("fetch_base", "true or false: whether a remote is asked for the newest commit of a base"),
     ("scrollback", "a whole number from 0 to 200000: lines that every pane keeps"),
     ("clipboard", "`auto`, `osc52`, `system` or `off`"),
     ("agent_clipboard", "`ask`, `allow` or `deny`: what becomes of what agents want to copy"),
@@ -160,6 +161,7 @@ impl Default for Config {
                 },
                 limits: ContainerLimits::default(),
                 branch_prefix: String::new(),
+                asks_remotes: true,
             },
             on_quit: OnQuit::PauseAll,
             engine: None,
@@ -245,6 +247,7 @@ impl Config {
                 self.is_calm = text == "reduced";
             }
             ("branch_prefix", Value::String(text)) => settings.branch_prefix.clone_from(text),
+            ("fetch_base", Value::Boolean(does)) => settings.asks_remotes = *does,
             ("on_quit", Value::String(text)) => self.on_quit = on_quit(text).ok_or_else(|| bad(&value))?,
             ("scrollback", Value::Integer(lines)) => {
                 let lines = usize::try_from(*lines).ok().filter(|lines| *lines <= limits::SCROLLBACK_MOST);
@@ -341,7 +344,7 @@ pub(crate) fn from_variable(key: &str, text: &str) -> Value {
     match key {
         "agent.command" | "agent.resume" => list(text),
         "agent.env" | "limits.pids" | "limits.memory_mb" | "limits.cpus" | "scrollback" | "trash.days"
-        | "trash.count" | "copy_on_select" | "bell" | "notifications" => {
+        | "trash.count" | "copy_on_select" | "bell" | "notifications" | "fetch_base" => {
             as_toml(text).unwrap_or_else(|| Value::String(text.to_string()))
         }
         _ => Value::String(text.to_string()),
@@ -560,7 +563,7 @@ mod tests {
             "scrollback" => "7",
             "clipboard" => "off",
             "agent_clipboard" => "deny",
-            "bell" | "notifications" | "copy_on_select" => "false",
+            "bell" | "notifications" | "copy_on_select" | "fetch_base" => "false",
             "agent.command" => "codex",
             "agent.resume" => "codex resume",
             "agent.env" => "{ A = 'b' }",

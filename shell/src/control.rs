@@ -12,7 +12,7 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
 use ccells_core::naming;
-use ccells_core::ports::{MergeWish, PushWish};
+use ccells_core::ports::{MergeWish, OnTaken, PushWish};
 use ccells_core::record::Facts;
 use ccells_core::snapshot::{Card, EngineState, Snapshot};
 use rustix::fs::{Mode, OFlags};
@@ -28,6 +28,7 @@ use crate::driver::{Desk, Outcome};
 /// What a verb asks of the run that holds the repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each verb, and none is kept")]
 pub enum Request {
     /// Show everything.
     Show,
@@ -43,6 +44,18 @@ pub enum Request {
         branch: Option<String>,
         /// What to start from.
         base: Option<String>,
+        /// The workstream to go on from.
+        #[serde(default)]
+        from: Option<WorkstreamId>,
+        /// What becomes of a branch that exists already.
+        #[serde(default)]
+        on_existing: OnTaken,
+        /// Whether no remote is asked for the base.
+        #[serde(default)]
+        no_fetch: bool,
+        /// Which files that git ignores are copied, besides those that the checkout lists.
+        #[serde(default)]
+        include: Vec<String>,
         /// The image.
         image: Option<String>,
         /// The command.
@@ -134,13 +147,30 @@ impl Request {
     pub fn ask(self) -> Option<Ask> {
         Some(match self {
             Self::Show => return None,
-            Self::New { id, name, prompt, branch, base, image, argv, session_id } => {
+            Self::New {
+                id,
+                name,
+                prompt,
+                branch,
+                base,
+                from,
+                on_existing: on_taken,
+                no_fetch: is_offline,
+                include,
+                image,
+                argv,
+                session_id,
+            } => {
                 let wanted = ccells_core::event::NewWorkstream {
                     id,
                     name,
                     prompt,
                     branch,
                     base,
+                    from,
+                    on_taken,
+                    is_offline,
+                    include,
                     image,
                     argv,
                     session_id,

@@ -219,8 +219,14 @@ impl<E: Watch, G: Git> Hands<E, G> {
     async fn in_git(&self, effect: Effect) -> Event {
         let git = &*self.git;
         match effect {
-            Effect::ResolveBase { workstream, attempt, repo, reference, branch } => {
-                let outcome = git.resolve_base(&repo, reference.as_deref(), &branch).await;
+            Effect::ResolveBase { workstream, attempt, repo, wish } => {
+                let outcome = match &wish.fork {
+                    None => git.resolve_base(&repo, &wish).await,
+                    Some(fork) => {
+                        let source = fork.container.as_ref().map(|container| self.engine.work_of(container));
+                        git.fork_base(&wish, fork, source).await
+                    }
+                };
                 Event::BaseResolved { workstream, attempt, outcome }
             }
             Effect::PinBase { workstream, attempt, plan } => {

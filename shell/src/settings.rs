@@ -201,6 +201,7 @@ fn value_of(config: &Config, key: &str) -> String {
         "motion" => if config.is_calm { "reduced" } else { "full" }.to_owned(),
         "engine" => config.engine.clone().unwrap_or_default(),
         "branch_prefix" => settings.branch_prefix.clone(),
+        "fetch_base" => settings.asks_remotes.to_string(),
         "scrollback" => config.scrollback.to_string(),
         "clipboard" => match config.clipboard {
             Clipboard::Auto => "auto".to_owned(),

@@ -9,6 +9,7 @@ use std::sync::mpsc::channel;
 
 use ccells_core::container::ContainerLimits;
 use ccells_core::ids::{ContainerId, Generation, PathText, RepoId, RunId, WorkstreamId};
+use ccells_core::ports::Beginning;
 use ccells_core::record::{
     self, AgentCommand, BeatRecord, Facts, Intent, Operation, StateEntry, StateRecord, TrackedContainer,
     TrackingRecord, VERSION, ViewRecord, Writer,
@@ -44,6 +45,7 @@ fn facts(number: u64) -> Facts {
         branch: format!("branch-{number}"),
         base_ref: None,
         base: None,
+        beginning: Beginning::default(),
         repo_id: repo_id(),
         repo_path: below("repo"),
         git_dir: below("repo/.git"),

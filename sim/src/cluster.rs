@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use ccells_core::event::{Ask, NewWorkstream, OnQuit};
 use ccells_core::ids::WorkstreamId;
+use ccells_core::ports::OnTaken;
 use ccells_core::snapshot::{Card, CardState, Snapshot};
 use ccells_shell::driver::{Outcome, Wish};
 use tokio::sync::oneshot;
@@ -388,6 +389,10 @@ impl Cluster {
             prompt: format!("do {name}"),
             branch: None,
             base: None,
+            on_taken: OnTaken::Refuse,
+            is_offline: false,
+            include: Vec::new(),
+            from: None,
             image: None,
             argv: Some(vec!["agent".to_string(), format!("--say=this is {name}")]),
             session_id: format!("session-{number}"),

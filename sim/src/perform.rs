@@ -256,10 +256,10 @@ impl World {
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not git's is sorted out before")]
     fn perform_git(&mut self, process: usize, effect: Effect) {
         match effect {
-            Effect::ResolveBase { workstream, attempt, repo, branch, reference: _ } => {
-                let pick = |ok| if let GitOk::Base(commit) = ok { Some(commit) } else { None };
+            Effect::ResolveBase { workstream, attempt, repo, wish } => {
+                let pick = |ok| if let GitOk::Base(commit) = ok { Some(commit.into()) } else { None };
                 let answer = gave(pick, move |outcome| Event::BaseResolved { workstream, attempt, outcome });
-                self.begin_git(process, GitOp::Resolve { repo, branch }, answer);
+                self.begin_git(process, GitOp::Resolve { repo, branch: wish.branch }, answer);
             }
             Effect::PinBase { workstream, attempt, plan } => {
                 let answer = done(move |outcome| Event::BasePinned { workstream, attempt, outcome });

@@ -6,7 +6,7 @@ use ccells_core::container::ContainerLimits;
 use ccells_core::event::{Access, Ask, NewWorkstream, OnQuit, Purpose, Settings};
 use ccells_core::ids::{RunId, WorkstreamId};
 use ccells_core::machine::Machine;
-use ccells_core::ports::PushWish;
+use ccells_core::ports::{OnTaken, PushWish};
 use ccells_core::record::{AgentCommand, ViewRecord};
 
 use crate::boot::{self, Around, Start, Wanted};
@@ -295,6 +295,10 @@ impl World {
             name: None,
             branch,
             base: None,
+            on_taken: OnTaken::Refuse,
+            is_offline: false,
+            include: Vec::new(),
+            from: None,
             image: None,
             argv: None,
             session_id: id.as_str().to_string(),
@@ -319,5 +323,6 @@ pub fn settings() -> Settings {
         },
         limits: ContainerLimits::default(),
         branch_prefix: "ccells/".to_string(),
+        asks_remotes: true,
     }
 }

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, Waker};
 use ccells_core::container::{ContainerExit, ContainerLimits, ContainerSpec, Labels, Observed};
 use ccells_core::ids::{Commit, ContainerId, HomeId, PathText, RepoId, RunId, WorkstreamId};
 use ccells_core::ports::{
-    BranchMove, Clock, Engine, EngineError, EngineFacts, Git, GitError, MergeWish, PullProgress, PushWish,
-    Pushed, WorkReport, WorkSource, WorktreePlan,
+    Base, BaseWish, Beginning, BranchMove, Clock, Engine, EngineError, EngineFacts, Fork, Git, GitError,
+    MergeWish, PullProgress, PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
 };
 use ccells_core::time::{Now, Wall};
 use ccells_sim::canary::Planted;
@@ -248,10 +248,19 @@ impl ModelGit {
 }
 
 impl Git for ModelGit {
-    async fn resolve_base(&self, repo: &PathText, _: Option<&str>, branch: &str) -> Result<Commit, GitError> {
-        let op = GitOp::Resolve { repo: repo.clone(), branch: branch.to_owned() };
+    async fn resolve_base(&self, repo: &PathText, wish: &BaseWish) -> Result<Base, GitError> {
+        let op = GitOp::Resolve { repo: repo.clone(), branch: wish.branch.clone() };
         let GitOk::Base(base) = self.perform(&op)? else { panic!("a base was asked for") };
-        Ok(base)
+        Ok(base.into())
+    }
+
+    async fn fork_base(
+        &self,
+        wish: &BaseWish,
+        fork: &Fork,
+        _: Option<impl WorkSource>,
+    ) -> Result<Base, GitError> {
+        self.resolve_base(&fork.plan.repo, wish).await
     }
 
     async fn pin_base(&self, plan: &WorktreePlan) -> Result<(), GitError> {
@@ -352,6 +361,7 @@ impl git::World for ModelGit {
             branch: "ccells/contract".to_owned(),
             base,
             owner: (1000, 1000),
+            beginning: Beginning::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
-use ccells_core::ports::{Clock, WorktreePlan};
+use ccells_core::ports::{Beginning, Clock, WorktreePlan};
 use ccells_core::time::Wall;
 use ccells_shell::adapters::clock::RealClock;
 use ccells_shell::adapters::git::RealGit;
@@ -113,6 +113,7 @@ impl git::World for Repository {
             branch: "ccells/contract".to_owned(),
             base,
             owner: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+            beginning: Beginning::default(),
         }
     }
 

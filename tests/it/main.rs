@@ -32,6 +32,7 @@ mod rig;
 mod rounds;
 mod sessions;
 mod shutdown;
+mod starting;
 mod tap;
 mod terminal;
 mod tidy;

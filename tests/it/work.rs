@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use ccells_core::container::{BASE_OBJECTS, ContainerSpec, GIT_DIR, Mount, WORKSPACE};
 use ccells_core::ids::{Commit, ContainerId, PathText};
-use ccells_core::ports::{Engine as _, EngineError, Git as _, GitError, WorkSource as _, WorktreePlan};
+use ccells_core::ports::{
+    Beginning, Engine as _, EngineError, Git as _, GitError, WorkSource as _, WorktreePlan,
+};
 use ccells_shell::adapters::docker::ContainerWork;
 use ccells_shell::adapters::git::RealGit;
 use tempfile::TempDir;
@@ -55,6 +57,7 @@ impl Works {
             branch: "ccells/work".to_owned(),
             base: Commit::parse(&git(&repo, &["rev-parse", "HEAD"])).unwrap(),
             owner: if me.0 == 0 { spec.owner } else { me },
+            beginning: Beginning::default(),
         };
         let real = RealGit::new().unwrap();
         real.pin_base(&plan).await.unwrap();

@@ -15,6 +15,7 @@ use crate::ids::{RequestId, WorkstreamId};
 use crate::limits::{PROMPT_BYTES, WORKSTREAMS};
 use crate::naming;
 use crate::places::Places;
+use crate::ports::{Beginning, Fork, OnTaken};
 use crate::record::{AgentCommand, Facts};
 use crate::snapshot::EngineState;
 use crate::time::Now;
@@ -332,6 +333,13 @@ impl Machine {
 /// New workstreams.
 impl Machine {
     fn begin_new(&mut self, now: Now, request: RequestId, wanted: NewWorkstream) -> Effects {
+        let asks_remotes = self.found.as_ref().is_some_and(|found| found.settings.asks_remotes);
+        let include = wanted.include.clone();
+        let fork = match wanted.from.as_ref().map(|id| self.fork_of(id)).transpose() {
+            Ok(fork) => fork,
+            Err((kind, text)) => return refuse(request, kind, &text),
+        };
+        let (on_taken, asks_remote) = (wanted.on_taken, asks_remotes && !wanted.is_offline);
         let (facts, is_branch_chosen) = match self.facts_of(now, wanted) {
             Ok(facts) => facts,
             Err((kind, text)) => return refuse(request, kind, &text),
@@ -345,6 +353,8 @@ impl Machine {
             workstream.asked_by.push(request);
         }
         workstream.is_branch_chosen = is_branch_chosen;
+        (workstream.on_taken, workstream.asks_remote) = (on_taken, asks_remote);
+        (workstream.include, workstream.fork) = (include, fork);
         self.view.order.push(id.clone());
         self.workstreams.insert(id.clone(), workstream);
         let mut effects = self.with(now, &id, |workstream, around| workstream.create_from(step, around));
@@ -352,6 +362,23 @@ impl Machine {
             effects.extend(done_with(request, &id, "running"));
         }
         effects
+    }
+
+    /// What another workstream would go on from.
+    fn fork_of(&self, id: &WorkstreamId) -> Result<Fork, (RefusalKind, String)> {
+        let Some(it) = self.workstreams.get(id) else {
+            return Err((RefusalKind::NotFound, format!("there is no workstream {id}")));
+        };
+        let is_settled = matches!(it.phase, Phase::Live | Phase::Lost);
+        let Some(plan) = it.facts.plan().filter(|_| is_settled) else {
+            let text = format!(
+                "`{}` is not at rest, so nothing goes on from it; try again when it is",
+                it.facts.name
+            );
+            return Err((RefusalKind::Conflict, text));
+        };
+        let container = it.container.clone().filter(|_| it.is_running());
+        Ok(Fork { plan, name: it.facts.name.clone(), container })
     }
 
     fn facts_of(&self, now: Now, wanted: NewWorkstream) -> Result<(Facts, bool), (RefusalKind, String)> {
@@ -365,7 +392,11 @@ impl Machine {
             }
             None => self.free_name(&naming::slug(&wanted.prompt)),
         };
-        let is_branch_chosen = wanted.branch.is_some();
+        let is_branch_chosen = match wanted.on_taken {
+            OnTaken::New => false,
+            OnTaken::Refuse => wanted.branch.is_some(),
+            OnTaken::Use | OnTaken::Recreate => true,
+        };
         let branch = wanted
             .branch
             .unwrap_or_else(|| format!("{}{}", found.settings.branch_prefix, naming::slug(&name)));
@@ -373,8 +404,12 @@ impl Machine {
         let places = Places::new(&found.home_path);
         let facts = Facts {
             branch,
-            base_ref: wanted.base,
+            base_ref: wanted.base.or_else(|| {
+                let from = wanted.from.as_ref().and_then(|id| self.workstreams.get(id));
+                from.and_then(|from| from.facts.base_ref.clone())
+            }),
             base: None,
+            beginning: Beginning::default(),
             repo_id: found.repo.id.clone(),
             repo_path: found.repo.path.clone(),
             git_dir: found.repo.git_dir.clone(),

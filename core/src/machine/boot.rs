@@ -12,6 +12,7 @@ use crate::event::{Found, Previous, Purpose, StateFound};
 use crate::ids::WorkstreamId;
 use crate::limits::LATE_MS;
 use crate::places::Places;
+use crate::ports::Beginning;
 use crate::record::{AgentCommand, Facts, Intent, Operation, StateEntry};
 use crate::recovery::{self, Evidence, Seen, Verdict};
 use crate::snapshot::Finding;
@@ -331,6 +332,7 @@ fn stranger(found: &Found, seen: &Observed, now: Wall) -> Facts {
         branch: seen.labels.branch.clone(),
         base_ref: None,
         base: None,
+        beginning: Beginning::default(),
         repo_id: found.repo.id.clone(),
         repo_path: found.repo.path.clone(),
         git_dir: found.repo.git_dir.clone(),

@@ -101,7 +101,9 @@ fn progress(it: &Workstream) -> Option<Progress> {
             let is_in = |other: &&CreateStep| it.is_from_trash || **other != CreateStep::RestoringWork;
             let mut steps = CreateStep::ALL.iter().filter(is_in);
             let of = steps.clone().count();
-            (step.as_str(), steps.position(|other| other == step)?, of)
+            let is_asking = *step == CreateStep::ResolvingBase && it.asks_remote;
+            let text = if is_asking { "asking the remote for the base" } else { step.as_str() };
+            (text, steps.position(|other| other == step)?, of)
         }
         Phase::Destroying { step, stuck: None, .. } => {
             (step.as_str(), DestroyStep::ALL.iter().position(|other| other == step)?, DestroyStep::ALL.len())

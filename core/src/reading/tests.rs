@@ -9,6 +9,7 @@ use std::vec;
 use super::*;
 use crate::container::ContainerLimits;
 use crate::ids::{Generation, RepoId};
+use crate::ports::Beginning;
 use crate::record::AgentCommand;
 use crate::record::ViewRecord;
 
@@ -124,6 +125,7 @@ fn start(wanted: Wanted) -> Start {
             agent: AgentCommand::default(),
             limits: ContainerLimits::default(),
             branch_prefix: "ccells/".to_string(),
+            asks_remotes: true,
         },
         now: Wall(1_000_000),
         planted: Planted::default(),
@@ -271,6 +273,7 @@ fn facts(id: &WorkstreamId, repo: &str) -> Facts {
         branch: "ccells/fix".to_string(),
         base_ref: None,
         base: None,
+        beginning: Beginning::default(),
         repo_id: RepoId::parse(repo).unwrap(),
         repo_path: "/web".into(),
         git_dir: "/web/.git".into(),

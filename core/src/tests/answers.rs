@@ -7,7 +7,7 @@ use crate::container::Observed;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{Commit, ContainerId};
-use crate::ports::{BranchMove, EngineError, GitError, PushHow, Pushed, WorkReport};
+use crate::ports::{Base, BranchMove, EngineError, GitError, PushHow, Pushed, WorkReport};
 use crate::time::Mono;
 
 /// How the world answers.
@@ -143,7 +143,9 @@ pub(super) fn event(effect: Effect, how: How, known: Known) -> Event {
 fn git_event(effect: Effect, how: How) -> Result<Event, Effect> {
     Ok(match effect {
         Effect::ResolveBase { workstream, attempt, .. } => {
-            Event::BaseResolved { workstream, attempt, outcome: how.git().map(|()| base()) }
+            let note = (how == How::Elsewhere).then(|| "the remote was silent".to_string());
+            let outcome = how.git().map(|()| Base { note, ..Base::from(base()) });
+            Event::BaseResolved { workstream, attempt, outcome }
         }
         Effect::PinBase { workstream, attempt, .. } => {
             Event::BasePinned { workstream, attempt, outcome: how.git() }

@@ -27,7 +27,7 @@ use crate::container::ContainerState;
 use crate::effect::{Effect, Level, RefusalKind};
 use crate::event::{Access, Ask, Event, OnQuit, Previous, Purpose};
 use crate::ids::{Attempt, ContainerId, HomeId};
-use crate::ports::{MergeWish, PullProgress, PushWish};
+use crate::ports::{MergeWish, OnTaken, PullProgress, PushWish};
 use crate::record::{Operation, StateRecord};
 use crate::snapshot::{EngineState, ShutdownOutcome};
 use crate::time::Wall;
@@ -215,6 +215,20 @@ fn ask(world: &mut World, what: &[&str]) -> Ask {
             {
                 wanted.branch = Some(branch.to_string());
             }
+            if let (Ask::New(wanted), Some(from)) =
+                (&mut ask, words.iter().find_map(|word| word.strip_prefix("from=")))
+            {
+                wanted.from = Some(world.id(from));
+            }
+            if let (Ask::New(wanted), Some(taken)) =
+                (&mut ask, words.iter().find_map(|word| word.strip_prefix("taken=")))
+            {
+                wanted.on_taken = match taken {
+                    "new" => OnTaken::New,
+                    "use" => OnTaken::Use,
+                    other => panic!("no such choice: {other}"),
+                };
+            }
             ask
         }
         ["pause", name] => Ask::Pause(world.id(name)),
@@ -366,8 +380,12 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
             Delta::Untrack(id) => world.name(id),
         },
         Effect::SaveState { state, .. } => entries(world, state),
-        Effect::ResolveBase { workstream, branch, .. } => {
-            format!("{} for {branch}", world.name(workstream))
+        Effect::ResolveBase { workstream, wish, .. } => {
+            let from = wish.fork.as_ref().map_or(String::new(), |fork| {
+                let is_running = if fork.container.is_some() { "" } else { " at rest" };
+                format!(" from {}{is_running}", fork.name)
+            });
+            format!("{} for {}{from}", world.name(workstream), wish.branch)
         }
         Effect::RemoveWorktree { workstream, keep_branch: true, .. } => {
             format!("{} keeping the branch", world.name(workstream))

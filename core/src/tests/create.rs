@@ -78,6 +78,33 @@ fn a_workstream_is_made_step_by_step() {
 }
 
 #[test]
+fn what_there_is_to_say_of_the_base_is_told_at_the_end() {
+    check(
+        "
+        quietly boot
+        quietly ok ListContainers
+        quietly ask 1 new fix-login
+        show
+            = fix-login: creating, asking the remote for the base
+        quietly fail ResolveBase elsewhere
+        quietly ok WriteIntent
+        quietly ok PinBase
+        quietly ok AddWorktree
+        quietly ok BuildHome
+        quietly ok CreateContainer
+        quietly ok TrackContainer
+        quietly ok UploadHolder
+        quietly ok StartContainer
+        quietly ok TrackContainer
+        quietly ok SaveState
+        ok ClearIntent
+            -> Reply 1 ok running; the remote was silent
+            -> OpenSession fix-login c1
+        ",
+    );
+}
+
+#[test]
 fn a_base_that_cannot_be_found_leaves_nothing() {
     check(
         "
@@ -184,8 +211,47 @@ fn a_branch_that_the_user_chose_is_that_one_or_none() {
         ask 1 new fix-login branch=main
             -> ResolveBase fix-login for main
         fail ResolveBase conflict
-            -> Reply 1 conflict: branch `that` exists already; choose another with --branch
+            -> Reply 1 conflict: branch `that` exists already; choose another with --branch, or say what becomes of it with --on-existing
         show
+        ",
+    );
+}
+
+#[test]
+fn what_becomes_of_a_branch_that_is_taken_is_the_users_choice() {
+    check(
+        "
+        quietly boot
+        quietly ok ListContainers
+        ask 1 new fix-login branch=topic taken=new
+            -> ResolveBase fix-login for topic
+        fail ResolveBase conflict
+            -> ResolveBase fix-login for topic-2
+        ask 2 new other taken=use
+            -> ResolveBase other for ccells/other
+        fail ResolveBase other conflict
+            -> Reply 2 conflict: branch `that` exists already; choose another with --branch, or say what becomes of it with --on-existing
+        ",
+    );
+}
+
+#[test]
+fn a_workstream_goes_on_from_another_that_is_at_rest_or_runs() {
+    check(
+        "
+        given state fix-login
+        quietly boot
+        quietly list fix-login=running
+        ask 1 new other from=fix-login
+            -> ResolveBase other for ccells/other from fix-login
+        fail ResolveBase conflict
+            -> ResolveBase other for ccells/other-2 from fix-login
+        ok ResolveBase
+            -> WriteIntent other create
+        ask 2 new third from=other
+            -> Reply 2 conflict: `other` is not at rest, so nothing goes on from it; try again when it is
+        ask 3 new third from=nobody
+            -> Reply 3 not found: there is no workstream 00000000000000000000000004
         ",
     );
 }
@@ -205,7 +271,7 @@ fn two_workstreams_never_share_a_branch() {
         ok ResolveBase fix-login
             -> WriteIntent fix-login create
         ok ResolveBase other
-            -> Reply 2 conflict: branch `topic` exists already; choose another with --branch
+            -> Reply 2 conflict: branch `topic` exists already; choose another with --branch, or say what becomes of it with --on-existing
         ok ResolveBase Fix-Login
             -> WriteIntent Fix-Login create
         ask 4 new fix-login

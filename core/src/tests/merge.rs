@@ -43,7 +43,7 @@ fn what_is_there_already_or_cannot_be_merged_leaves_no_intent() {
         quietly ask 2 merge fix-login
         quietly ok FetchWork
         fail JudgeMerge conflict
-            -> Reply 2 conflict: branch `that` exists already; choose another with --branch
+            -> Reply 2 conflict: branch `that` exists already; choose another with --branch, or say what becomes of it with --on-existing
         quietly ask 3 merge fix-login
         fail FetchWork failed
             -> Reply 3 failed: git failed
@@ -103,7 +103,7 @@ fn a_refused_move_whose_intent_cannot_be_taken_back_is_not_tried_again() {
         quietly ok WriteIntent
         quietly fail MoveBranch conflict
         fail ClearIntent failed
-            -> Reply 1 conflict: branch `that` exists already; choose another with --branch
+            -> Reply 1 conflict: branch `that` exists already; choose another with --branch, or say what becomes of it with --on-existing
         ask 2 merge fix-login
             -> Reply 2 conflict: a merge of `fix-login` is over and is still written down; resume it to take that back
         ask 3 resume fix-login
@@ -150,7 +150,7 @@ fn a_move_that_is_refused_takes_its_intent_back() {
         fail MoveBranch conflict
             -> ClearIntent fix-login
         ok ClearIntent
-            -> Reply 1 conflict: branch `that` exists already; choose another with --branch
+            -> Reply 1 conflict: branch `that` exists already; choose another with --branch, or say what becomes of it with --on-existing
         ask 2 remove fix-login forced
             -> WriteIntent fix-login destroy
         ",

@@ -14,6 +14,7 @@ use crate::event::{Access, Ask, Event, Found, NewWorkstream, Previous, Purpose, 
 use crate::ids::{Attempt, ContainerId, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId};
 use crate::machine::Machine;
 use crate::naming;
+use crate::ports::{Beginning, OnTaken};
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, Operation, StateEntry, StateRecord, VERSION};
 use crate::time::{Mono, Now, Wall};
 
@@ -327,6 +328,7 @@ impl World {
             branch: format!("ccells/{name}"),
             base_ref: None,
             base: Some(base()),
+            beginning: Beginning::default(),
             repo_id: found.repo.id.clone(),
             repo_path: found.repo.path.clone(),
             git_dir: found.repo.git_dir.clone(),
@@ -557,6 +559,7 @@ fn found() -> Found {
             agent: AgentCommand::default(),
             limits: ContainerLimits::default(),
             branch_prefix: "ccells/".to_string(),
+            asks_remotes: true,
         },
         access: Access::Write,
         purpose: Purpose::Interactive,
@@ -579,6 +582,10 @@ pub(super) fn new(id: WorkstreamId, name: &str) -> Ask {
         prompt: format!("please {name}"),
         branch: None,
         base: None,
+        on_taken: OnTaken::Refuse,
+        is_offline: false,
+        include: Vec::new(),
+        from: None,
         image: None,
         argv: None,
         session_id: "session".to_string(),

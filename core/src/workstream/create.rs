@@ -6,10 +6,10 @@ use alloc::string::{String, ToString};
 use super::{Answer, Phase, Surroundings, Trouble, Workstream};
 use crate::canary::{Canary, Planted};
 use crate::container::ContainerState;
-use crate::effect::{Effect, Effects, Refusal, RefusalKind};
+use crate::effect::{Effect, Effects, RUNNING, Refusal, RefusalKind};
 use crate::ids::{Attempt, ContainerId, Generation, RequestId};
 use crate::limits::LATE_MS;
-use crate::ports::PullProgress;
+use crate::ports::{Base, BaseWish, PullProgress};
 use crate::record::{Delta, LEFT_AT_END, Operation, TrackedContainer};
 use crate::workstream::destroy::DestroyStep;
 
@@ -89,8 +89,14 @@ impl Workstream {
                 workstream,
                 attempt,
                 repo: self.facts.repo_path.clone(),
-                reference: self.facts.base_ref.clone(),
-                branch: self.facts.branch.clone(),
+                wish: Box::new(BaseWish {
+                    reference: self.facts.base_ref.clone(),
+                    branch: self.facts.branch.clone(),
+                    on_taken: self.on_taken,
+                    asks_remote: self.asks_remote,
+                    include: self.include.clone(),
+                    fork: self.fork.clone(),
+                }),
             });
         };
         let container = self.container.clone();
@@ -208,7 +214,9 @@ impl Workstream {
             }
             Answer::Trouble(trouble) => self.trouble_in_create(step, retries, is_cancelled, &trouble, around),
             Answer::Base(base) => {
-                self.facts.base = Some(base);
+                let Base { commit, note, beginning } = *base;
+                (self.facts.base, self.facts.beginning, self.note) = (Some(commit), beginning, note);
+                self.fork = None;
                 self.after_create_step(CreateStep::ResolvingBase, is_cancelled, around)
             }
             Answer::Branch(branch) => {
@@ -219,7 +227,7 @@ impl Workstream {
                 self.container = Some(container);
                 self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
             }
-            Answer::Done | Answer::Work(_) | Answer::Judged(_) | Answer::Pushed(_) => {
+            Answer::Done | Answer::Head(_) | Answer::Work(_) | Answer::Judged(_) | Answer::Pushed(_) => {
                 match step {
                     CreateStep::WritingIntent => self.has_intent = true,
                     CreateStep::ClearingIntent => {
@@ -277,6 +285,8 @@ impl Workstream {
     fn comes_back_on(&mut self, branch: String) {
         if branch != self.facts.branch {
             let was = core::mem::replace(&mut self.facts.branch, branch);
+            // The branch of this name is ours, whosever the other one was.
+            self.facts.beginning.branch_was = None;
             self.last_trouble = Some(alloc::format!(
                 "branch `{was}` is taken or has moved; it is on `{}` now",
                 self.facts.branch
@@ -286,7 +296,8 @@ impl Workstream {
 
     /// What its user hears at the end of its making.
     fn made_note(&self) -> String {
-        self.last_trouble.as_ref().map_or("running".to_string(), |note| alloc::format!("running; {note}"))
+        let notes = [&self.note, &self.last_trouble].into_iter().flatten();
+        notes.fold(RUNNING.to_string(), |told, note| alloc::format!("{told}; {note}"))
     }
 
     /// Begins `step`, or the one after it where nothing is in the way or to be brought back.

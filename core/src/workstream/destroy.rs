@@ -154,6 +154,7 @@ impl Workstream {
             Answer::Trouble(trouble) => self.stuck_in_destroy(step, keep_branch, &trouble, around),
             Answer::Done
             | Answer::Base(_)
+            | Answer::Head(_)
             | Answer::Branch(_)
             | Answer::Judged(_)
             | Answer::Pushed(_)

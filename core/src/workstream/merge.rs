@@ -102,7 +102,7 @@ impl Workstream {
             return self.back_to_live(around, Ok("merge cancelled".to_string()));
         }
         match (step, answer) {
-            (MergeStep::Fetching, Answer::Base(head)) => {
+            (MergeStep::Fetching, Answer::Head(head)) => {
                 merge.head = Some(head);
                 self.go_on(MergeStep::Judging, merge, around)
             }

@@ -76,7 +76,7 @@ impl Workstream {
             return self.back_to_live(around, Ok("push cancelled".to_string()));
         }
         match (step, answer) {
-            (PushStep::Fetching, Answer::Base(head)) => self.send(head, push, around),
+            (PushStep::Fetching, Answer::Head(head)) => self.send(head, push, around),
             (PushStep::Pushing, Answer::Pushed(pushed)) => {
                 self.back_to_live(around, Ok(pushed_note(&pushed)))
             }

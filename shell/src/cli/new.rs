@@ -1,17 +1,20 @@
 //! `ccells new`: a workstream from nothing to a running agent.
 
-use std::io::{IsTerminal, Read};
+use std::io::{BufRead as _, IsTerminal, Read};
 use std::path::Path;
 
+use ccells_core::effect::aside;
 use ccells_core::event::Purpose;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
+use ccells_core::ports::OnTaken;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::link::{Link, resolve};
 use super::{Failure, ground, print};
 use crate::adapters::entropy;
+use crate::adapters::git::RealGit;
 use crate::control::Request;
 
 /// What is wanted.
@@ -29,6 +32,20 @@ pub(super) struct New {
     /// The branch, tag or commit to start from; the default branch where none is given.
     #[arg(long, value_name = "REF")]
     base: Option<String>,
+    /// Go on from the present state of this workstream, by id, name or branch: its commits, and what is not committed.
+    #[arg(long, value_name = "ID", conflicts_with = "base")]
+    from: Option<String>,
+    /// What becomes of a branch that exists already: work on it, take the next free name, begin it anew at the base, or
+    /// refuse. Left out, a person at a terminal is asked.
+    #[arg(long, value_name = "HOW")]
+    on_existing: Option<Existing>,
+    /// Begin from what is here, and ask no remote for the newest commit of the base.
+    #[arg(long)]
+    no_fetch: bool,
+    /// Copy what git ignores and this names, as in a `.gitignore`, from your checkout; again for more. What your checkout
+    /// lists in `.worktreeinclude` is copied in any case.
+    #[arg(long, value_name = "PATTERN")]
+    include: Vec<String>,
     /// The image to run.
     #[arg(long)]
     image: Option<String>,
@@ -44,6 +61,30 @@ pub(super) struct New {
     /// The command to run instead of the configured agent.
     #[arg(last = true, value_name = "CMD")]
     argv: Vec<String>,
+}
+
+/// What becomes of a branch that exists already.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Existing {
+    /// It is worked on.
+    Use,
+    /// The next name that is free is taken.
+    New,
+    /// It is refused.
+    Refuse,
+    /// It begins anew at the base; what it was is kept.
+    Recreate,
+}
+
+impl From<Existing> for OnTaken {
+    fn from(existing: Existing) -> Self {
+        match existing {
+            Existing::Use => Self::Use,
+            Existing::New => Self::New,
+            Existing::Refuse => Self::Refuse,
+            Existing::Recreate => Self::Recreate,
+        }
+    }
 }
 
 /// Does it, once for each that is wanted. With `--json` a failure is a document as well: whoever asked learns what there is
@@ -89,6 +130,9 @@ async fn one(directory: &Path, verb: New) -> (Value, Result<(), Failure>) {
         Ok(()) if !is_json => {
             let text = |key: &str| print::clean(card[key].as_str().unwrap_or_default());
             print::say(&format!("{}  {}  on branch {}", id, text("name"), text("branch")));
+            if let Some(note) = card["note"].as_str() {
+                print::tell(&print::clean(note));
+            }
             print::tell(&format!("attach with: ccells attach {}", text("name")));
         }
         Err(failure) if is_json => {
@@ -102,13 +146,25 @@ async fn one(directory: &Path, verb: New) -> (Value, Result<(), Failure>) {
 /// Makes it; `card` is what there is of it in the end.
 async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) -> Result<(), Failure> {
     let ground = ground(directory).await?;
+    let mut verb = verb;
+    if let (Some(branch), None, false) = (&verb.branch, verb.on_existing, verb.json) {
+        verb.on_existing = ask_about(directory, branch).await?;
+    }
     let mut link = Link::to_change(&ground, Purpose::Verb).await?;
+    let from = match &verb.from {
+        Some(from) => Some(resolve(&link.show().await?, from)?.0),
+        None => None,
+    };
     let request = Request::New {
         id: id.clone(),
         name: verb.name,
         prompt: verb.prompt.unwrap_or_default(),
         branch: verb.branch,
         base: verb.base,
+        from,
+        on_existing: verb.on_existing.map_or(OnTaken::Refuse, OnTaken::from),
+        no_fetch: verb.no_fetch,
+        include: verb.include,
         image: verb.image,
         argv: (!verb.argv.is_empty()).then_some(verb.argv),
         session_id: entropy::uuid(),
@@ -125,10 +181,11 @@ async fn make(directory: &Path, verb: New, id: &WorkstreamId, card: &mut Value) 
     if let Ok(found) = &found {
         card.clone_from(found);
     }
-    match answer.refusal {
-        Some(refusal) => Err(refusal.into()),
-        None => found.map(drop),
+    if let Some(refusal) = answer.refusal {
+        return Err(refusal.into());
     }
+    card["note"] = json!(aside(&answer.note));
+    found.map(drop)
 }
 
 /// Tells each step as it begins, to a person who watches a run of our own.
@@ -150,6 +207,45 @@ fn watch(link: &Link, id: &WorkstreamId) -> Option<tokio::task::JoinHandle<()>> 
         }
     }))
 }
+
+/// Asks a person at a terminal what becomes of a branch that exists already; nothing where there is no such branch, or
+/// nobody to ask.
+async fn ask_about(directory: &Path, branch: &str) -> Result<Option<Existing>, Failure> {
+    let is_there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !is_there {
+        return Ok(None);
+    }
+    let git = RealGit::new().map_err(|error| Failure::new(1, error.to_string()))?;
+    let standing = git.branch_standing(directory, branch).await;
+    let Some(standing) = standing.map_err(|error| Failure::new(1, error.to_string()))? else {
+        return Ok(None);
+    };
+    if let Some(holder) = &standing.holder {
+        print::tell(&format!("branch `{branch}` exists already: it is {holder}"));
+        print::tell_on("take the next free [n]ame, or leave it? ", false, true);
+    } else {
+        print::tell(&format!(
+            "branch `{branch}` exists already; {} of its commits are nowhere else",
+            standing.own_commits
+        ));
+        print::tell_on(
+            "[u]se it, take the next free [n]ame, begin it [a]new at the base, or leave it? ",
+            false,
+            true,
+        );
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().take(ANSWER_BYTES).read_line(&mut line)?;
+    Ok(Some(match (line.trim().to_lowercase().as_str(), standing.holder) {
+        ("u" | "use", None) => Existing::Use,
+        ("n" | "name" | "new", _) => Existing::New,
+        ("a" | "anew" | "recreate", None) => Existing::Recreate,
+        _ => Existing::Refuse,
+    }))
+}
+
+/// The longest answer to a question that is read.
+const ANSWER_BYTES: u64 = 64;
 
 fn read_prompt() -> Result<String, Failure> {
     let mut text = String::new();

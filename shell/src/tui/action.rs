@@ -41,6 +41,8 @@ pub(crate) enum Action {
     Input,
     /// The dialog for a new workstream.
     New,
+    /// The same for one that goes on from the focused one.
+    Fork,
     /// Freeze, or let go on.
     Pause,
     /// Have it run.
@@ -151,6 +153,7 @@ impl Action {
             Self::Alone(_) => Context::Alone,
             Self::Input
             | Self::New
+            | Self::Fork
             | Self::Pause
             | Self::Resume
             | Self::Stop
@@ -235,6 +238,7 @@ pub(crate) const GROUPS: &[Group] = &[
         actions: &[
             act(Action::Input, "type", &["i", "enter"], "type into the pane"),
             act(Action::New, "new", &["n"], "new workstream"),
+            act(Action::Fork, "fork", &["F"], "go on from this one"),
             act(Action::Pause, "pause", &["p"], "pause; again: go on"),
             act(Action::Resume, "resume", &["r"], "resume, or try again"),
             act(Action::Stop, "stop", &["x"], "stop; its work is kept"),

@@ -436,9 +436,22 @@ impl Running {
 
     fn create(&mut self, ticket: Ticket, wanted: Wanted) -> Msg {
         let (id, session_id) = (self.ports.draw_identity)();
-        let Wanted { prompt, name, branch, base, image } = wanted;
+        let Wanted { prompt, name, branch, on_taken, from, base, image } = wanted;
         let workstream = id.clone();
-        let new = NewWorkstream { id, name, prompt, branch, base, image, argv: None, session_id };
+        let new = NewWorkstream {
+            id,
+            name,
+            prompt,
+            branch,
+            base,
+            on_taken,
+            is_offline: false,
+            include: Vec::new(),
+            from,
+            image,
+            argv: None,
+            session_id,
+        };
         self.ask(ticket, Ask::New(Box::new(new)));
         Msg::Begun { ticket, workstream }
     }

@@ -17,7 +17,7 @@ mod typing;
 mod undo;
 mod works;
 
-use ccells_core::effect::{Done, Level, Refusal};
+use ccells_core::effect::{Done, Level, Refusal, aside};
 use ccells_core::event::{Ask, OnQuit};
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits::{VIEW_SAVE_MS, WINDOW_RESIZE_MS};
@@ -162,7 +162,12 @@ fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>, w
         (Some(Pending::Told), Ok(done)) if done.note.is_empty() => {}
         (Some(Pending::Told), Ok(done)) => model.toast(Level::Info, &done.note),
         (Some(Pending::Told), Err(refusal)) => model.toast(Level::Error, &refusal.text),
-        (Some(Pending::New { draft, .. }), Ok(_)) => dialogs::new_made(model, ticket, &draft),
+        (Some(Pending::New { draft, .. }), Ok(done)) => {
+            dialogs::new_made(model, ticket, &draft);
+            if let Some(aside) = aside(&done.note) {
+                model.toast(Level::Info, aside);
+            }
+        }
         (Some(Pending::New { draft, workstream }), Err(refusal)) => {
             dialogs::new_refused(model, ticket, *draft, workstream, &refusal.text);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ccells_core::event::Ask;
 use ccells_core::ids::{PathText, WorkstreamId};
+use ccells_core::ports::OnTaken;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::errands::{Change, Subject};
@@ -24,6 +25,10 @@ pub(crate) struct Wanted {
     pub(crate) name: Option<String>,
     /// Its branch.
     pub(crate) branch: Option<String>,
+    /// What becomes of a branch that is there already.
+    pub(crate) on_taken: OnTaken,
+    /// The workstream to go on from.
+    pub(crate) from: Option<WorkstreamId>,
     /// What to start from.
     pub(crate) base: Option<String>,
     /// The image.

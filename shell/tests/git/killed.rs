@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
-use ccells_core::ports::{BranchMove, EngineError, Git as _, MergeWish, WorkSource, WorktreePlan};
+use ccells_core::ports::{Beginning, BranchMove, EngineError, Git as _, MergeWish, WorkSource, WorktreePlan};
 use ccells_shell::adapters::git::RealGit;
 use tokio::task::JoinSet;
 
@@ -188,6 +188,7 @@ fn the_process_that_is_killed() {
         branch: lines[6].to_owned(),
         base: Commit::parse(lines[7]).unwrap(),
         owner: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+        beginning: Beginning::default(),
     };
     let git = RealGit::new().unwrap();
     // Calls are counted by the thread: all that change files are made by one.

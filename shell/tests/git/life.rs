@@ -10,7 +10,7 @@ use ccells_core::naming;
 use ccells_core::ports::{Git as _, GitError, WorktreePlan};
 use ccells_shell::adapters::git::{object_dirs, object_mounts};
 
-use crate::yard::{ID, Yard, agent, agent_output, end, path, reference, run_git, text, write};
+use crate::yard::{ID, Yard, agent, agent_output, end, path, reference, run_git, text, wish, write};
 
 #[tokio::test]
 async fn a_workstream_comes_and_goes_and_the_user_sees_nothing_change() {
@@ -26,7 +26,7 @@ async fn a_workstream_comes_and_goes_and_the_user_sees_nothing_change() {
     let mut lap =
         |name| steps.push((name, std::mem::replace(&mut clock, Instant::now()).elapsed().as_millis()));
 
-    let base = yard.git.resolve_base(&plan.repo, None, &plan.branch).await.unwrap();
+    let base = yard.git.resolve_base(&plan.repo, &wish(None, &plan.branch)).await.unwrap().commit;
     assert_eq!(base, plan.base);
     lap("resolve");
     yard.git.pin_base(&plan).await.unwrap();
@@ -111,7 +111,10 @@ async fn the_base_is_what_the_user_names_or_the_default() {
     yard.user(&["commit", "-q", "--allow-empty", "-m", "more"]);
     yard.user(&["tag", "-a", "v1", "-m", "one"]);
     let develop = yard.user(&["rev-parse", "develop"]);
-    let base = |reference| yard.git.resolve_base(&repo, reference, "ccells/new");
+    let base = async |reference| {
+        let found = yard.git.resolve_base(&repo, &wish(reference, "ccells/new")).await;
+        found.map(|base| base.commit)
+    };
     assert_eq!(base(None).await.unwrap().as_str(), main);
     assert_eq!(base(Some("develop")).await.unwrap().as_str(), develop);
     assert_eq!(base(Some("v1")).await.unwrap().as_str(), develop, "a tag is peeled");
@@ -133,12 +136,12 @@ async fn a_branch_that_is_taken_or_no_name_is_refused() {
     for (branch, taken) in
         [("taken", "taken"), ("taken/below", "taken"), ("deep", "deep/er"), ("main", "main")]
     {
-        let error = yard.git.resolve_base(&repo, None, branch).await.unwrap_err();
+        let error = yard.git.resolve_base(&repo, &wish(None, branch)).await.unwrap_err();
         assert_eq!(error, GitError::BranchExists { branch: taken.to_owned() }, "{branch}");
     }
-    assert!(yard.git.resolve_base(&repo, None, "deep/other").await.is_ok());
+    assert!(yard.git.resolve_base(&repo, &wish(None, "deep/other")).await.is_ok());
     for bad in ["", "-x", "a b", "a..b", "HEAD", "x.lock"] {
-        assert!(yard.git.resolve_base(&repo, None, bad).await.is_err(), "{bad:?}");
+        assert!(yard.git.resolve_base(&repo, &wish(None, bad)).await.is_err(), "{bad:?}");
     }
     // Between the question and the making, somebody else may take it.
     yard.user(&["commit", "-q", "--allow-empty", "-m", "more"]);

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stderr, reason = "what was measured or skipped is told")]
 
+mod base;
 mod diff;
 mod fetch;
+mod fork;
 mod hostile;
+mod included;
 mod killed;
 mod life;
 mod merge;
@@ -13,6 +16,7 @@ mod moving;
 mod property;
 mod push;
 mod sweep;
+mod taken;
 mod trash;
 mod yard;
 mod zoo;

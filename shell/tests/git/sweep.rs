@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ccells_core::ports::{Git as _, WorktreePlan};
+use ccells_core::ports::{Beginning, Git as _, WorktreePlan};
 
 use crate::yard::{Yard, end, everything, path, reference, write};
 
@@ -179,6 +179,7 @@ async fn the_process_that_is_killed() {
         branch: lines[6].to_owned(),
         base: ccells_core::ids::Commit::parse(lines[7]).unwrap(),
         owner: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+        beginning: Beginning::default(),
     };
     if lines[0] == "create" {
         git.pin_base(&plan).await.unwrap();

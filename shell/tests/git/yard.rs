@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use ccells_core::container::ContainerLimits;
 use ccells_core::ids::{Commit, PathText, RepoId, WorkstreamId};
-use ccells_core::ports::{EngineError, Git as _, GitError, WorkSource, WorktreePlan};
+use ccells_core::ports::{BaseWish, Beginning, EngineError, Git as _, GitError, WorkSource, WorktreePlan};
 use ccells_core::record::{self, AgentCommand, Facts, FactsRecord, RemovedRecord};
 use ccells_core::time::Wall;
 use ccells_shell::adapters::git::RealGit;
@@ -85,6 +85,7 @@ impl Yard {
             branch: branch.to_owned(),
             base: Commit::parse(&base).unwrap(),
             owner: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+            beginning: Beginning::default(),
         }
     }
 
@@ -149,6 +150,7 @@ fn facts(plan: &WorktreePlan) -> Facts {
         branch: plan.branch.clone(),
         base_ref: None,
         base: Some(plan.base.clone()),
+        beginning: plan.beginning.clone(),
         repo_id: RepoId::parse("my-repo-0123456789ab").unwrap(),
         repo_path: plan.repo.clone(),
         git_dir: plan.git_dir.clone(),
@@ -278,6 +280,11 @@ pub(crate) fn text(path: &Path) -> PathText {
 
 pub(crate) fn path(text: &PathText) -> &Path {
     Path::new(text.as_str())
+}
+
+/// A wish for a base, and no remote is asked.
+pub(crate) fn wish(reference: Option<&str>, branch: &str) -> BaseWish {
+    BaseWish { reference: reference.map(str::to_owned), branch: branch.to_owned(), ..BaseWish::default() }
 }
 
 /// Whether the repository has a reference of this name, and at what.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ccells_core::ports::{Git as _, GitError, MergeHow, MergeWish, WorktreePlan};
 use ccells_shell::adapters::git::Detail;
 
-use crate::yard::{ID, LocalWork, Yard, agent, commit, end, path, run_git, text, write};
+use crate::yard::{ID, LocalWork, Yard, agent, commit, end, path, run_git, text, wish, write};
 
 /// What the user has in the checkout and has not committed: a file that git knows, staged and changed again, and one that
 /// it does not know.
@@ -269,7 +269,7 @@ async fn one_without_commits_says_so() {
     fs::create_dir(yard.repo()).unwrap();
     yard.user(&["init", "-q"]);
     yard.write("first.txt", "x\n");
-    let found = yard.git.resolve_base(&text(&yard.repo()), None, "ccells/fix-login").await;
+    let found = yard.git.resolve_base(&text(&yard.repo()), &wish(None, "ccells/fix-login")).await;
     assert_eq!(found, Err(GitError::NoSuchRef { reference: "HEAD".to_owned() }));
     assert_eq!(status(&yard), "?? first.txt");
 }

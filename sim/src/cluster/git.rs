@@ -6,8 +6,8 @@ use std::time::Duration;
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::places::Places;
 use ccells_core::ports::{
-    BranchMove, FileError, FileOk, FileOp, Files as _, Git, GitError, MergeWish, PushWish, Pushed,
-    WorkReport, WorkSource, WorktreePlan,
+    Base, BaseWish, BranchMove, FileError, FileOk, FileOp, Files as _, Fork, Git, GitError, MergeWish,
+    PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
 };
 
 use super::Ground;
@@ -77,14 +77,9 @@ fn unfit() -> GitError {
 }
 
 impl Git for ClusterGit {
-    async fn resolve_base(
-        &self,
-        repo: &PathText,
-        _reference: Option<&str>,
-        branch: &str,
-    ) -> Result<Commit, GitError> {
-        match self.run(GitOp::Resolve { repo: repo.clone(), branch: branch.to_string() }).await? {
-            GitOk::Base(commit) => Ok(commit),
+    async fn resolve_base(&self, repo: &PathText, wish: &BaseWish) -> Result<Base, GitError> {
+        match self.run(GitOp::Resolve { repo: repo.clone(), branch: wish.branch.clone() }).await? {
+            GitOk::Base(commit) => Ok(commit.into()),
             GitOk::Done
             | GitOk::Work(_)
             | GitOk::Kept(_)
@@ -92,6 +87,15 @@ impl Git for ClusterGit {
             | GitOk::Judged(_)
             | GitOk::Pushed(_) => Err(unfit()),
         }
+    }
+
+    async fn fork_base(
+        &self,
+        wish: &BaseWish,
+        fork: &Fork,
+        _source: Option<impl WorkSource>,
+    ) -> Result<Base, GitError> {
+        self.resolve_base(&fork.plan.repo, wish).await
     }
 
     async fn pin_base(&self, plan: &WorktreePlan) -> Result<(), GitError> {

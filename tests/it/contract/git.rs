@@ -2,7 +2,7 @@
 
 use ccells_core::container::ContainerLimits;
 use ccells_core::ids::{Commit, PathText, RepoId};
-use ccells_core::ports::{Git, GitError, WorkReport, WorktreePlan};
+use ccells_core::ports::{BaseWish, Git, GitError, WorkReport, WorktreePlan};
 use ccells_core::record::{self, AgentCommand, Facts, FactsRecord};
 use ccells_core::time::Wall;
 
@@ -68,10 +68,15 @@ macro_rules! git_cases {
 }
 pub(crate) use git_cases;
 
+/// A wish for a base, and no remote is asked.
+fn wish(reference: Option<&str>, branch: &str) -> BaseWish {
+    BaseWish { reference: reference.map(str::to_owned), branch: branch.to_owned(), ..BaseWish::default() }
+}
+
 /// The plan of a workstream that starts from the default base.
 async fn planned<W: World>(world: &W) -> WorktreePlan {
     let branch = world.plan(Commit::parse(&"0".repeat(40)).unwrap()).branch;
-    world.plan(world.git().resolve_base(&world.repo(), None, &branch).await.unwrap())
+    world.plan(world.git().resolve_base(&world.repo(), &wish(None, &branch)).await.unwrap().commit)
 }
 
 /// A workstream as it is when its container would be made.
@@ -90,6 +95,7 @@ pub(crate) fn facts_of(plan: &WorktreePlan) -> Facts {
         branch: plan.branch.clone(),
         base_ref: None,
         base: Some(plan.base.clone()),
+        beginning: plan.beginning.clone(),
         repo_id: RepoId::parse("repository-0123456789ab").unwrap(),
         repo_path: plan.repo.clone(),
         git_dir: plan.git_dir.clone(),
@@ -128,15 +134,15 @@ pub(crate) async fn the_default_base_is_always_the_same<W: World>(world: &W) {
 
 pub(crate) async fn a_reference_that_names_nothing_is_told<W: World>(world: &W) {
     let (repo, wanted) = (world.repo(), "no-such-thing");
-    let refused = world.git().resolve_base(&repo, Some(wanted), "ccells/free").await;
+    let refused = world.git().resolve_base(&repo, &wish(Some(wanted), "ccells/free")).await;
     assert_eq!(refused, Err(GitError::NoSuchRef { reference: wanted.to_owned() }));
 }
 
 pub(crate) async fn a_branch_that_is_taken_is_told<W: World>(world: &W) {
     let plan = made(world).await;
-    let refused = world.git().resolve_base(&world.repo(), None, &plan.branch).await;
+    let refused = world.git().resolve_base(&world.repo(), &wish(None, &plan.branch)).await;
     assert!(is_taken(&refused, &plan.branch), "{refused:?}");
-    world.git().resolve_base(&world.repo(), None, "ccells/another").await.unwrap();
+    world.git().resolve_base(&world.repo(), &wish(None, "ccells/another")).await.unwrap();
 }
 
 pub(crate) async fn making_it_twice_is_fine<W: World>(world: &W) {

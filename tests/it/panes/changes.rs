@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ccells_core::ids::{Commit, PathText};
-use ccells_core::ports::{Git as _, WorktreePlan};
+use ccells_core::ports::{Beginning, Git as _, WorktreePlan};
 use ccells_core::record::{self, FactsRecord};
 use ccells_shell::adapters::git::RealGit;
 use ccells_tests::world::id;
@@ -32,6 +32,7 @@ fn workstream(room: &Path) -> PathBuf {
         branch: "ccells/pane-0".to_owned(),
         base: Commit::parse(&git(&repo, &["rev-parse", "HEAD"])).unwrap(),
         owner: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+        beginning: Beginning::default(),
     };
     let facts = record::print(&FactsRecord { version: record::VERSION, facts: facts_of(&plan) });
     tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
+use ccells_core::ids::Commit;
 use ccells_core::ports::{GitError, WorktreePlan};
 
 use super::command::{failed, path_of};
@@ -243,8 +244,9 @@ impl Workplace {
             add.arg(from_file).finish("look at new files").await?;
         }
         self.pass_over(&room, call, &changes).await?;
+        let since = self.plan.beginning.since.as_ref().map_or("HEAD", Commit::as_str);
         let compare = async |what: &str| {
-            let compare = call().args(["diff", "HEAD", "--raw", "-z", "--no-abbrev", what]);
+            let compare = call().args(["diff", since, "--raw", "-z", "--no-abbrev", what]);
             let compare = compare.args(["--no-ext-diff", "--no-textconv", "--no-color", "--find-renames"]);
             let compare = compare.args(["--ignore-submodules=all", "--src-prefix=a/", "--dst-prefix=b/"]);
             compare.succeed("compare the worktree with its base").await

@@ -244,13 +244,33 @@ impl Beneath {
         }
     }
 
-    /// Reads the regular file `name` of at most `limit` bytes.
-    pub(super) fn read(&self, name: &OsStr, limit: usize) -> io::Result<Vec<u8>> {
+    /// Opens the regular file `name`; nothing where it is of another kind.
+    pub(super) fn open_file(&self, name: &OsStr) -> io::Result<Option<File>> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::RDONLY;
         let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("not a regular file"));
+        Ok(if file.metadata()?.is_file() { Some(file) } else { None })
+    }
+
+    /// Opens the directory `name` in this one, made where nothing has that name.
+    pub(super) fn make(&self, name: &OsStr) -> io::Result<Self> {
+        match rustix::fs::mkdirat(&self.0, name, Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => self.enter(name),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Gives the file at `from` this name in here; what has the name already keeps it.
+    pub(super) fn take_in(&self, from: &Path, name: &OsStr) -> io::Result<()> {
+        let flags = rustix::fs::RenameFlags::NOREPLACE;
+        match rustix::fs::renameat_with(rustix::fs::CWD, from, &self.0, name, flags) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads the regular file `name` of at most `limit` bytes.
+    pub(super) fn read(&self, name: &OsStr, limit: usize) -> io::Result<Vec<u8>> {
+        let file = self.open_file(name)?.ok_or_else(|| io::Error::other("not a regular file"))?;
         let mut bytes = Vec::new();
         file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > limit {

@@ -78,6 +78,27 @@ impl Workplace {
         Ok(head)
     }
 
+    /// Brings the commits that are checked out where the agent works into the repository, after the same checks, and has no
+    /// reference of anybody's move.
+    pub(super) async fn take_commits(&self, source: &impl WorkSource) -> Result<Commit, GitError> {
+        self.await_own_git().await?;
+        let head = within_time(source.head()).await?;
+        let known = [self.plan.base.clone()];
+        let is_there = self.is_whole(self.on_repo(), &head, &known).await?.is_none();
+        let arrival = if is_there { None } else { Some(self.receive(source, &head, &known).await?) };
+        let look = || match &arrival {
+            Some(arrival) => self.on_repo().env("GIT_OBJECT_DIRECTORY", arrival.objects()),
+            None => self.on_repo(),
+        };
+        self.refuse_missing(look(), &head, &known).await?;
+        self.refuse_gitlinks(look, &head).await?;
+        if let Some(arrival) = arrival {
+            self.keep(arrival).await?;
+            self.refuse_missing(self.on_repo(), &head, &known).await?;
+        }
+        Ok(head)
+    }
+
     /// What is missing of `head` besides what `known` commits have, in git's words; `None` when nothing is.
     async fn is_whole(
         &self,
@@ -224,7 +245,7 @@ async fn within_time<T>(answer: impl Future<Output = Result<T, EngineError>>) ->
 }
 
 /// The beginning of a commit's name.
-fn brief(commit: &Commit) -> &str {
+pub(super) fn brief(commit: &Commit) -> &str {
     commit.as_str().get(..12).unwrap_or(commit.as_str())
 }
 

@@ -89,7 +89,7 @@ impl Workplace {
     /// The locks of references and files that are this workstream's alone.
     fn own_locks(&self) -> Vec<PathBuf> {
         let kept = kept_refs(self.plan.workstream.as_str());
-        let own = [self.branch_ref(), self.base_ref(), self.head_ref(), self.was_ref()];
+        let own = [self.branch_ref(), self.base_ref(), self.head_ref(), self.was_ref(), self.carried_ref()];
         let refs = own.into_iter().chain(kept);
         let mut locks: Vec<PathBuf> = refs.map(|name| self.git_dir().join(format!("{name}.lock"))).collect();
         let admin = fs::read_dir(self.admin_dir()).into_iter().flatten().flatten().map(|entry| entry.path());

@@ -208,7 +208,7 @@ impl Workplace {
             .ok_or_else(|| failed(format!("git's version could not be read: {}", shown(&answer.output))))
     }
 
-    async fn tree_of(&self, commit: &Commit) -> Result<String, GitError> {
+    pub(super) async fn tree_of(&self, commit: &Commit) -> Result<String, GitError> {
         let call = self.on_repo().args(["rev-parse", "--verify", &format!("{commit}^{{tree}}")]);
         Ok(call.succeed("look up the files of a commit").await?.text())
     }

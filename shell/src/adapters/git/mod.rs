@@ -1,19 +1,23 @@
 //! The real git on the user's real repository. Whatever the agent can write is never configuration, never a program
 //! and never a path we follow: git is told by us where everything is, and looks at the agent's files only.
 
+mod base;
 mod checkout;
 pub(super) mod command;
 mod diff;
 mod disk;
 mod executes;
 mod fetch;
+mod fork;
 mod home;
+mod include;
 mod lens;
 mod locks;
 mod merge;
 mod moving;
 mod private_dir;
 mod prune;
+mod pull_request;
 mod push;
 mod remote;
 mod repo;
@@ -32,14 +36,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
 use ccells_core::naming;
 use ccells_core::ports::{
-    BranchMove, Git, GitError, MergeWish, PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
+    Base, BaseWish, BranchMove, Fork, Git, GitError, MergeWish, PushWish, Pushed, WorkReport, WorkSource,
+    WorktreePlan,
 };
 use tokio_util::task::TaskTracker;
 
 use crate::forge::Forge;
+pub use base::Standing;
 use command::{GitProgram, failed};
 pub use diff::{Detail, FileDiff, Heads, Status, WorkDiff};
 pub use home::object_mounts;
+pub use include::Included;
 pub use private_dir::{loose_differs, packed_differ};
 pub use prune::{Trashed, list_trash};
 pub use push::{CommitTexts, RemoteBranch};
@@ -54,6 +61,8 @@ pub use work::{Changes, IndexEntry, parse_index};
 #[derive(Debug)]
 pub struct RealGit {
     program: GitProgram,
+    /// How long a remote is waited for that need not answer.
+    patience_ms: u64,
     turns: Mutex<BTreeMap<WorkstreamId, Arc<tokio::sync::Mutex<()>>>>,
     tasks: TaskTracker,
 }
@@ -61,7 +70,19 @@ pub struct RealGit {
 impl RealGit {
     /// Finds git on the PATH.
     pub fn new() -> Result<Self, GitError> {
-        Ok(Self { program: GitProgram::find()?, turns: Mutex::default(), tasks: TaskTracker::new() })
+        Ok(Self {
+            program: GitProgram::find()?,
+            patience_ms: base::PATIENCE_MS,
+            turns: Mutex::default(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// The same, with so much patience with a remote that need not answer.
+    #[must_use]
+    pub fn patient_for(mut self, patience_ms: u64) -> Self {
+        self.patience_ms = patience_ms;
+        self
     }
 
     /// The repository that `directory` is in: the user's checkout, or one of its linked worktrees.
@@ -91,6 +112,16 @@ impl RealGit {
     /// What the commits say that were fetched of a workstream last.
     pub async fn commit_texts(&self, plan: &WorktreePlan) -> Result<CommitTexts, GitError> {
         self.run(plan, |place| async move { place.commit_texts().await }).await
+    }
+
+    /// How the branch of this name stands in the repository of the checkout at `top`, if there is one.
+    pub async fn branch_standing(&self, top: &Path, branch: &str) -> Result<Option<Standing>, GitError> {
+        base::standing(&self.program, top, branch).await
+    }
+
+    /// The files of the checkout at `top` that git ignores and that a workstream with these patterns would get.
+    pub async fn included(&self, top: &Path, patterns: &[String]) -> Result<Included, GitError> {
+        include::find(&self.program, top, patterns).await
     }
 
     /// Waits until no operation is under way. For shutdown: what runs is better awaited than killed.
@@ -125,13 +156,19 @@ impl RealGit {
 }
 
 impl Git for RealGit {
-    async fn resolve_base(
+    async fn resolve_base(&self, repo: &PathText, wish: &BaseWish) -> Result<Base, GitError> {
+        base::resolve(&self.program, Path::new(repo.as_str()), wish, self.patience_ms).await
+    }
+
+    async fn fork_base(
         &self,
-        repo: &PathText,
-        reference: Option<&str>,
-        branch: &str,
-    ) -> Result<Commit, GitError> {
-        repo::resolve_base(&self.program, Path::new(repo.as_str()), reference, branch).await
+        wish: &BaseWish,
+        fork: &Fork,
+        source: Option<impl WorkSource>,
+    ) -> Result<Base, GitError> {
+        let (wish, fork) = (wish.clone(), fork.clone());
+        let plan = fork.plan.clone();
+        self.run(&plan, |place| async move { place.fork(&wish, &fork, source.as_ref()).await }).await
     }
 
     async fn pin_base(&self, plan: &WorktreePlan) -> Result<(), GitError> {
@@ -245,6 +282,11 @@ impl Workplace {
     /// The full name of the commit that was fetched last.
     fn head_ref(&self) -> String {
         format!("refs/ccells/{}/head", self.plan.workstream)
+    }
+
+    /// The full name of what is carried over from another workstream.
+    fn carried_ref(&self) -> String {
+        format!("refs/ccells/{}/carried", self.plan.workstream)
     }
 
     /// The full name of what was fetched before the agent replaced it.

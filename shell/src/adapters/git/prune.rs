@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ccells_core::ids::{PathText, RepoId, WorkstreamId};
 use ccells_core::naming;
-use ccells_core::ports::{GitError, WorktreePlan};
+use ccells_core::ports::{Beginning, GitError, WorktreePlan};
 use ccells_core::record::{self, Facts, FactsRecord, RemovedRecord};
 use ccells_core::time::Wall;
 use serde::de::DeserializeOwned;
@@ -100,6 +100,7 @@ impl Trashed {
                 branch: removed.branch.clone(),
                 base: removed.branch_tip.clone()?,
                 owner: (0, 0),
+                beginning: Beginning::default(),
             })
         });
         let shown = naming::sanitise(&self.place.to_string_lossy());
@@ -196,7 +197,7 @@ impl Workplace {
         if list_refs(|| self.on_repo(), &[&base]).await?.is_empty() {
             let notes = list_refs(|| self.on_repo(), &[&self.pushed_refs()]).await?;
             names.extend(notes.into_iter().map(|found| found.name));
-            names.extend([self.head_ref(), self.was_ref()]);
+            names.extend([self.head_ref(), self.was_ref(), self.carried_ref()]);
         }
         let patterns: Vec<&str> = names.iter().map(String::as_str).collect();
         for found in list_refs(|| self.on_repo(), &patterns).await? {

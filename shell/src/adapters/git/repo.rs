@@ -75,33 +75,6 @@ fn name_of(git_dir: &Path) -> String {
     naming::sanitise_to(name.strip_suffix(".git").unwrap_or(&name), limits::NAME_CHARS)
 }
 
-/// The commit `reference` names, provided that `branch` is valid and free.
-pub(super) async fn resolve_base(
-    git: &GitProgram,
-    repo: &Path,
-    reference: Option<&str>,
-    branch: &str,
-) -> Result<Commit, GitError> {
-    naming::validate_branch(branch).map_err(|error| failed(error.to_string()))?;
-    let wanted = format!("refs/heads/{branch}");
-    let parents: Vec<&str> = wanted.match_indices('/').skip(2).map(|(at, _)| &wanted[..at]).collect();
-    let mut patterns = vec!["refs/remotes/origin/HEAD", wanted.as_str()];
-    patterns.extend(&parents);
-    let refs = list_refs(|| git.within(repo), &patterns).await?;
-    let below = format!("{wanted}/");
-    // A branch `a` and a branch `a/b` cannot both be: one is a file where the other needs a directory.
-    let in_the_way = |name: &str| name == wanted || name.starts_with(&below) || parents.contains(&name);
-    if let Some(taken) = refs.iter().find(|found| in_the_way(&found.name)) {
-        let branch = taken.name["refs/heads/".len()..].to_owned();
-        return Err(GitError::BranchExists { branch });
-    }
-    let found = match reference {
-        Some(reference) => commit_of(git, repo, reference).await?,
-        None => default_base(git, repo, &refs).await?.map(|(_, commit)| commit),
-    };
-    found.ok_or_else(|| GitError::NoSuchRef { reference: naming::sanitise(reference.unwrap_or("HEAD")) })
-}
-
 /// The reference new work starts from unless told otherwise, and its commit: what the remote calls its default, as it
 /// is here; else `main`, `master`, HEAD.
 pub(super) async fn default_base(
@@ -121,7 +94,11 @@ pub(super) async fn default_base(
 }
 
 /// The commit `reference` names in the checkout at `repo`, if any. Whatever the text is, git takes it for a name.
-async fn commit_of(git: &GitProgram, repo: &Path, reference: &str) -> Result<Option<Commit>, GitError> {
+pub(super) async fn commit_of(
+    git: &GitProgram,
+    repo: &Path,
+    reference: &str,
+) -> Result<Option<Commit>, GitError> {
     if reference.is_empty() || reference.contains('\0') || reference.len() > limits::REF_BYTES {
         return Ok(None);
     }

@@ -82,6 +82,8 @@ impl Workplace {
             }
             if name != wish {
                 facts.facts.branch.clone_from(&name);
+                // The branch of this name is ours, whosever the other one was.
+                facts.facts.beginning.branch_was = None;
                 let (file, bytes) = (trashed.join(FACTS), record::print(&facts));
                 blocking(move || {
                     let written = disk::replace(&file, &bytes, 0o600);
@@ -164,11 +166,7 @@ impl Workplace {
             return Err(answer.error("make the worktree"));
         }
         if let Some(snapshot) = snapshot {
-            let lens = self.lens().await?;
-            let room = self.snapshot_room(&lens).await?;
-            let call = self.through(&lens).env("GIT_INDEX_FILE", room.path().join("index"));
-            let call = call.args(["read-tree", "--reset", "-u", snapshot.as_str()]);
-            call.succeed("put the kept files back").await?;
+            self.put_files(&snapshot).await?;
         }
         let (mark, worktree) = (self.adding_mark(), self.worktree().to_owned());
         blocking(move || {
@@ -176,6 +174,15 @@ impl Workplace {
             settled.map_err(|error| Self::disk_error("finish the worktree", &worktree, &error))
         })
         .await
+    }
+
+    /// Puts the files of a commit into the worktree, where those of the base are; what git knows of it stays at the base.
+    pub(super) async fn put_files(&self, snapshot: &Commit) -> Result<(), GitError> {
+        let lens = self.lens().await?;
+        let room = self.snapshot_room(&lens).await?;
+        let call = self.through(&lens).env("GIT_INDEX_FILE", room.path().join("index"));
+        let call = call.args(["read-tree", "--reset", "-u", snapshot.as_str()]);
+        call.succeed("put the kept files back").await.map(|_| ())
     }
 
     /// Has git know the worktree again, on its branch, with the index it had.

@@ -20,13 +20,17 @@ use crate::adapters::clock::RealClock;
 pub(super) const WORKTREE: &str = "worktree";
 /// What git knew of that worktree.
 pub(super) const REGISTRATION: &str = "registration";
+/// The room for what a branch was before it began anew.
+pub(super) const BRANCH_WAS: &str = "trash-branch";
 /// How it was removed.
 pub(super) const REMOVED: &str = "removed.json";
 
 /// The references that keep something of the workstream `id` for the trash: the files of its worktree, its base, where
-/// its branch stood, and what was checked out in its worktree where that was no branch.
-pub(super) fn kept_refs(id: &str) -> [String; 4] {
-    ["trash", "trash-base", "trash-tip", "trash-head"].map(|room| format!("refs/ccells/{room}/{id}"))
+/// its branch stood, what was checked out in its worktree where that was no branch, and what its branch was before it began
+/// anew.
+pub(super) fn kept_refs(id: &str) -> [String; 5] {
+    ["trash", "trash-base", "trash-tip", "trash-head", BRANCH_WAS]
+        .map(|room| format!("refs/ccells/{room}/{id}"))
 }
 
 impl Workplace {
@@ -98,6 +102,10 @@ impl Workplace {
             place.move_to_trash().map_err(|error| Self::disk_error(aim, place.home(), &error))
         })
         .await?;
+        let carried = self.carried_ref();
+        if let Some(carried) = self.reference(&carried).await? {
+            self.drop_ref(&carried.name, &carried.object).await?;
+        }
         let name = self.base_ref();
         let found = list_refs(|| self.on_repo(), &[&name]).await?;
         let Some(base) = found.into_iter().find(|found| found.name == name) else { return Ok(()) };

@@ -279,7 +279,7 @@ impl Workplace {
     }
 
     /// Writes the worktree as a tree into the user's repository; with what could not be read, if anything.
-    async fn write_tree(
+    pub(super) async fn write_tree(
         &self,
         lens: &Lens,
         changes: &Changes,
@@ -395,7 +395,17 @@ impl Workplace {
             return Ok(None);
         }
         let message = format!("Work of workstream {} that was not kept anywhere else", self.plan.workstream);
-        let mut call = self.on_repo().args(["commit-tree", "-m", &message]);
+        self.commit_by_us(tree, &parents, &message).await.map(Some)
+    }
+
+    /// Makes a commit that is ours, and no reference to it.
+    pub(super) async fn commit_by_us(
+        &self,
+        tree: &str,
+        parents: &[&str],
+        message: &str,
+    ) -> Result<Commit, GitError> {
+        let mut call = self.on_repo().args(["commit-tree", "-m", message]);
         for parent in parents {
             call = call.args(["-p", parent]);
         }
@@ -404,7 +414,7 @@ impl Workplace {
                 call.env(&format!("GIT_AUTHOR_{name}"), value).env(&format!("GIT_COMMITTER_{name}"), value);
         }
         let answer = call.arg(tree).succeed("keep the worktree as a commit").await?;
-        parse(&answer.text()).map(Some)
+        parse(&answer.text())
     }
 }
 

@@ -5,10 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ccells_core::ids::Commit;
 use ccells_core::naming;
 use ccells_core::ports::GitError;
 
 use super::repo::{Reference, list_refs};
+use super::trash::BRANCH_WAS;
 use super::{Workplace, blocking, disk};
 
 /// What git writes into a worktree's `locked` while it makes the worktree.
@@ -18,31 +20,44 @@ impl Workplace {
     /// Keeps the base from being collected.
     pub(super) async fn pin_base(&self) -> Result<(), GitError> {
         self.check_plan()?;
-        self.set_ref(&self.base_ref(), self.plan.base.as_str()).await
+        self.set_ref(&self.base_ref(), self.plan.base.as_str()).await?;
+        self.pin_carried().await
     }
 
     /// Makes branch and worktree, first clearing away what an interrupted try left.
     pub(super) async fn add_worktree(&self) -> Result<(), GitError> {
         self.check_plan()?;
         if self.is_complete() {
+            if disk::exists(&self.adding_mark()) {
+                self.fit_out().await?;
+            }
             self.restore_branch().await?;
             return self.settle().await;
         }
         let is_fresh = !disk::exists(&self.admin_dir()) && !disk::exists(self.worktree());
-        if is_fresh {
+        if is_fresh && self.plan.beginning.branch_was.is_none() {
             self.mark_adding().await?;
             if self.start_worktree(true).await?.is_success {
+                self.fit_out().await?;
                 return self.settle().await;
             }
         }
         self.clear_interrupted().await?;
+        self.begin_anew().await?;
         let is_new = self.free_branch().await?.is_none();
         self.mark_adding().await?;
         let answer = self.start_worktree(is_new).await?;
         if !answer.is_success {
             return Err(answer.error("make the worktree"));
         }
+        self.fit_out().await?;
         self.settle().await
+    }
+
+    /// Puts into the worktree what is no part of the base. Nobody works in it as long as its note stands.
+    async fn fit_out(&self) -> Result<(), GitError> {
+        self.put_carried().await?;
+        self.include_files().await
     }
 
     /// Puts the worktree away, and removes the branch unless it is to be kept, has moved, or is checked out elsewhere.
@@ -54,12 +69,43 @@ impl Workplace {
         self.put_away().await?;
         let branch = self.branch().await?;
         let goes = |branch: &Reference| !keep_branch && branch.worktree.is_empty() && self.is_free(branch);
-        let gone = branch.as_ref().filter(|branch| goes(branch));
-        self.note_removal(branch.as_ref(), gone.is_some()).await?;
-        match gone {
-            Some(branch) => self.drop_ref(&branch.name, &branch.object).await,
-            None => Ok(()),
+        let goes = branch.as_ref().filter(|branch| goes(branch));
+        let was = self.plan.beginning.branch_was.as_ref();
+        self.note_removal(branch.as_ref(), goes.is_some() && was.is_none()).await?;
+        match (goes, was) {
+            (Some(branch), None) => self.drop_ref(&branch.name, &branch.object).await,
+            // What was there before is as it was before.
+            (Some(branch), Some(was)) => self.shift_ref(&branch.name, &branch.object, was).await,
+            (None, _) => Ok(()),
         }
+    }
+
+    /// Has a branch that was there before begin anew at the base. What it was is kept first.
+    async fn begin_anew(&self) -> Result<(), GitError> {
+        let Some(was) = self.plan.beginning.branch_was.as_ref().filter(|was| **was != self.plan.base) else {
+            return Ok(());
+        };
+        let Some(branch) = self.branch().await? else { return Ok(()) };
+        if branch.object != was.as_str() || !branch.target.is_empty() || !branch.worktree.is_empty() {
+            return Ok(());
+        }
+        self.set_ref(&self.kept_ref(BRANCH_WAS), was.as_str()).await?;
+        self.shift_ref(&branch.name, &branch.object, &self.plan.base).await
+    }
+
+    /// Moves `name` from one commit to another, durably; one that is elsewhere is an error.
+    async fn shift_ref(&self, name: &str, from: &str, to: &Commit) -> Result<(), GitError> {
+        if from == to.as_str() {
+            return Ok(());
+        }
+        let aim = format!("move {name}");
+        let call = || self.on_repo().args(["update-ref", "--no-deref", name, to.as_str(), from]);
+        let answer = self.past_locks(&aim, call).await?;
+        if !answer.is_success {
+            return Err(answer.error(&aim));
+        }
+        self.sync_ref(name);
+        Ok(())
     }
 
     /// Points `name` at `commit`, durably.
@@ -178,11 +224,11 @@ impl Workplace {
     /// worktree with files missing. Git's own removal is not asked, for it trusts the `.git` in the worktree.
     pub(super) async fn discard(&self) -> Result<(), GitError> {
         let (worktree, gone) = (self.worktree().to_owned(), self.gone_place());
-        let (admin, mark) = (self.admin_dir(), self.adding_mark());
+        let (admin, mark, copy) = (self.admin_dir(), self.adding_mark(), self.copying());
         blocking(move || {
             let aim = "remove the worktree";
             let discarded = discard_files(&worktree, &gone).and_then(|()| drop_registration(&admin));
-            let discarded = discarded.and_then(|()| forget(&mark));
+            let discarded = discarded.and_then(|()| disk::remove_tree(&copy)).and_then(|()| forget(&mark));
             discarded.map_err(|error| Self::disk_error(aim, &worktree, &error))
         })
         .await

@@ -3,6 +3,7 @@
 use ccells_core::container::ContainerLimits;
 use ccells_core::effect::{Done, Level, Refusal, RefusalKind};
 use ccells_core::event::Ask;
+use ccells_core::ports::Beginning;
 use ccells_core::record::{AgentCommand, Facts};
 use ccells_core::snapshot::Progress;
 
@@ -18,6 +19,7 @@ fn facts(number: usize, name: &str) -> Box<Facts> {
         branch: card.branch,
         base_ref: None,
         base: None,
+        beginning: Beginning::default(),
         repo_id: RepoId::parse("web-1a2b3c").expect("the form is right"),
         repo_path: PathText::from("/home/u/src/web"),
         git_dir: PathText::from("/home/u/src/web/.git"),

@@ -15,7 +15,7 @@ use crate::tui::dialog::export::ExportDialog;
 use crate::tui::dialog::filter::FilterDialog;
 use crate::tui::dialog::log::LogDialog;
 use crate::tui::dialog::merge::MergeDialog;
-use crate::tui::dialog::new::NewDialog;
+use crate::tui::dialog::new::{Draft, NewDialog};
 use crate::tui::dialog::palette::Palette;
 use crate::tui::dialog::quit::QuitDialog;
 use crate::tui::filter::Filter;
@@ -30,7 +30,8 @@ const LIST_STEP: isize = 5;
 pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish>) {
     match action {
         Action::Input => enter_input(model),
-        Action::New => open_new(model),
+        Action::New => open_new(model, None),
+        Action::Fork => open_fork(model),
         Action::Pause => pause(model, wishes),
         Action::Resume => resume(model, wishes),
         Action::Stop => on_focused(model, wishes, Ask::Stop),
@@ -193,14 +194,22 @@ fn resume(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-fn open_new(model: &mut Model) {
+fn open_fork(model: &mut Model) {
+    match model.focused_card().map(|card| (card.id.clone(), card.name.clone())) {
+        Some(from) => open_new(model, Some(from)),
+        None => model.toast(Level::Info, "there is no workstream to go on from"),
+    }
+}
+
+fn open_new(model: &mut Model, from: Option<(WorkstreamId, String)>) {
     if model.is_read_only() {
         return model.toast(
             Level::Info,
             "this ccells only looks; make workstreams in the one that holds the repository",
         );
     }
-    model.dialog = Some(Dialog::New(NewDialog::over(model.draft.clone())));
+    let draft = Draft { from, ..model.draft.clone() };
+    model.dialog = Some(Dialog::New(NewDialog::over(draft)));
 }
 
 fn open_export(model: &mut Model) {

@@ -239,8 +239,7 @@ pub(super) fn new_refused(
 ) {
     match &mut model.dialog {
         Some(Dialog::New(dialog)) if dialog.sent == Some(ticket) => {
-            dialog.sent = None;
-            dialog.error = Some(text.to_owned());
+            dialog.refused(text);
         }
         Some(_) | None => {
             let stays = workstream.is_some_and(|id| model.card(&id).is_some());

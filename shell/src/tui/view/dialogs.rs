@@ -40,7 +40,8 @@ pub(super) fn draw_new(model: &Model, dialog: &NewDialog, area: Rect, buffer: &m
     // The question, four fields, the button. Where there is little room an error takes the place of the question.
     let is_tight = area.height < 12;
     let question = u16::from(!is_tight || error.is_empty());
-    let fixed = 5 + question + error_rows;
+    let taken_rows = u16::from(dialog.draft.taken.is_some());
+    let fixed = 5 + question + error_rows + taken_rows;
     let spare = area.height.saturating_sub(fixed + 2);
     let (prompt_rows, gap) = if spare >= PROMPT_ROWS + 2 { (PROMPT_ROWS, 1) } else { (spare.max(1), 0) };
     let inner =
@@ -57,9 +58,13 @@ pub(super) fn draw_new(model: &Model, dialog: &NewDialog, area: Rect, buffer: &m
     for (field, label, otherwise) in [
         (Field::Name, "Name", "made from the prompt"),
         (Field::Branch, "Branch", "made from the name"),
+        (Field::Taken, "Exists", ""),
         (Field::Base, "Base", "the default branch"),
         (Field::Image, "Image", "the configured one"),
     ] {
+        if field == Field::Taken && taken_rows == 0 {
+            continue;
+        }
         let at = draw_field(model, dialog, (field, label, otherwise), row(1), buffer);
         cursor = at.or(cursor);
     }
@@ -100,6 +105,15 @@ fn draw_field(
         width: area.width.saturating_sub(LABEL_COLUMNS),
         ..area
     };
+    if let (Field::Base, Some((_, name))) = (field, &dialog.draft.from) {
+        super::draw_text(&clip::safe(&format!("where `{name}` is now")), theme.faint(), text, buffer);
+        return None;
+    }
+    if let (Field::Taken, Some(taken)) = (field, dialog.draft.taken) {
+        let shown = format!("‹ {} ›", taken.as_str());
+        super::draw_text(&shown, if is_here { theme.text() } else { theme.faint() }, text, buffer);
+        return is_here.then(|| at(text, 0, 0));
+    }
     let editor = dialog.draft.editor(field)?;
     if editor.is_empty() {
         super::draw_text(otherwise, theme.faint(), text, buffer);
