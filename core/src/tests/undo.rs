@@ -187,3 +187,33 @@ fn without_an_intent_it_stays_where_it_is() {
         ",
     );
 }
+
+#[test]
+fn what_a_dead_run_asked_for_on_the_way_back_is_waited_for_by_a_removal() {
+    let world = check(
+        "
+        given intent restore fix-login
+        quietly boot crashed
+        quietly ok ListContainers
+        fail RestoreWork failed
+            -> WriteIntent fix-login restore unsettled
+        ok WriteIntent
+        ask 1 remove fix-login forced
+            -> WriteIntent fix-login destroy unsettled
+        all ok
+            -> RemoveContainer fix-login ccells-web-00000000000000000000000001
+            -> UntrackContainer fix-login
+            -> SnapshotWork fix-login
+            -> RemoveWorktree fix-login
+            -> RetireHome fix-login
+            -> SaveState of nothing
+            -> Reply 1 ok removed; what the engine may still make of it will be taken away
+            -> WriteIntent fix-login destroy unsettled settling
+        engine fix-login created
+        changed
+            -> ListContainers
+        quietly all ok
+        ",
+    );
+    assert_eq!(world.leftovers().0, 0, "what landed late was left");
+}
