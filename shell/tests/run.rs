@@ -1,17 +1,19 @@
 //! What a run promises between its parts: nothing reaches a screen after its session was closed, the end of a session
-//! takes no other one with it, a listing is as old as its question, and a run that was cut short leaves its beat.
+//! takes no other one with it, a listing is as old as its question, what is being taken away is not taken for what was
+//! asked for, and a run that was cut short leaves its beat.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use ccells_core::container::Labels;
+use ccells_core::container::{ContainerLimits, ContainerSpec, Labels};
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
 use ccells_core::ids::{Attempt, ContainerId, HomeId, RepoId, RunId, WorkstreamId};
-use ccells_core::ports::{Clock, Engine as _, ProcessId};
+use ccells_core::ports::{Clock, Engine as _, EngineError, ProcessId};
 use ccells_core::record::Writer;
 use ccells_core::time::Mono;
 use ccells_core::wire::{self, FromHolder, Resync};
@@ -262,6 +264,49 @@ async fn a_listing_is_as_old_as_its_question() {
     assert!(requested_at <= asked, "asked at {asked:?}, and said to be of {requested_at:?}");
     performer.end(true).await;
     durable.stop();
+}
+
+#[tokio::test]
+async fn what_is_being_taken_away_is_not_taken_for_what_was_asked_for() {
+    let labels = Labels {
+        home: home(),
+        workstream: workstream(),
+        repo: RepoId::parse("web-1a2b").expect("a repository id"),
+        run: run_id(),
+        branch: "one".to_string(),
+        config_hash: String::new(),
+    };
+    let mut spec = ContainerSpec {
+        name: "ccells-one".to_string(),
+        image: "an-image:1".to_string(),
+        labels,
+        owner: (1000, 1000),
+        argv: vec!["agent".to_string()],
+        resume_argv: Vec::new(),
+        env: BTreeMap::new(),
+        mounts: Vec::new(),
+        limits: ContainerLimits::default(),
+    };
+    spec.labels.config_hash = spec.config_hash();
+    for (status, is_it) in [("created", true), ("removing", false)] {
+        let (engine, dialed) = engine();
+        let seen = serde_json::json!({
+            "Id": "a".repeat(64),
+            "Name": "/ccells-one",
+            "Config": { "Labels": spec.labels.to_pairs() },
+            "State": { "Status": status },
+        });
+        tokio::spawn(play(dialed, move |path| {
+            std::future::ready(if path.contains("/containers/create") {
+                (409, r#"{"message":"the name is in use"}"#.to_string())
+            } else {
+                (200, seen.to_string())
+            })
+        }));
+        let made = engine.create_container(&spec).await;
+        assert_eq!(made.is_ok(), is_it, "{status}: {made:?}");
+        assert!(is_it || matches!(made, Err(EngineError::Conflict { .. })), "{status}: {made:?}");
+    }
 }
 
 #[tokio::test]
