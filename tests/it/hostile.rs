@@ -364,7 +364,8 @@ async fn a_thousand_exec_streams_leave_no_task_and_no_file() {
     for round in 0..1_000 {
         let mut stream = engine.exec_stream(&container, &["x"], None).await.unwrap();
         let mut text = [0; 2];
-        stream.read_exact(&mut text).await.unwrap();
+        let read = tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut text)).await;
+        read.unwrap_or_else(|_| panic!("round {round}: what came with the upgrade is lost")).unwrap();
         assert_eq!(&text, b"hi");
         assert_eq!(engine.open_streams(), 1, "round {round}");
         assert!(engine.live_tasks() <= 2, "round {round}: {}", engine.live_tasks());
