@@ -360,36 +360,64 @@ fn bound(_process: Pid) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Waits for the end of `child` and keeps what it printed.
+/// Waits for the end of `child` and keeps what it printed. Its complaint is not waited for long after its end: a helper that
+/// outlives it, such as an ssh that keeps its connection, holds that pipe open.
 pub(in crate::adapters) async fn collect(child: &mut Child) -> std::io::Result<Answer> {
-    let output = child.stdout.take();
-    let complaint = child.stderr.take();
-    let (status, output, complaint) = tokio::join!(
-        child.wait(),
-        drain(output, limits::GIT_OUTPUT_BYTES),
-        drain(complaint, limits::GIT_COMPLAINT_BYTES)
-    );
-    let (output, is_cut) = output?;
-    let (complaint, _) = complaint?;
-    let status = status?;
-    let complaint = readable(&complaint);
-    Ok(Answer { is_success: status.success(), code: status.code(), output, is_cut, complaint })
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut output, mut complaint) =
+        (Kept::up_to(limits::GIT_OUTPUT_BYTES), Kept::up_to(limits::GIT_COMPLAINT_BYTES));
+    let status = {
+        let mut told = std::pin::pin!(complaint.fill(stderr));
+        let mut ended = std::pin::pin!(async { tokio::join!(child.wait(), output.fill(stdout)) });
+        let mut is_told = false;
+        let (status, read) = loop {
+            tokio::select! {
+                both = &mut ended => break both,
+                read = &mut told, if !is_told => {
+                    read?;
+                    is_told = true;
+                }
+            }
+        };
+        read?;
+        if !is_told {
+            let grace = Duration::from_millis(limits::GIT_GRACE_MS);
+            let _held_open = tokio::time::timeout(grace, told).await;
+        }
+        status?
+    };
+    let Kept { bytes, is_cut, .. } = output;
+    let complaint = readable(&complaint.bytes);
+    Ok(Answer { is_success: status.success(), code: status.code(), output: bytes, is_cut, complaint })
 }
 
-/// Reads a pipe to its end, so that its writer never stalls, and keeps the first `limit` bytes.
-async fn drain(pipe: Option<impl AsyncRead + Unpin>, limit: usize) -> std::io::Result<(Vec<u8>, bool)> {
-    let mut kept = Vec::new();
-    let mut is_cut = false;
-    let Some(mut pipe) = pipe else { return Ok((kept, is_cut)) };
-    let mut chunk = vec![0; 64 * 1_024];
-    loop {
-        let count = pipe.read(&mut chunk).await?;
-        if count == 0 {
-            return Ok((kept, is_cut));
+/// What is kept of what a process prints.
+#[derive(Debug)]
+struct Kept {
+    bytes: Vec<u8>,
+    limit: usize,
+    is_cut: bool,
+}
+
+impl Kept {
+    /// At most the first `limit` bytes.
+    fn up_to(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit, is_cut: false }
+    }
+
+    /// Reads a pipe to its end, so that its writer never stalls.
+    async fn fill(&mut self, pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<()> {
+        let Some(mut pipe) = pipe else { return Ok(()) };
+        let mut chunk = vec![0; 64 * 1_024];
+        loop {
+            let count = pipe.read(&mut chunk).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            let room = self.limit - self.bytes.len();
+            self.is_cut |= count > room;
+            self.bytes.extend_from_slice(&chunk[..count.min(room)]);
         }
-        let room = limit - kept.len();
-        is_cut |= count > room;
-        kept.extend_from_slice(&chunk[..count.min(room)]);
     }
 }
 
@@ -409,5 +437,36 @@ pub(in crate::adapters) async fn end(child: &mut Child, group: Option<Pid>) {
         if tokio::time::timeout(grace, child.wait()).await.is_ok() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_helper_that_stays_holds_nothing_up() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo said >&2; echo done; sleep 60 >/dev/null & exit 3"]).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let begun = std::time::Instant::now();
+        let answer = collect(&mut child).await.unwrap();
+        let took = begun.elapsed();
+        kill_process_group(group.unwrap(), Signal::KILL).unwrap();
+        assert_eq!((answer.code, answer.output.as_slice()), (Some(3), &b"done\n"[..]));
+        assert_eq!((answer.complaint.as_str(), answer.is_cut), ("said", false));
+        assert!(took < Duration::from_secs(30), "it took {took:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_is_cut_and_its_writer_does_not_stall() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "head -c 1000000 /dev/zero >&2; head -c 10 /dev/zero"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let answer = collect(&mut command.spawn().unwrap()).await.unwrap();
+        assert_eq!((answer.code, answer.output.len(), answer.is_cut), (Some(0), 10, false));
+        assert!(!answer.complaint.is_empty());
     }
 }
