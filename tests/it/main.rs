@@ -26,6 +26,7 @@ mod panes;
 mod planted;
 mod power;
 mod readme;
+mod rebasing;
 mod refusals;
 mod rig;
 mod rounds;

@@ -157,6 +157,8 @@ impl Workstream {
             | Answer::Branch(_)
             | Answer::Judged(_)
             | Answer::Pushed(_)
+            | Answer::Aimed(_)
+            | Answer::Rebased(_)
             | Answer::Container(_)
             | Answer::Work(_) => {
                 if step == DestroyStep::WritingIntent {
@@ -243,6 +245,7 @@ impl Workstream {
             | Phase::Changing { .. }
             | Phase::Merging { .. }
             | Phase::Pushing { .. }
+            | Phase::Rebasing { .. }
             | Phase::Lost
             | Phase::Gone => None,
         }

@@ -11,6 +11,7 @@ mod merge;
 mod new;
 mod print;
 mod push;
+mod rebase;
 mod reconcile;
 mod rm;
 mod send;
@@ -64,6 +65,8 @@ enum Verb {
     Merge(merge::Merge),
     /// Push a workstream's commits to a branch of a remote, which is never forced unless you say so.
     Push(push::Push),
+    /// Put a workstream's commits onto another base, where its agent works.
+    Rebase(rebase::Rebase),
     /// Type a text into a workstream's terminal, and Enter.
     Send(send::Send),
     /// Freeze workstreams.
@@ -191,6 +194,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Verb::Rm(verb)) => rm::run(&directory, &verb).await,
         Some(Verb::Merge(verb)) => merge::run(&directory, &verb).await,
         Some(Verb::Push(verb)) => push::run(&directory, &verb).await,
+        Some(Verb::Rebase(verb)) => rebase::run(&directory, &verb).await,
         Some(Verb::Undo(verb)) => undo::run(&directory, &verb).await,
         Some(Verb::Trash(verb)) => trash::list(&directory, &verb).await,
         Some(Verb::Prune(verb)) => trash::prune(&directory, &verb).await,

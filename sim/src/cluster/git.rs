@@ -6,7 +6,7 @@ use std::time::Duration;
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::places::Places;
 use ccells_core::ports::{
-    BranchMove, FileError, FileOk, FileOp, Files as _, Git, GitError, MergeWish, PushWish, Pushed,
+    BaseMove, BranchMove, FileError, FileOk, FileOp, Files as _, Git, GitError, MergeWish, PushWish, Pushed,
     WorkReport, WorkSource, WorktreePlan,
 };
 
@@ -90,7 +90,8 @@ impl Git for ClusterGit {
             | GitOk::Kept(_)
             | GitOk::Branch(_)
             | GitOk::Judged(_)
-            | GitOk::Pushed(_) => Err(unfit()),
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
@@ -133,7 +134,8 @@ impl Git for ClusterGit {
             | GitOk::Kept(_)
             | GitOk::Branch(_)
             | GitOk::Judged(_)
-            | GitOk::Pushed(_) => Err(unfit()),
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
@@ -145,7 +147,8 @@ impl Git for ClusterGit {
             | GitOk::Work(_)
             | GitOk::Branch(_)
             | GitOk::Judged(_)
-            | GitOk::Pushed(_) => Err(unfit()),
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
@@ -188,7 +191,8 @@ impl Git for ClusterGit {
             | GitOk::Work(_)
             | GitOk::Kept(_)
             | GitOk::Judged(_)
-            | GitOk::Pushed(_) => {
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => {
                 return Err(unfit());
             }
         };
@@ -220,7 +224,8 @@ impl Git for ClusterGit {
             | GitOk::Work(_)
             | GitOk::Kept(_)
             | GitOk::Branch(_)
-            | GitOk::Pushed(_) => Err(unfit()),
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
@@ -238,11 +243,29 @@ impl Git for ClusterGit {
             | GitOk::Work(_)
             | GitOk::Kept(_)
             | GitOk::Branch(_)
-            | GitOk::Judged(_) => Err(unfit()),
+            | GitOk::Judged(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
     async fn move_branch(&self, plan: &WorktreePlan, moving: &BranchMove) -> Result<(), GitError> {
         self.run(GitOp::Move(Box::new(plan.clone()), Box::new(moving.clone()))).await.map(drop)
+    }
+
+    async fn aim_rebase(&self, plan: &WorktreePlan, _onto: Option<&str>) -> Result<BaseMove, GitError> {
+        match self.run(GitOp::Aim(Box::new(plan.clone()))).await? {
+            GitOk::Aimed(moving) => Ok(moving),
+            GitOk::Done
+            | GitOk::Base(_)
+            | GitOk::Work(_)
+            | GitOk::Kept(_)
+            | GitOk::Branch(_)
+            | GitOk::Judged(_)
+            | GitOk::Pushed(_) => Err(unfit()),
+        }
+    }
+
+    async fn move_base(&self, plan: &WorktreePlan, moving: &BaseMove) -> Result<(), GitError> {
+        self.run(GitOp::MoveBase(Box::new(plan.clone()), Box::new(moving.clone()))).await.map(drop)
     }
 }

@@ -121,7 +121,11 @@ pub(super) async fn default_base(
 }
 
 /// The commit `reference` names in the checkout at `repo`, if any. Whatever the text is, git takes it for a name.
-async fn commit_of(git: &GitProgram, repo: &Path, reference: &str) -> Result<Option<Commit>, GitError> {
+pub(super) async fn commit_of(
+    git: &GitProgram,
+    repo: &Path,
+    reference: &str,
+) -> Result<Option<Commit>, GitError> {
     if reference.is_empty() || reference.contains('\0') || reference.len() > limits::REF_BYTES {
         return Ok(None);
     }

@@ -65,6 +65,7 @@ fn card(number: usize, name: &str, state: CardState) -> Card {
         agent: (state == CardState::Running).then(|| report(AgentStatus::Working)),
         is_attached: state == CardState::Running,
         is_recovered: false,
+        rebase: None,
     }
 }
 
