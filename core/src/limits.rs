@@ -100,6 +100,8 @@ pub const PUSH_MS: u64 = 120_000;
 pub const REBASE_MS: u64 = 120_000;
 /// Most files in conflict that an agent is told of by name.
 pub const HANDOVER_FILES: usize = 50;
+/// How long after the words for an agent Enter follows.
+pub const HANDOVER_ENTER_MS: u64 = 150;
 /// Most files in conflict that are named.
 pub const REBASE_FILES: usize = 500;
 /// How long the commits of an agent may take to come out of its container.

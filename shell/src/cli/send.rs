@@ -72,7 +72,7 @@ pub(super) async fn type_text(
     Ok(())
 }
 
-const ENTER_AFTER: Duration = Duration::from_millis(150);
+const ENTER_AFTER: Duration = Duration::from_millis(limits::HANDOVER_ENTER_MS);
 
 /// The text as a paste, without anything that could end the paste early.
 fn pasted(text: &str, is_bracketed: bool) -> Vec<u8> {

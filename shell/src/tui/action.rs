@@ -51,6 +51,8 @@ pub(crate) enum Action {
     Restart,
     /// Bring its commits home, after a question.
     Merge,
+    /// Put its commits onto another base, after a question.
+    Rebase,
     /// Take it away, after a question.
     Discard,
     /// Bring back what was taken away last.
@@ -154,6 +156,7 @@ impl Action {
             | Self::Stop
             | Self::Restart
             | Self::Merge
+            | Self::Rebase
             | Self::Discard
             | Self::Undo
             | Self::Move(_)
@@ -237,6 +240,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Stop, "stop", &["x"], "stop; its work is kept"),
             act(Action::Restart, "restart", &["R"], "restart the agent"),
             act(Action::Merge, "merge", &["M"], "merge its commits"),
+            act(Action::Rebase, "rebase", &["B"], "rebase its commits"),
             act(Action::Discard, "discard", &["d"], "discard, after a question"),
             act(Action::Undo, "undo", &["u"], "bring back the last one"),
             act(Action::PasteImage, "paste-image", &["ctrl+v"], "give the agent an image"),

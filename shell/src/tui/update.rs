@@ -12,6 +12,7 @@ mod moving;
 mod outward;
 mod paste;
 mod picture;
+mod rebase;
 mod typing;
 mod undo;
 mod works;
@@ -59,6 +60,9 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
         Msg::Outward(id, what) => outward::on_outward(model, &id, what, wishes),
         Msg::Pasting(id, progress) => {
             diff::on_taken(model, &id);
+            if progress.is_none() {
+                rebase::on_taken(model, &id);
+            }
             paste::on_progress(model, id, progress);
         }
         Msg::Exported(outcome) => dialogs::on_exported(model, outcome),
@@ -74,7 +78,7 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
                 *id = Some(workstream);
             }
         }
-        Msg::Replied { ticket, outcome } => on_reply(model, ticket, outcome),
+        Msg::Replied { ticket, outcome } => on_reply(model, ticket, outcome, wishes),
         Msg::InputRefused(id) => on_input_refused(model, &id),
         Msg::Compared(id, outcome) => diff::on_compared(model, &id, outcome),
         Msg::Measured(usages) => looking::on_measured(model, usages),
@@ -86,7 +90,7 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
 }
 
 fn on_input_refused(model: &mut Model, id: &WorkstreamId) {
-    if diff::on_refused(model, id) {
+    if diff::on_refused(model, id) || rebase::is_refused(model, id) {
         return;
     }
     let name = model.card(id).map_or_else(|| "the agent".to_owned(), |card| format!("`{}`", card.name));
@@ -154,7 +158,7 @@ fn send_leader(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>) {
+fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>, wishes: &mut Vec<Wish>) {
     match (model.pending.remove(&ticket), outcome) {
         (None | Some(Pending::Silent), _) => {}
         (Some(Pending::Told), Ok(done)) if done.note.is_empty() => {}
@@ -163,6 +167,10 @@ fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>) {
         (Some(Pending::New { draft, .. }), Ok(_)) => dialogs::new_made(model, ticket, &draft),
         (Some(Pending::New { draft, workstream }), Err(refusal)) => {
             dialogs::new_refused(model, ticket, *draft, workstream, &refusal.text);
+        }
+        (Some(Pending::Merge(workstream)), outcome) => rebase::on_merge_reply(model, &workstream, outcome),
+        (Some(Pending::Rebase { workstream, hands_over }), outcome) => {
+            rebase::on_reply(model, &workstream, hands_over, outcome, wishes);
         }
         (Some(Pending::Undo { name, branch, .. }), outcome) => {
             undo::on_outcome(model, &name, &branch, outcome);
@@ -210,6 +218,7 @@ fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     copy::follow(model, wishes);
     outward::ask_when_free(model);
     paste::follow(model);
+    rebase::follow(model, wishes);
     moving::keep_focus_shown(model);
     looking::measure_if_due(model, wishes);
     diff::fit(model);

@@ -14,6 +14,7 @@ pub(crate) mod merge;
 pub(crate) mod new;
 pub(crate) mod palette;
 pub(crate) mod quit;
+pub(crate) mod rebase;
 pub(crate) mod recovery;
 pub(crate) mod resources;
 pub(crate) mod settings;
@@ -28,6 +29,7 @@ use merge::MergeDialog;
 use new::NewDialog;
 use palette::Palette;
 use quit::QuitDialog;
+use rebase::RebaseDialog;
 use recovery::RecoveryDialog;
 use resources::ResourcesDialog;
 use settings::SettingsDialog;
@@ -41,6 +43,8 @@ pub(crate) enum Dialog {
     Discard(DiscardDialog),
     /// Bringing commits home.
     Merge(MergeDialog),
+    /// Putting commits onto another base.
+    Rebase(RebaseDialog),
     /// The end of the run.
     Quit(QuitDialog),
     /// What the start found.

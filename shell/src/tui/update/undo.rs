@@ -77,7 +77,12 @@ pub(super) fn is_asked_back(model: &Model, id: &WorkstreamId) -> bool {
 fn on_its_way(model: &Model) -> Option<String> {
     let named = model.pending.values().find_map(|pending| match pending {
         Pending::Undo { name, .. } => Some(format!("`{name}`")),
-        Pending::Silent | Pending::Told | Pending::New { .. } | Pending::Discard(_) => None,
+        Pending::Silent
+        | Pending::Told
+        | Pending::New { .. }
+        | Pending::Merge(_)
+        | Pending::Rebase { .. }
+        | Pending::Discard(_) => None,
     });
     named.or_else(|| model.is_undoing.then(|| "what was removed last".to_owned()))
 }

@@ -13,6 +13,7 @@ mod list;
 mod log;
 mod palette;
 mod pane;
+mod rebase;
 mod resources;
 mod settings;
 mod shutdown;
@@ -133,6 +134,10 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
         }
         Dialog::Merge(dialog) => {
             dialogs::draw_merge(model, dialog, area, buffer);
+            None
+        }
+        Dialog::Rebase(dialog) => {
+            rebase::draw(model, dialog, area, buffer);
             None
         }
         Dialog::Quit(dialog) => {

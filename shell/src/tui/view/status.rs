@@ -135,6 +135,7 @@ fn mode_chip(model: &Model) -> Span<'static> {
         (Some(Dialog::New(_)), _) => "NEW",
         (Some(Dialog::Discard(_)), _) => "DISCARD",
         (Some(Dialog::Merge(_)), _) => "MERGE",
+        (Some(Dialog::Rebase(_)), _) => "REBASE",
         (Some(Dialog::Quit(_)), _) => "QUIT",
         (Some(Dialog::Recovery(_)), _) => "RECOVER",
         (Some(Dialog::Palette(_)), _) => "DO",
