@@ -411,10 +411,7 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         Effect::AimRebase { workstream, onto, .. } => {
             format!("{} {}", world.name(workstream), onto.as_deref().unwrap_or("its branch"))
         }
-        Effect::RebaseWork { workstream, call, moving, .. } => {
-            format!("{} {call:?} {}", world.name(workstream), way(moving))
-        }
-        Effect::MoveBase { workstream, moving, .. } => format!("{} {}", world.name(workstream), way(moving)),
+        Effect::RebaseWork { .. } | Effect::MoveBase { .. } => way(world, effect),
         Effect::FetchWork { workstream, container, .. }
         | Effect::UploadHolder { workstream, container, .. }
         | Effect::StartContainer { workstream, container, .. }
@@ -434,9 +431,18 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
     format!("-> {kind} {line}").trim_end().to_string()
 }
 
-/// From where to where a base moves.
-fn way(moving: &crate::ports::BaseMove) -> String {
-    format!("{}..{}", &moving.from.as_str()[..4], &moving.to.as_str()[..4])
+/// What is asked for, and from where to where a base moves.
+fn way(world: &World, effect: &Effect) -> String {
+    let way = |moving: &crate::ports::BaseMove| {
+        format!("{}..{}", &moving.from.as_str()[..4], &moving.to.as_str()[..4])
+    };
+    if let Effect::RebaseWork { workstream, call, moving, .. } = effect {
+        format!("{} {call:?} {}", world.name(workstream), way(moving))
+    } else if let Effect::MoveBase { workstream, moving, .. } = effect {
+        format!("{} {}", world.name(workstream), way(moving))
+    } else {
+        String::new()
+    }
 }
 
 fn operation(operation: &Operation) -> String {

@@ -53,10 +53,7 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
                 ask(model, Ask::Merge { workstream, wish }, pending, wishes);
             }
         },
-        Some(Dialog::Rebase(dialog)) => {
-            let (outcome, id) = (dialog.key(key), dialog.workstream.clone());
-            rebase::on_outcome(model, id, outcome, wishes);
-        }
+        Some(Dialog::Rebase(_)) => rebase::on_key(model, key, wishes),
         Some(Dialog::Quit(dialog)) => match dialog.key(key) {
             quit_dialog::Outcome::Stay => {}
             quit_dialog::Outcome::Close => model.dialog = None,

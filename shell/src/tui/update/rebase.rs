@@ -24,8 +24,10 @@ pub(super) fn open(model: &mut Model) {
     model.dialog = Some(Dialog::Rebase(dialog));
 }
 
-/// Does what was chosen in the dialog about this workstream.
-pub(super) fn on_outcome(model: &mut Model, id: WorkstreamId, outcome: Outcome, wishes: &mut Vec<Wish>) {
+/// Gives a key to the dialog, and does what was chosen.
+pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) {
+    let Some(Dialog::Rebase(dialog)) = &mut model.dialog else { return };
+    let (outcome, id) = (dialog.key(key), dialog.workstream.clone());
     if outcome != Outcome::Stay {
         model.dialog = None;
     }
