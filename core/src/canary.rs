@@ -74,6 +74,8 @@ pub enum Canary {
     PushForced,
     /// What is pushed is not what was fetched.
     PushUnfetched,
+    /// A rebase is asked for before its intent is durable.
+    RebaseWithoutIntent,
     /// A removal that is not forced goes on as if it were.
     ForceIgnored,
     /// A branch that was to stay goes with its worktree.
@@ -136,7 +138,7 @@ pub enum Canary {
 
 impl Canary {
     /// All.
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 65] = [
         Self::TrackAtExit,
         Self::CreateWithoutIntent,
         Self::ForgetUnknown,
@@ -172,6 +174,7 @@ impl Canary {
         Self::MergeWithoutIntent,
         Self::PushForced,
         Self::PushUnfetched,
+        Self::RebaseWithoutIntent,
         Self::ForceIgnored,
         Self::BranchNotKept,
         Self::LookerActs,

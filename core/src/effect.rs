@@ -5,7 +5,9 @@ use alloc::string::String;
 
 use crate::container::ContainerSpec;
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, PathText, RequestId, WorkstreamId};
-use crate::ports::{BaseWish, BranchMove, MergeWish, PushWish, WorkReport, WorktreePlan};
+use crate::ports::{
+    BaseMove, BaseWish, BranchMove, MergeWish, PushWish, RebaseCall, WorkReport, WorktreePlan,
+};
 use crate::record::{Delta, Facts, Intent, StateRecord};
 
 /// Something to be done.
@@ -196,6 +198,42 @@ pub enum Effect {
         moving: Box<BranchMove>,
     },
 
+    /// Look up what its commits are to stand on. Answered by [`RebaseAimed`](crate::event::Event::RebaseAimed).
+    AimRebase {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// Where.
+        plan: Box<WorktreePlan>,
+        /// What was named.
+        onto: Option<String>,
+    },
+    /// Ask its agent's own git about a rebase, or for it. Answered by [`WorkRebased`](crate::event::Event::WorkRebased).
+    RebaseWork {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// In which container.
+        container: ContainerId,
+        /// What for.
+        call: RebaseCall,
+        /// From where to where.
+        moving: Box<BaseMove>,
+    },
+    /// Have it begin with another commit. Answered by [`BaseMoved`](crate::event::Event::BaseMoved).
+    MoveBase {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// Where.
+        plan: Box<WorktreePlan>,
+        /// From where to where.
+        moving: Box<BaseMove>,
+    },
+
     /// Ask whether the engine is there. Answered by [`EnginePinged`](crate::event::Event::EnginePinged).
     PingEngine,
     /// Make a container. Answered by [`ContainerCreated`](crate::event::Event::ContainerCreated).
@@ -382,6 +420,8 @@ pub enum RefusalKind {
     NotFound,
     /// Something is in the way.
     Conflict,
+    /// Both sides changed the same places.
+    Clash,
     /// It took too long.
     Timeout,
     /// The request itself makes no sense.

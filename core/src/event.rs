@@ -11,8 +11,8 @@ use crate::ids::{
     Attempt, Commit, ContainerId, Generation, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId,
 };
 use crate::ports::{
-    Base, BranchMove, EngineError, EngineFacts, GitError, MergeWish, OnTaken, PullProgress, PushWish, Pushed,
-    WorkReport,
+    Base, BaseMove, BranchMove, EngineError, EngineFacts, GitError, MergeWish, OnTaken, PullProgress,
+    PushWish, Pushed, RebaseState, RebaseWish, WorkReport,
 };
 use crate::record::{AgentCommand, BeatRecord, Facts, Intent, StateRecord, ViewRecord};
 use crate::time::Mono;
@@ -196,6 +196,34 @@ pub enum Event {
         outcome: Result<(), GitError>,
     },
 
+    /// It is known what its commits are to stand on.
+    RebaseAimed {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it.
+        outcome: Result<BaseMove, GitError>,
+    },
+    /// Its agent's own git answered about a rebase.
+    WorkRebased {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it.
+        outcome: Result<RebaseState, EngineError>,
+    },
+    /// It begins with another commit.
+    BaseMoved {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Which try.
+        attempt: Attempt,
+        /// What came of it.
+        outcome: Result<(), GitError>,
+    },
+
     /// The engine answered a ping, or did not.
     EnginePinged {
         /// What came of it.
@@ -363,6 +391,13 @@ pub enum Ask {
         workstream: WorkstreamId,
         /// How.
         wish: Box<MergeWish>,
+    },
+    /// Put its commits onto another base, or take that back.
+    Rebase {
+        /// Which.
+        workstream: WorkstreamId,
+        /// What is wanted.
+        wish: Box<RebaseWish>,
     },
     /// Push its commits to a remote.
     Push {

@@ -101,6 +101,15 @@ pub const GH_MS: u64 = 60_000;
 pub const PR_TITLE_BYTES: usize = 256;
 /// Most bytes of its body.
 pub const PR_BODY_BYTES: usize = 64 * 1_024;
+/// How long an agent's own git may take to put its commits onto another base, or to say how that stands. Whoever waits
+/// no longer may find it done later.
+pub const REBASE_MS: u64 = 120_000;
+/// Most files in conflict that an agent is told of by name.
+pub const HANDOVER_FILES: usize = 50;
+/// How long after the words for an agent Enter follows.
+pub const HANDOVER_ENTER_MS: u64 = 150;
+/// Most files in conflict that are named.
+pub const REBASE_FILES: usize = 500;
 /// How long the commits of an agent may take to come out of its container.
 pub const FETCH_MS: u64 = 120_000;
 /// Most bytes of them that are taken at a time.
@@ -358,7 +367,7 @@ const _: () =
     assert!(DRAIN_MS + PAUSE_MS + RECORD_MS < SHUTDOWN_MS, "one pause fits after the longest drain");
 const _: () =
     assert!(DIAL_MS < PING_MS && DIAL_MS < PAUSE_MS, "a dial that fails must not look like a lost answer");
-const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS);
+const _: () = assert!(LATE_MS > CREATE_MS && LATE_MS > REMOVE_MS && LATE_MS > STOP_MS && LATE_MS > REBASE_MS);
 const _: () = assert!(PULL_TELL_MS < PULL_STALL_MS && PULL_STALL_MS < PULL_MS);
 const _: () = assert!(RELIST_MS < LATE_MS, "something that landed late is seen by the next listing but one");
 const _: () = assert!(STOP_GRACE_S * 1_000 < STOP_MS);

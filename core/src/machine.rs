@@ -28,6 +28,7 @@ mod merge;
 mod picture;
 mod pulls;
 mod push;
+mod rebase;
 mod saving;
 mod tending;
 mod undo;
@@ -209,6 +210,13 @@ impl Machine {
                 let pushed = |pushed| Answer::Pushed(alloc::boxed::Box::new(pushed));
                 self.answer(now, &workstream, attempt, settle(outcome, pushed, git_trouble))
             }
+            Event::RebaseAimed { workstream, attempt, outcome } => {
+                let aimed = |moving| Answer::Aimed(alloc::boxed::Box::new(moving));
+                self.answer(now, &workstream, attempt, settle(outcome, aimed, git_trouble))
+            }
+            Event::WorkRebased { workstream, attempt, outcome } => {
+                self.answer(now, &workstream, attempt, settle(outcome, Answer::Rebased, engine_trouble))
+            }
             Event::WorkInspected { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, Answer::Work, git_trouble))
             }
@@ -220,7 +228,8 @@ impl Machine {
             | Event::HomeBuilt { workstream, attempt, outcome }
             | Event::WorktreeRemoved { workstream, attempt, outcome }
             | Event::HomeRetired { workstream, attempt, outcome }
-            | Event::BranchMoved { workstream, attempt, outcome } => {
+            | Event::BranchMoved { workstream, attempt, outcome }
+            | Event::BaseMoved { workstream, attempt, outcome } => {
                 self.answer(now, &workstream, attempt, settle(outcome, |()| Answer::Done, git_trouble))
             }
 
@@ -618,6 +627,7 @@ impl Machine {
                 }
                 Phase::Destroying { step, .. } => *step > crate::workstream::DestroyStep::WritingIntent,
                 Phase::Merging { step, .. } => *step == crate::workstream::MergeStep::Moving,
+                Phase::Rebasing { step, .. } => *step == crate::workstream::RebaseStep::Rebasing,
                 Phase::Live | Phase::Changing { .. } | Phase::Pushing { .. } | Phase::Lost | Phase::Gone => {
                     false
                 }
@@ -658,8 +668,8 @@ fn git_trouble(error: GitError) -> Trouble {
         GitError::BranchExists { .. }
         | GitError::Busy { .. }
         | GitError::WouldLose { .. }
-        | GitError::Refused { .. }
-        | GitError::Conflicts { .. } => Trouble::Conflict(text),
+        | GitError::Refused { .. } => Trouble::Conflict(text),
+        GitError::Conflicts { .. } => Trouble::Clash(text),
         GitError::Failed { .. } => Trouble::Failed(text),
     }
 }

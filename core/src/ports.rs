@@ -433,6 +433,66 @@ pub struct Pushed {
     pub compare: Option<String>,
 }
 
+/// What is wanted with the base of a workstream.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RebaseWish {
+    /// Its commits shall stand on what this names; `None`: on the branch that it would be merged into.
+    Onto(Option<String>),
+    /// A rebase that stopped shall be taken back.
+    Abort,
+}
+
+/// Where the commits of an agent are to stand.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BaseMove {
+    /// What the new base is called, safe to show.
+    pub target: String,
+    /// What they began with.
+    pub from: Commit,
+    /// What they shall stand on.
+    pub to: Commit,
+}
+
+/// What the agent's own git is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebaseCall {
+    /// To say how it stands.
+    Look,
+    /// To put its commits onto the new base. What the agent did not commit, or has under way, is in the way.
+    Begin,
+    /// To take back a rebase that stopped.
+    Abort,
+}
+
+/// How a rebase stands, as the agent's own git says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RebaseState {
+    /// The commits stand on the new base, and nothing is under way.
+    Landed {
+        /// How many they are.
+        commits: u32,
+    },
+    /// It stopped, and somebody has to go on with it.
+    Standing {
+        /// The files that were changed on both sides and are not resolved, safe to show.
+        files: Vec<String>,
+    },
+    /// There is nothing of it: the commits stand where they stood.
+    Absent,
+}
+
+/// The agent's own git, where it works.
+pub trait Workbench: Send + Sync + 'static {
+    /// Asks it about the rebase `moving`, or for it. [`EngineError::Conflict`]: it was not done, and why. What is asked for
+    /// may land after nobody waits for it any more, as with every request to an engine.
+    fn rebase_work(
+        &self,
+        call: RebaseCall,
+        moving: &BaseMove,
+    ) -> impl Future<Output = Result<RebaseState, EngineError>> + Send;
+}
+
 /// Where the commits of an agent come from.
 pub trait WorkSource: Send + Sync + 'static {
     /// The commit that is checked out where the agent works.
@@ -516,6 +576,20 @@ pub trait Git: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Base, GitError>> + Send;
     /// Keeps the base from being collected: `refs/ccells/<id>/base`.
     fn pin_base(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
+    /// The commit that the workstream's commits are to stand on: what `onto` names, or the branch they would be merged
+    /// into. It is kept from being collected from now on. Nothing of the user's is touched.
+    fn aim_rebase(
+        &self,
+        plan: &WorktreePlan,
+        onto: Option<&str>,
+    ) -> impl Future<Output = Result<BaseMove, GitError>> + Send;
+    /// Has the workstream begin with another commit: what it is compared with, what is kept for it, and its own record.
+    /// Nothing of the user's is touched.
+    fn move_base(
+        &self,
+        plan: &WorktreePlan,
+        moving: &BaseMove,
+    ) -> impl Future<Output = Result<(), GitError>> + Send;
     /// Makes branch and worktree, first clearing away what an interrupted try left.
     fn add_worktree(&self, plan: &WorktreePlan) -> impl Future<Output = Result<(), GitError>> + Send;
     /// Makes the workstream's own directory, private git directory included; one that is complete is kept.
@@ -549,7 +623,7 @@ pub trait Git: Send + Sync + 'static {
     /// one. Gives its name, which is also written down in the directory.
     fn restore_work(&self, plan: &WorktreePlan) -> impl Future<Output = Result<String, GitError>> + Send;
     /// Fetches the commits of the agent to `refs/ccells/<id>/head`, after they have been checked. What they replace of an
-    /// earlier fetch, with `may_rewrite` only, stays at `refs/ccells/<id>/was`. Nothing of the user's is touched.
+    /// earlier fetch, with `may_rewrite` or because of a rebase of ours only, stays at `refs/ccells/<id>/was`. Nothing of the user's is touched.
     fn fetch_work(
         &self,
         plan: &WorktreePlan,

@@ -14,7 +14,7 @@ use crate::container::{AGENT_HOME, BASE_OBJECTS, ContainerLimits, GIT_DIR, Mount
 use crate::container::{ContainerSpec, Labels};
 use crate::ids::{Commit, ContainerId, Generation, HomeId, PathText, RepoId, RunId, WorkstreamId};
 use crate::naming;
-use crate::ports::{Beginning, BranchMove, WorktreePlan};
+use crate::ports::{BaseMove, Beginning, BranchMove, WorktreePlan};
 use crate::time::Wall;
 
 /// The version of every format below.
@@ -203,7 +203,7 @@ impl Facts {
     }
 }
 
-/// `workstreams/<id>/workstream.json`: the facts, written once.
+/// `workstreams/<id>/workstream.json`: the facts, written once, but for the base, which a rebase moves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactsRecord {
     /// [`VERSION`].
@@ -226,6 +226,8 @@ pub enum Operation {
     },
     /// Move a branch of the user to where its work is merged.
     Merge,
+    /// Put its commits onto another base.
+    Rebase,
     /// Take all of it away.
     Destroy {
         /// Whether the branch stays whatever it holds.
@@ -258,6 +260,43 @@ pub struct Intent {
     /// Which branch moves from where to where, for a merge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moving: Option<BranchMove>,
+    /// From which base to which, for a rebase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basing: Option<BaseMove>,
+}
+
+/// A rebase that was begun and that nobody knows the end of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRebase {
+    /// From where to where.
+    #[serde(flatten)]
+    pub moving: BaseMove,
+    /// The files that are not resolved, where it was seen to have stopped; `None` where it is not known how it stands.
+    pub files: Option<Vec<String>>,
+    /// When it was begun.
+    pub begun_at: Wall,
+}
+
+impl OpenRebase {
+    /// How it stands, for people.
+    pub fn text(&self) -> String {
+        let target = &self.moving.target;
+        match self.files.as_deref() {
+            None => alloc::format!("a rebase onto `{target}` may be under way"),
+            Some([]) => alloc::format!("a rebase onto `{target}` has stopped, and no file is in conflict"),
+            Some(files) => {
+                let count = if files.len() == 1 {
+                    "1 file".to_string()
+                } else {
+                    alloc::format!("{} files", files.len())
+                };
+                alloc::format!(
+                    "a rebase onto `{target}` is under way: {count} in conflict: {}",
+                    files.join(", ")
+                )
+            }
+        }
+    }
 }
 
 /// `removed.json` beside the facts of a workstream that was taken away: what its directory does not say by itself.
@@ -471,6 +510,9 @@ pub struct StateEntry {
     /// after the one that it has is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsettled_since: Option<Wall>,
+    /// A rebase of it that was begun and that nobody knows the end of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebase: Option<OpenRebase>,
     /// All that is fixed about it.
     pub facts: Facts,
     /// What a later ccells may have added.

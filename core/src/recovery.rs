@@ -51,6 +51,8 @@ pub enum Verdict {
     OfferRetry,
     /// Its merge was interrupted: finish it.
     FinishMerge,
+    /// Its rebase was interrupted: look how it stands, and write that down.
+    FinishRebase,
     /// Its removal was interrupted: finish it.
     FinishRemoval,
     /// Nothing of it is left: drop the record.
@@ -69,6 +71,7 @@ impl Verdict {
             Self::RollForward => "its creation was interrupted and can be finished",
             Self::OfferRetry => "its creation was interrupted before it had a container",
             Self::FinishMerge => "its merge was interrupted",
+            Self::FinishRebase => "its rebase was interrupted",
             Self::FinishRemoval => "its removal was interrupted",
             Self::Forget => "nothing of it is left",
         }
@@ -81,7 +84,7 @@ impl Verdict {
             Self::Adopt => "adopt",
             Self::LetGoOn => "resume",
             Self::OfferResume | Self::OfferRecreate => "keep",
-            Self::RollForward | Self::FinishMerge => "finish",
+            Self::RollForward | Self::FinishMerge | Self::FinishRebase => "finish",
             Self::OfferRetry => "undo",
             Self::FinishRemoval => "remove",
             Self::Forget => "forget",
@@ -95,6 +98,7 @@ pub fn decide(evidence: &Evidence) -> Verdict {
         (_, Seen::NotAsked) => Verdict::Wait,
         (Some(Operation::Destroy { .. }), _) => Verdict::FinishRemoval,
         (Some(Operation::Merge), _) => Verdict::FinishMerge,
+        (Some(Operation::Rebase), _) => Verdict::FinishRebase,
         // What was removed and is wanted again comes back, whatever there is of it.
         (Some(Operation::Restore { .. }), _) | (Some(Operation::Create), Seen::Present(_)) => {
             Verdict::RollForward
@@ -129,6 +133,7 @@ mod tests {
             None,
             Some(Operation::Create),
             Some(Operation::Merge),
+            Some(Operation::Rebase),
             Some(Operation::Restore { unsettled_since: None }),
             Some(Operation::Destroy { keep_branch: false, unsettled_since: None, is_settling: false }),
             Some(Operation::Destroy {
@@ -226,6 +231,7 @@ mod tests {
             ("keep", Verdict::OfferRecreate),
             ("finish", Verdict::RollForward),
             ("finish", Verdict::FinishMerge),
+            ("finish", Verdict::FinishRebase),
             ("undo", Verdict::OfferRetry),
             ("remove", Verdict::FinishRemoval),
             ("forget", Verdict::Forget),

@@ -8,6 +8,7 @@ use crate::container::{ContainerExit, ContainerState};
 use crate::event::{Access, Previous};
 use crate::ids::{ContainerId, PathText, RepoId, WorkstreamId};
 use crate::ports::PullProgress;
+use crate::record::OpenRebase;
 use crate::record::ViewRecord;
 pub use crate::shutdown::{ShutdownOutcome, ShutdownState};
 use crate::time::{Mono, Wall};
@@ -92,6 +93,8 @@ pub struct Card {
     pub is_attached: bool,
     /// Whether it came back without its prompt and name, from the engine's labels alone.
     pub is_recovered: bool,
+    /// A rebase of it that was begun and that nobody knows the end of.
+    pub rebase: Option<OpenRebase>,
 }
 
 /// How a workstream fares, in one word.

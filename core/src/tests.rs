@@ -22,6 +22,7 @@ mod properties;
 mod pull;
 mod push;
 mod quit;
+mod rebase;
 mod saving;
 mod sessions;
 mod spec;

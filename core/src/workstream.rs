@@ -11,8 +11,10 @@ use crate::container::{ContainerExit, ContainerState, Observed};
 use crate::effect::{Effect, Effects, Refusal, RefusalKind};
 use crate::ids::{Attempt, Commit, ContainerId, Generation, HomeId, RequestId, RunId};
 use crate::limits::{LATE_MS, REATTACH_FIRST_MS, REATTACH_LAST_MS};
-use crate::ports::{Base, BranchMove, Fork, OnTaken, Pushed, WorkReport, WorktreePlan};
-use crate::record::{Facts, Intent, Operation, StateEntry, VERSION};
+use crate::ports::{
+    Base, BaseMove, BranchMove, Fork, OnTaken, Pushed, RebaseState, WorkReport, WorktreePlan,
+};
+use crate::record::{Facts, Intent, OpenRebase, Operation, StateEntry, VERSION};
 use crate::time::{Mono, Now, Wall};
 
 mod change;
@@ -20,12 +22,14 @@ mod create;
 mod destroy;
 mod merge;
 mod push;
+mod rebase;
 
 pub use change::LifeOp;
 pub use create::{CreateStep, Pull, Remake};
 pub use destroy::DestroyStep;
 pub use merge::{Merge, MergeStep};
 pub use push::{Push, PushStep};
+pub use rebase::{Rebase, RebaseStep};
 
 /// Where a workstream is in its life.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +72,13 @@ pub enum Phase {
         step: PushStep,
         /// What is known of it.
         push: Box<Push>,
+    },
+    /// Its commits are put onto another base.
+    Rebasing {
+        /// At this step.
+        step: RebaseStep,
+        /// What is known of it.
+        rebase: Box<Rebase>,
     },
     /// Its container is gone; its work is not.
     Lost,
@@ -115,6 +126,10 @@ pub enum Answer {
     Judged(Option<Box<BranchMove>>),
     /// What was pushed.
     Pushed(Box<Pushed>),
+    /// What its commits are to stand on.
+    Aimed(Box<BaseMove>),
+    /// How a rebase of it stands.
+    Rebased(RebaseState),
     /// The container.
     Container(ContainerId),
     /// What would be lost.
@@ -132,6 +147,8 @@ pub enum Trouble {
     Refused(String),
     /// It did not happen because something is in the way.
     Conflict(String),
+    /// It did not happen because both sides changed the same places.
+    Clash(String),
     /// What it was about does not exist.
     Absent(String),
     /// It may or may not have happened, or may happen yet.
@@ -145,6 +162,7 @@ impl Trouble {
             Self::Failed(reason)
             | Self::Refused(reason)
             | Self::Conflict(reason)
+            | Self::Clash(reason)
             | Self::Absent(reason)
             | Self::Unknown(reason) => reason,
         }
@@ -154,6 +172,7 @@ impl Trouble {
         let kind = match self {
             Self::Failed(_) | Self::Refused(_) => RefusalKind::Failed,
             Self::Conflict(_) => RefusalKind::Conflict,
+            Self::Clash(_) => RefusalKind::Clash,
             Self::Absent(_) => RefusalKind::NotFound,
             Self::Unknown(_) => RefusalKind::Timeout,
         };
@@ -263,6 +282,12 @@ pub struct Workstream {
     pub is_from_trash: bool,
     /// A branch of the user that moves for it, as its intent says.
     pub moving: Option<BranchMove>,
+    /// The rebase that is being asked for or about, as its intent says.
+    pub basing: Option<BaseMove>,
+    /// A rebase that was begun and that nobody knows the end of.
+    pub open_rebase: Option<OpenRebase>,
+    /// Until when that may still land without having been seen.
+    pub rebase_lands_until: Mono,
     /// Whether only labels were left of its facts.
     pub is_recovered: bool,
     /// Until when a container may still appear that was asked for and whose outcome is unknown.
@@ -310,6 +335,9 @@ impl Workstream {
             retracted: None,
             is_from_trash: false,
             moving: None,
+            basing: None,
+            open_rebase: None,
+            rebase_lands_until: Mono(0),
             is_recovered: false,
             unsettled_until: None,
             has_intent: false,
@@ -326,7 +354,8 @@ impl Workstream {
             | Phase::Lost
             | Phase::Changing { .. }
             | Phase::Merging { .. }
-            | Phase::Pushing { .. } => true,
+            | Phase::Pushing { .. }
+            | Phase::Rebasing { .. } => true,
             Phase::Creating { step, .. } | Phase::Broken { step, .. } => {
                 // Where its intent is lost it would look like one that is made, and nothing of it is back yet.
                 let is_back = !self.is_from_trash || *step > CreateStep::RestoringWork;
@@ -343,6 +372,7 @@ impl Workstream {
             was_paused_by_quit: self.was_paused_by_quit,
             was_stopped_by_user: self.was_stopped_by_user,
             unsettled_since: self.unsettled_since(now),
+            rebase: self.open_rebase.clone(),
             facts: self.facts.clone(),
             extra: self.extra.clone(),
         })
@@ -413,6 +443,7 @@ impl Workstream {
             Phase::Changing { op, is_recording } => self.answer_change(op, is_recording, answer, around),
             Phase::Merging { step, merge } => self.answer_merge(step, *merge, answer, around),
             Phase::Pushing { step, push } => self.answer_push(step, *push, answer, around),
+            Phase::Rebasing { step, rebase } => self.answer_rebase(step, *rebase, answer, around),
             Phase::Destroying { step, keep_branch, .. } => {
                 self.answer_destroy(step, keep_branch, answer, around)
             }
@@ -440,6 +471,7 @@ impl Workstream {
                 ..
             } => self.destroy_next(step, keep_branch, around),
             Phase::Changing { op, is_recording: true } => self.after_recording(op, around),
+            Phase::Rebasing { step: RebaseStep::Recording, rebase } => self.rebase_recorded(*rebase, around),
             Phase::Creating { .. }
             | Phase::Destroying { .. }
             | Phase::Broken { .. }
@@ -447,6 +479,7 @@ impl Workstream {
             | Phase::Changing { is_recording: false, .. }
             | Phase::Merging { .. }
             | Phase::Pushing { .. }
+            | Phase::Rebasing { .. }
             | Phase::Lost
             | Phase::Gone => Effects::none(),
         }
@@ -503,6 +536,7 @@ impl Workstream {
             written_at: around.now.wall,
             reason,
             moving: self.moving.clone(),
+            basing: self.basing.clone(),
         })
     }
 
@@ -558,6 +592,7 @@ impl Workstream {
             | Phase::Changing { .. }
             | Phase::Merging { .. }
             | Phase::Pushing { .. }
+            | Phase::Rebasing { .. }
             | Phase::Lost
             | Phase::Destroying { .. }
             | Phase::Gone => return,
@@ -605,7 +640,11 @@ impl Workstream {
 
     fn wants_session(&self) -> bool {
         let is_made = match self.phase {
-            Phase::Live | Phase::Changing { .. } | Phase::Merging { .. } | Phase::Pushing { .. } => true,
+            Phase::Live
+            | Phase::Changing { .. }
+            | Phase::Merging { .. }
+            | Phase::Pushing { .. }
+            | Phase::Rebasing { .. } => true,
             Phase::Creating { .. }
             | Phase::Broken { .. }
             | Phase::Lost

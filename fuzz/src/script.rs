@@ -14,11 +14,11 @@ use ccells_core::ids::{
 use ccells_core::machine::Machine;
 use ccells_core::naming;
 use ccells_core::ports::{
-    Beginning, BranchMove, EngineError, EngineFacts, GitError, MergeWish, OnTaken, PullProgress, PushHow,
-    PushWish, Pushed, WorkReport,
+    BaseMove, Beginning, BranchMove, EngineError, EngineFacts, GitError, MergeWish, OnTaken, PullProgress,
+    PushHow, PushWish, Pushed, RebaseState, RebaseWish, WorkReport,
 };
 use ccells_core::record::{
-    AgentCommand, Facts, Intent, Layout, Operation, StateEntry, StateRecord, VERSION, ViewRecord,
+    AgentCommand, Facts, Intent, Layout, OpenRebase, Operation, StateEntry, StateRecord, VERSION, ViewRecord,
 };
 use ccells_core::time::{Mono, Now, Wall};
 
@@ -218,6 +218,11 @@ fn entry(number: u8) -> StateEntry {
         was_paused_by_quit: number & 1 == 1,
         was_stopped_by_user: number & 2 == 2,
         unsettled_since: (number == 3).then_some(Wall(EPOCH)),
+        rebase: (number == 2).then(|| OpenRebase {
+            moving: basing(),
+            files: Some(vec!["a".to_owned()]),
+            begun_at: Wall(EPOCH),
+        }),
         facts: facts(number),
         extra: serde_json::Map::new(),
     }
@@ -281,6 +286,7 @@ fn found(choices: &mut Choices<'_>) -> Found {
         Operation::Destroy { keep_branch: true, unsettled_since: Some(Wall(EPOCH)), is_settling: true },
         Operation::Restore { unsettled_since: None },
         Operation::Merge,
+        Operation::Rebase,
     ];
     let intent = |number: u8| Intent {
         version: VERSION,
@@ -290,6 +296,7 @@ fn found(choices: &mut Choices<'_>) -> Found {
         written_at: Wall(EPOCH),
         reason: (manner & 8 == 8).then(|| "it stopped".to_owned()),
         moving: (manner & 16 == 16).then(moving),
+        basing: (manner & 32 == 32).then(basing),
     };
     let state = match manner >> 6 {
         0 => StateFound::Fresh,
@@ -313,6 +320,10 @@ fn ask(choices: &mut Choices<'_>) -> Ask {
     let (kind, number) = (choices.below(15), choices.byte());
     let workstream = id(number);
     match kind {
+        14 if number & 0xa0 == 0xa0 => Ask::Rebase {
+            workstream,
+            wish: Box::new(if number & 0x40 == 0 { RebaseWish::Onto(None) } else { RebaseWish::Abort }),
+        },
         14 if number & 0x20 != 0 => Ask::Push {
             workstream,
             wish: Box::new(PushWish {
@@ -449,6 +460,9 @@ fn answer(effect: Effect, how: u8, now: u64) -> Option<Event> {
         E::JudgeMerge { workstream, attempt, .. } => Event::MergeJudged { workstream, attempt, outcome: git(how).map(|()| (how & 0x20 != 0).then(moving)) },
         E::PushWork { workstream, attempt, .. } => Event::WorkPushed { workstream, attempt, outcome: git(how).map(|()| pushed(how)) },
         E::MoveBranch { workstream, attempt, .. } => Event::BranchMoved { workstream, attempt, outcome: git(how) },
+        E::AimRebase { workstream, attempt, .. } => Event::RebaseAimed { workstream, attempt, outcome: git(how).map(|()| basing()) },
+        E::RebaseWork { workstream, attempt, .. } => Event::WorkRebased { workstream, attempt, outcome: engine(how).map(|()| rebased(how)) },
+        E::MoveBase { workstream, attempt, .. } => Event::BaseMoved { workstream, attempt, outcome: git(how) },
         E::PingEngine => Event::EnginePinged { outcome: engine(how).map(|()| facts_of_engine()) },
         E::CreateContainer { workstream, attempt, .. } => Event::ContainerCreated { workstream, attempt, outcome: engine(how).map(|()| container(how % 5)) },
         E::PullImage { workstream, attempt, .. } if how & 0x40 != 0 => Event::PullProgressed { workstream, attempt, progress: pulled(how) },
@@ -476,7 +490,7 @@ fn facts_of_engine() -> EngineFacts {
 /// Any event but the boot, about anybody, with any attempt: late, early or from nowhere. A run boots once.
 #[rustfmt::skip]
 fn event(choices: &mut Choices<'_>, now: u64) -> Event {
-    let (kind, how) = (choices.below(36), choices.byte());
+    let (kind, how) = (choices.below(40), choices.byte());
     let (workstream, attempt) = (id(choices.byte()), Attempt(u64::from(choices.byte())));
     match kind {
         0 => Event::IntentWritten { workstream, attempt, outcome: text(how) },
@@ -495,6 +509,10 @@ fn event(choices: &mut Choices<'_>, now: u64) -> Event {
         32 => Event::WorkFetched { workstream, attempt, outcome: git(how).map(|()| base()) },
         33 => Event::MergeJudged { workstream, attempt, outcome: git(how).map(|()| (how & 0x20 != 0).then(moving)) },
         34 => Event::BranchMoved { workstream, attempt, outcome: git(how) },
+        35 => Event::WorkPushed { workstream, attempt, outcome: git(how).map(|()| pushed(how)) },
+        36 => Event::RebaseAimed { workstream, attempt, outcome: git(how).map(|()| basing()) },
+        37 => Event::WorkRebased { workstream, attempt, outcome: engine(how).map(|()| rebased(how)) },
+        38 => Event::BaseMoved { workstream, attempt, outcome: git(how) },
         31 => Event::WorkRestored { workstream, attempt, outcome: git(how).map(|()| format!("b-{how}")) },
         13 => Event::EnginePinged { outcome: engine(how).map(|()| facts_of_engine()) },
         14 => Event::ContainerCreated { workstream, attempt, outcome: engine(how).map(|()| container(how)) },
@@ -520,6 +538,19 @@ fn event(choices: &mut Choices<'_>, now: u64) -> Event {
 fn pushed(how: u8) -> Pushed {
     let how = [PushHow::Nothing, PushHow::Made, PushHow::Moved, PushHow::Replaced][usize::from(how & 3)];
     Pushed { remote: "origin".to_owned(), branch: "b".to_owned(), how, commits: 2, compare: None }
+}
+
+/// A base that is to move.
+fn basing() -> BaseMove {
+    BaseMove { target: "main".to_owned(), from: base(), to: base() }
+}
+
+fn rebased(how: u8) -> RebaseState {
+    match how & 3 {
+        0 | 1 => RebaseState::Landed { commits: 2 },
+        2 => RebaseState::Standing { files: vec!["a".to_owned()] },
+        _ => RebaseState::Absent,
+    }
 }
 
 /// A branch that is to move.

@@ -183,6 +183,7 @@ fn card(number: usize, choices: &mut Choices<'_>) -> Card {
         agent: is_running.then_some(report),
         is_attached: is_running,
         is_recovered: false,
+        rebase: None,
     }
 }
 

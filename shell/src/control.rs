@@ -12,7 +12,7 @@ use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
 use ccells_core::limits;
 use ccells_core::naming;
-use ccells_core::ports::{MergeWish, OnTaken, PushWish};
+use ccells_core::ports::{MergeWish, OnTaken, PushWish, RebaseWish};
 use ccells_core::record::Facts;
 use ccells_core::snapshot::{Card, EngineState, Snapshot};
 use rustix::fs::{Mode, OFlags};
@@ -104,6 +104,13 @@ pub enum Request {
         /// How.
         wish: Box<MergeWish>,
     },
+    /// Put its commits onto another base, or take that back.
+    Rebase {
+        /// Which.
+        id: WorkstreamId,
+        /// What is wanted.
+        wish: Box<RebaseWish>,
+    },
     /// Push its commits to a remote.
     Push {
         /// Which.
@@ -140,6 +147,9 @@ pub struct SaidRefusal {
     pub text: String,
     /// What would be lost.
     pub work: Vec<String>,
+    /// Whether both sides changed the same places, so that a rebase is what helps.
+    #[serde(default)]
+    pub is_clash: bool,
 }
 
 impl Request {
@@ -187,6 +197,7 @@ impl Request {
             Self::Undo { facts } => Ask::Undo(facts),
             Self::Merge { id, wish } => Ask::Merge { workstream: id, wish },
             Self::Push { id, wish } => Ask::Push { workstream: id, wish },
+            Self::Rebase { id, wish } => Ask::Rebase { workstream: id, wish },
             Self::Cancel { id } => Ask::Cancel(id),
             Self::Reconcile => Ask::Reconcile,
         })
@@ -199,7 +210,7 @@ pub fn exit_code(kind: RefusalKind) -> u8 {
         RefusalKind::Failed => 1,
         RefusalKind::Usage => 2,
         RefusalKind::NotFound => 3,
-        RefusalKind::Conflict => 4,
+        RefusalKind::Conflict | RefusalKind::Clash => 4,
         RefusalKind::Timeout => 5,
     }
 }
@@ -213,7 +224,8 @@ pub fn say(refusal: Refusal) -> SaidRefusal {
         work.extend(report.has_commits.then(|| "commits that are on no branch of yours".to_string()));
         work.extend(report.unknown);
     }
-    SaidRefusal { code: exit_code(refusal.kind), text: refusal.text, work }
+    let is_clash = refusal.kind == RefusalKind::Clash;
+    SaidRefusal { code: exit_code(refusal.kind), text: refusal.text, work, is_clash }
 }
 
 /// The picture as `--json` prints it.
@@ -262,6 +274,7 @@ fn card_json(snapshot: &Snapshot, card: &Card) -> Value {
         "out_of_memory": card.exit.is_some_and(|exit| exit.was_out_of_memory),
         "agent": card.agent.as_ref().map(agent),
         "recovered": card.is_recovered,
+        "rebase": card.rebase,
     })
 }
 

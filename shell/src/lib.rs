@@ -11,6 +11,7 @@ pub mod driver;
 pub mod errands;
 pub mod expiry;
 pub mod forge;
+pub mod handover;
 pub mod holder_binary;
 pub mod kernel;
 pub mod mailbox;

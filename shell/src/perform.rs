@@ -8,7 +8,7 @@ use std::time::Duration;
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
 use ccells_core::ids::{ContainerId, HomeId, RepoId, RunId};
-use ccells_core::ports::{Clock, Engine, Git, ProcessId, WorkSource};
+use ccells_core::ports::{Clock, Engine, Git, ProcessId, WorkSource, Workbench};
 use ccells_core::record::{self, BeatRecord, FactsRecord, VERSION};
 use tokio_util::task::TaskTracker;
 
@@ -24,8 +24,8 @@ pub trait Watch: Engine {
     /// Puts [`Event::EngineChanged`] into `mailbox` at every change of `home`'s containers, and at last
     /// [`Event::EngineLost`].
     fn watch_changes(&self, home: &HomeId, mailbox: &Mailbox) -> impl Future<Output = ()> + Send;
-    /// Where the commits of the agent in `container` come from.
-    fn work_of(&self, container: &ContainerId) -> impl WorkSource;
+    /// Where the commits of the agent in `container` come from, and its own git.
+    fn work_of(&self, container: &ContainerId) -> impl WorkSource + Workbench;
     /// Ends all calls in flight. When it returns none lives.
     fn close_engine(&self) -> impl Future<Output = ()> + Send;
 }
@@ -164,6 +164,9 @@ impl<E: Watch, G: Git> Hands<E, G> {
             | Effect::JudgeMerge { .. }
             | Effect::MoveBranch { .. }
             | Effect::PushWork { .. } => self.bring_home(effect).await,
+            Effect::AimRebase { .. } | Effect::RebaseWork { .. } | Effect::MoveBase { .. } => {
+                self.rebase(effect).await
+            }
             Effect::PingEngine
             | Effect::ListContainers { .. }
             | Effect::CreateContainer { .. }
@@ -284,6 +287,25 @@ impl<E: Watch, G: Git> Hands<E, G> {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "`answer` sorts effects by room")]
+    async fn rebase(&self, effect: Effect) -> Event {
+        match effect {
+            Effect::AimRebase { workstream, attempt, plan, onto } => {
+                let outcome = self.git.aim_rebase(&plan, onto.as_deref()).await;
+                Event::RebaseAimed { workstream, attempt, outcome }
+            }
+            Effect::RebaseWork { workstream, attempt, container, call, moving } => {
+                let outcome = self.engine.work_of(&container).rebase_work(call, &moving).await;
+                Event::WorkRebased { workstream, attempt, outcome }
+            }
+            Effect::MoveBase { workstream, attempt, plan, moving } => {
+                let outcome = self.git.move_base(&plan, &moving).await;
+                Event::BaseMoved { workstream, attempt, outcome }
+            }
+            effect => unreachable!("{effect:?} rebases nothing"),
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`answer` sorts effects by room")]
     async fn at_engine(&self, effect: Effect) -> Event {
         let engine = &*self.engine;
         match effect {
@@ -329,7 +351,7 @@ impl<E: Watch, G: Git> Hands<E, G> {
 }
 
 impl Watch for DockerEngine {
-    fn work_of(&self, container: &ContainerId) -> impl WorkSource {
+    fn work_of(&self, container: &ContainerId) -> impl WorkSource + Workbench {
         ContainerWork::new(self.clone(), container.clone())
     }
 

@@ -70,6 +70,7 @@ fn intent(number: u64) -> Intent {
         written_at: Wall(1),
         reason: None,
         moving: None,
+        basing: None,
     }
 }
 
@@ -85,6 +86,7 @@ fn state(generation: u64) -> StateRecord {
         was_paused_by_quit: false,
         was_stopped_by_user: false,
         unsettled_since: None,
+        rebase: None,
         extra: serde_json::Map::new(),
     };
     StateRecord {

@@ -140,7 +140,7 @@ impl World {
         } else {
             self.take_the_name(&op);
             self.get_stuck(&op);
-            self.engine.land(&op)
+            self.land_rebase(&op).unwrap_or_else(|| self.engine.land(&op))
         };
         let outcome = match (&op, outcome) {
             (EngineOp::Create(spec), Err(EngineError::Conflict { .. }))
@@ -167,7 +167,7 @@ impl World {
         };
         if matches!(op, EngineOp::Pull(_)) {
             self.saw(if outcome.is_ok() { "pulled image" } else { "failed pull" });
-        } else if !matches!(op, EngineOp::List | EngineOp::Ping) {
+        } else if !matches!(op, EngineOp::List | EngineOp::Ping | EngineOp::Rebase(..)) {
             self.engine_changed();
         }
         let rate = self.weather.reply_lost;
@@ -237,7 +237,8 @@ impl World {
             | EngineOp::Start(_)
             | EngineOp::Pause(_)
             | EngineOp::Unpause(_)
-            | EngineOp::Stop(_) => EngineError::Refused { status: 500, what },
+            | EngineOp::Stop(_)
+            | EngineOp::Rebase(..) => EngineError::Refused { status: 500, what },
         })
     }
 

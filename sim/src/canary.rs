@@ -177,6 +177,7 @@ fn in_core() -> Vec<Plant> {
         core(Canary::MergeWithoutIntent, 500, &["R32"]),
         core(Canary::PushForced, 500, &["R33"]),
         core(Canary::PushUnfetched, 500, &["R33"]),
+        core(Canary::RebaseWithoutIntent, 500, &["R34"]),
         core(Canary::ForceIgnored, 65, &["P2"]),
         core(Canary::BranchNotKept, 200, &["P2"]),
         core(Canary::LookerActs, 45, &["R18"]),

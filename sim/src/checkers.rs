@@ -13,6 +13,7 @@ pub mod pace;
 pub mod promises;
 pub mod pushes;
 pub mod quit;
+pub mod rebases;
 pub mod single;
 pub mod strangers;
 pub mod truth;

@@ -6,7 +6,7 @@ use crate::campaign::Tally;
 pub const LEAST: u64 = 50;
 
 /// What must come to pass sometimes.
-pub const ROWS: [&str; 79] = [
+pub const ROWS: [&str; 82] = [
     "SIGKILL",
     "power loss",
     "stopped process",
@@ -48,6 +48,9 @@ pub const ROWS: [&str; 79] = [
     "brought back",
     "merged",
     "refused merge",
+    "rebased",
+    "stopped rebase",
+    "refused rebase",
     "crash in a move",
     "pushed",
     "forced push",

@@ -15,6 +15,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ccells_core::event::{Ask, OnQuit, Purpose};
 use ccells_core::ids::WorkstreamId;
+use ccells_core::ports::RebaseWish;
 
 use crate::campaign::{self, Report};
 use crate::canary::Planted;
@@ -53,6 +54,8 @@ pub enum Story {
     Merge,
     /// The commits of one are pushed to a remote.
     Push,
+    /// The commits of one are put onto what the user did meanwhile.
+    Rebase,
     /// One is frozen.
     Pause,
     /// One that is frozen goes on.
@@ -77,6 +80,8 @@ pub enum Story {
     RecoverMerge,
     /// A run dies while it pushes, and the next one pushes again.
     RecoverPush,
+    /// A run dies while an agent's git rebases, and the next one takes that up.
+    RecoverRebase,
     /// A run dies while it freezes what it has, and the next one takes that up.
     RecoverQuit,
     /// A run dies while it makes a workstream, and `reconcile` undoes that with nobody looking.
@@ -93,7 +98,7 @@ pub enum Story {
 
 impl Story {
     /// All.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Create,
         Self::CreateFails,
         Self::Cancel,
@@ -103,6 +108,7 @@ impl Story {
         Self::Undo,
         Self::Merge,
         Self::Push,
+        Self::Rebase,
         Self::Pause,
         Self::Resume,
         Self::Stop,
@@ -115,6 +121,7 @@ impl Story {
         Self::RecoverUndo,
         Self::RecoverMerge,
         Self::RecoverPush,
+        Self::RecoverRebase,
         Self::RecoverQuit,
         Self::Reconcile,
         Self::Adopt,
@@ -156,7 +163,12 @@ impl Story {
                 world.git.work(&id, false);
                 wish(world, removal(&id, false));
             }
-            Self::Merge | Self::RecoverMerge | Self::Push | Self::RecoverPush => commit(world, &id),
+            Self::Merge
+            | Self::RecoverMerge
+            | Self::Push
+            | Self::RecoverPush
+            | Self::Rebase
+            | Self::RecoverRebase => commit(world, &id),
             Self::Resume => wish(world, Ask::Pause(id.clone())),
             Self::Start => wish(world, Ask::Stop(id.clone())),
             Self::Adopt => wish(world, Ask::Quit { policy: OnQuit::KeepRunning }),
@@ -207,6 +219,11 @@ impl Story {
             }
             Self::Merge => wish(world, merge(&id)),
             Self::Push => wish(world, push(&id)),
+            Self::Rebase => {
+                wish(world, rebase(&id));
+                world.git.rebases.go_on(&id, false);
+                wish(world, merge(&id));
+            }
             Self::Pause => wish(world, Ask::Pause(id)),
             Self::Resume | Self::Start => wish(world, Ask::Resume(id)),
             Self::Stop => wish(world, Ask::Stop(id)),
@@ -224,6 +241,7 @@ impl Story {
             | Self::RecoverUndo
             | Self::RecoverMerge
             | Self::RecoverPush
+            | Self::RecoverRebase
             | Self::RecoverQuit
             | Self::Reconcile => self.tell_of_recovery(world, &id),
             Self::Adopt => {
@@ -252,6 +270,7 @@ impl Story {
             Self::RecoverUndo => (undo(world, id), 60),
             Self::RecoverMerge => (merge(id), 60),
             Self::RecoverPush => (push(id), 60),
+            Self::RecoverRebase => (rebase(id), 60),
             Self::RecoverQuit => (Ask::Quit { policy: OnQuit::PauseAll }, 30),
             _ => (Ask::New(Box::new(world.new_workstream())), 140),
         };
@@ -280,6 +299,10 @@ fn merge(id: &WorkstreamId) -> Ask {
 
 fn push(id: &WorkstreamId) -> Ask {
     Ask::Push { workstream: id.clone(), wish: Box::default() }
+}
+
+fn rebase(id: &WorkstreamId) -> Ask {
+    Ask::Rebase { workstream: id.clone(), wish: Box::new(RebaseWish::Onto(None)) }
 }
 
 fn undo(world: &World, id: &WorkstreamId) -> Ask {

@@ -183,6 +183,8 @@ impl World {
             match self.draw("agent", 8) {
                 1 | 2 => self.git.work(&workstream, false),
                 3 => self.git.work(&workstream, true),
+                4 => self.git.rebases.go_on(&workstream, false),
+                5 => self.git.rebases.go_on(&workstream, true),
                 _ => {}
             }
         }

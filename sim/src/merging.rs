@@ -2,10 +2,11 @@
 
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
-use ccells_core::ports::GitError;
+use ccells_core::limits;
+use ccells_core::ports::{EngineError, GitError, RebaseCall, RebaseState};
 
 use crate::perform::{done, gave};
-use crate::ports::engine::Container;
+use crate::ports::engine::{Container, EngineOk, EngineOp};
 use crate::ports::git::{GitOk, GitOp};
 use crate::world::{Item, World};
 
@@ -15,6 +16,10 @@ const CRASHES_HALF: u32 = 4_000;
 const COMMITS_FIRST: u32 = 1_500;
 /// How many of ten thousand pushes are overtaken by one of somebody else.
 const PUSHES_FIRST: u32 = 1_500;
+/// How many of ten thousand rebases come after a commit of the user.
+const GOES_ON: u32 = 5_000;
+/// How many of ten thousand find something that the agent has not committed.
+const DIRTY: u32 = 1_000;
 
 impl World {
     /// Begins what a machine asks for.
@@ -48,6 +53,55 @@ impl World {
             }
             other => unreachable!("brings nothing home: {other:?}"),
         }
+    }
+
+    /// Begins what a machine asks for to put commits onto another base.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`perform` sorts effects by room")]
+    pub fn rebase(&mut self, process: usize, effect: Effect) {
+        match effect {
+            Effect::AimRebase { workstream, attempt, plan, .. } => {
+                if self.is_storm && self.chance("user.goes.on", GOES_ON) {
+                    self.git.merges.commit(&plan.repo);
+                }
+                let pick = |ok| if let GitOk::Aimed(moving) = ok { Some(moving) } else { None };
+                let answer = gave(pick, move |outcome| Event::RebaseAimed { workstream, attempt, outcome });
+                self.begin_git(process, GitOp::Aim(plan), answer);
+            }
+            Effect::RebaseWork { workstream, attempt, container, call, moving } => {
+                let op = EngineOp::Rebase(container, workstream.clone(), call, moving);
+                let answer = move |outcome: Result<EngineOk, EngineError>| Event::WorkRebased {
+                    workstream: workstream.clone(),
+                    attempt,
+                    outcome: outcome.map(|ok| match ok {
+                        EngineOk::Rebased(state) => state,
+                        EngineOk::Done | EngineOk::Created(..) | EngineOk::Listed(_) => RebaseState::Absent,
+                    }),
+                };
+                self.send(process, op, limits::REBASE_MS, Box::new(answer));
+            }
+            Effect::MoveBase { workstream, attempt, plan, moving } => {
+                let answer = done(move |outcome| Event::BaseMoved { workstream, attempt, outcome });
+                self.begin_git(process, GitOp::MoveBase(plan, moving), answer);
+            }
+            other => unreachable!("rebases nothing: {other:?}"),
+        }
+    }
+
+    /// The git of an agent is asked about a rebase, or for one.
+    pub fn land_rebase(&mut self, op: &EngineOp) -> Option<Result<EngineOk, EngineError>> {
+        let EngineOp::Rebase(container, workstream, call, moving) = op else { return None };
+        if !self.engine.by_id(container).is_some_and(Container::is_working) {
+            return Some(Err(EngineError::Conflict { what: "its container does not run".to_string() }));
+        }
+        if *call == RebaseCall::Begin && self.is_storm && self.chance("agent.dirty", DIRTY) {
+            return Some(Err(EngineError::Conflict { what: "not committed: src/main.rs".to_string() }));
+        }
+        let conflicts = *call == RebaseCall::Begin && self.draw("rebase.conflicts", 2) == 1;
+        let state = self.git.rebases.land(workstream, *call, moving, conflicts);
+        if matches!(state, RebaseState::Standing { .. }) && *call == RebaseCall::Begin {
+            self.saw("stopped rebase");
+        }
+        Some(Ok(EngineOk::Rebased(state)))
     }
 
     /// A crash while the files of a checkout are half moved, or a push is on its way: moments that are short, and hurt.

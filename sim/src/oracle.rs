@@ -11,8 +11,8 @@ use ccells_core::record::Facts;
 
 use crate::canary::Planted;
 use crate::checkers::{
-    careful, durable, exit, files, index, known, locks, merges, pace, promises, pushes, quit, single,
-    strangers, truth, wishes, work,
+    careful, durable, exit, files, index, known, locks, merges, pace, promises, pushes, quit, rebases,
+    single, strangers, truth, wishes, work,
 };
 use crate::ports::engine::{EngineOk, EngineOp, Meddling};
 use crate::ports::git::GitOp;
@@ -143,6 +143,7 @@ impl World {
             Ask::Pause(_)
             | Ask::Merge { .. }
             | Ask::Push { .. }
+            | Ask::Rebase { .. }
             | Ask::Resume(_)
             | Ask::Stop(_)
             | Ask::Restart(_)
@@ -184,6 +185,7 @@ impl World {
         locks::before_effect(self, process, effect);
         merges::before_effect(self, process, effect);
         pushes::before_effect(self, process, effect);
+        rebases::before_effect(self, process, effect);
     }
 
     fn note_clearing(&mut self, process: usize, workstream: &WorkstreamId) {

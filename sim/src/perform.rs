@@ -2,7 +2,7 @@
 
 use ccells_core::effect::Effect;
 use ccells_core::event::Event;
-use ccells_core::ids::{Attempt, Generation, PathText, WorkstreamId};
+use ccells_core::ids::{Attempt, ContainerId, Generation, PathText, WorkstreamId};
 use ccells_core::limits;
 use ccells_core::ports::{FileError, FileOp, GitError, WorktreePlan};
 use ccells_core::record::{self, BeatRecord, Facts, FactsRecord, StateRecord, VERSION, Writer};
@@ -13,7 +13,7 @@ use crate::boot;
 use crate::canary::Slip;
 use crate::checkers::pace;
 use crate::flaws::{self, Flawed};
-use crate::ports::engine::EngineOp;
+use crate::ports::engine::{Container, EngineOp};
 use crate::ports::files::Crash;
 use crate::ports::git::{GitOk, GitOp};
 use crate::process::{FileJob, Fine, GitAnswer, GitThen, Job, Life, Mapped, Row};
@@ -71,6 +71,9 @@ impl World {
             | Effect::RestoreWork { .. } => self.perform_git(process, effect),
             Effect::FetchWork { .. } | Effect::JudgeMerge { .. } => self.bring_home(process, effect),
             Effect::MoveBranch { .. } | Effect::PushWork { .. } => self.bring_home(process, effect),
+            Effect::AimRebase { .. } | Effect::RebaseWork { .. } | Effect::MoveBase { .. } => {
+                self.rebase(process, effect);
+            }
             Effect::PingEngine
             | Effect::CreateContainer { .. }
             | Effect::PullImage { .. }
@@ -90,16 +93,25 @@ impl World {
                 self.processes[process].sessions.remove(&workstream);
             }
             Effect::RestartAgent { workstream, attempt, container, .. } => {
-                let is_running =
-                    self.engine.by_id(&container).is_some_and(super::ports::engine::Container::is_working);
-                let outcome = if is_running { Ok(()) } else { Err("the holder does not answer".to_string()) };
-                self.later(20, Item::Tell(process, Event::AgentRestarted { workstream, attempt, outcome }));
+                self.restart_agent(process, workstream, attempt, &container);
             }
             Effect::Beat { sequence } => self.beat(process, sequence),
             Effect::Reply { request, outcome } => self.replied(process, request, &outcome),
             Effect::Notify { .. } => {}
             Effect::Exit { is_complete } => self.exit(process, is_complete),
         }
+    }
+
+    fn restart_agent(
+        &mut self,
+        process: usize,
+        workstream: WorkstreamId,
+        attempt: Attempt,
+        container: &ContainerId,
+    ) {
+        let is_running = self.engine.by_id(container).is_some_and(Container::is_working);
+        let outcome = if is_running { Ok(()) } else { Err("the holder does not answer".to_string()) };
+        self.later(20, Item::Tell(process, Event::AgentRestarted { workstream, attempt, outcome }));
     }
 
     fn replace(&mut self, process: usize, target: PathText, bytes: Vec<u8>, keep: Keep) -> Replace {

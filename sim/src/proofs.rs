@@ -71,6 +71,7 @@ pub fn all() -> Vec<Proof> {
         core("R31", Canary::UndoSkipsFiles, 300),
         core("R32", Canary::MergeWithoutIntent, 500),
         core("R33", Canary::PushForced, 500),
+        core("R34", Canary::RebaseWithoutIntent, 500),
     ]
 }
 

@@ -6,7 +6,7 @@ use ccells_core::container::ContainerLimits;
 use ccells_core::event::{Access, Ask, NewWorkstream, OnQuit, Purpose, Settings};
 use ccells_core::ids::{RunId, WorkstreamId};
 use ccells_core::machine::Machine;
-use ccells_core::ports::{OnTaken, PushWish};
+use ccells_core::ports::{OnTaken, PushWish, RebaseWish};
 use ccells_core::record::{AgentCommand, ViewRecord};
 
 use crate::boot::{self, Around, Start, Wanted};
@@ -257,13 +257,14 @@ impl World {
             | EngineOp::Pause(_)
             | EngineOp::Unpause(_)
             | EngineOp::Stop(_)
-            | EngineOp::Remove(..) => None,
+            | EngineOp::Remove(..)
+            | EngineOp::Rebase(..) => None,
         };
         self.calls.values().filter_map(|call| of_ours(&call.op)).collect()
     }
 
     fn wish_about(&mut self, id: WorkstreamId) -> Ask {
-        match self.draw("user.about", 23) {
+        match self.draw("user.about", 27) {
             0..=2 => Ask::Resume(id),
             3..=5 => Ask::Pause(id),
             6 | 7 => Ask::Stop(id),
@@ -276,7 +277,9 @@ impl World {
             13..=15 => Ask::Remove { workstream: id, is_forced: false, keep_branch: false },
             16..=18 => Ask::Remove { workstream: id, is_forced: true, keep_branch: false },
             19 => Ask::Remove { workstream: id, is_forced: true, keep_branch: true },
-            _ => Ask::Merge { workstream: id, wish: Box::default() },
+            20..=22 => Ask::Merge { workstream: id, wish: Box::default() },
+            23..=25 => Ask::Rebase { workstream: id, wish: Box::new(RebaseWish::Onto(None)) },
+            _ => Ask::Rebase { workstream: id, wish: Box::new(RebaseWish::Abort) },
         }
     }
 

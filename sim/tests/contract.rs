@@ -12,8 +12,8 @@ use std::task::{Context, Poll, Waker};
 use ccells_core::container::{ContainerExit, ContainerLimits, ContainerSpec, Labels, Observed};
 use ccells_core::ids::{Commit, ContainerId, HomeId, PathText, RepoId, RunId, WorkstreamId};
 use ccells_core::ports::{
-    Base, BaseWish, Beginning, BranchMove, Clock, Engine, EngineError, EngineFacts, Fork, Git, GitError,
-    MergeWish, PullProgress, PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
+    Base, BaseMove, BaseWish, Beginning, BranchMove, Clock, Engine, EngineError, EngineFacts, Fork, Git,
+    GitError, MergeWish, PullProgress, PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
 };
 use ccells_core::time::{Now, Wall};
 use ccells_sim::canary::Planted;
@@ -337,6 +337,17 @@ impl Git for ModelGit {
 
     async fn move_branch(&self, plan: &WorktreePlan, moving: &BranchMove) -> Result<(), GitError> {
         self.perform_plain(&GitOp::Move(Box::new(plan.clone()), Box::new(moving.clone())))
+    }
+
+    async fn aim_rebase(&self, plan: &WorktreePlan, _: Option<&str>) -> Result<BaseMove, GitError> {
+        let GitOk::Aimed(moving) = self.perform(&GitOp::Aim(Box::new(plan.clone())))? else {
+            panic!("an aim was asked for")
+        };
+        Ok(moving)
+    }
+
+    async fn move_base(&self, plan: &WorktreePlan, moving: &BaseMove) -> Result<(), GitError> {
+        self.perform_plain(&GitOp::MoveBase(Box::new(plan.clone()), Box::new(moving.clone())))
     }
 }
 

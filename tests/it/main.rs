@@ -27,6 +27,7 @@ mod planted;
 mod power;
 mod pushing;
 mod readme;
+mod rebasing;
 mod refusals;
 mod rig;
 mod rounds;

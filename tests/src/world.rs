@@ -99,9 +99,10 @@ impl World {
             Ask::Pause(id) => self.put(id, CardState::Paused),
             Ask::Resume(id) => self.put(id, CardState::Running),
             Ask::Stop(id) => self.put(id, CardState::Stopped),
-            Ask::Restart(id) | Ask::Merge { workstream: id, .. } | Ask::Push { workstream: id, .. } => {
-                self.put(id, CardState::Running)
-            }
+            Ask::Restart(id)
+            | Ask::Merge { workstream: id, .. }
+            | Ask::Push { workstream: id, .. }
+            | Ask::Rebase { workstream: id, .. } => self.put(id, CardState::Running),
             Ask::Undo(facts) => self.put(facts.id, CardState::Running),
             Ask::Remove { workstream, .. } | Ask::Cancel(workstream) => {
                 self.cards.retain(|card| card.id != workstream);
@@ -234,5 +235,6 @@ fn card(pane: usize) -> Card {
         agent: Some(report(AgentStatus::Working)),
         is_attached: true,
         is_recovered: false,
+        rebase: None,
     }
 }

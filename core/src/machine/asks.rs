@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::Machine;
 use super::merge::half_a_merge;
 use super::picture::is_hidden;
+use super::rebase::half_a_rebase;
 use crate::canary::Canary;
 use crate::container::ContainerState;
 use crate::effect::{Done, Effect, Effects, Refusal, RefusalKind};
@@ -77,6 +78,7 @@ impl Machine {
             Ask::Undo(facts) => self.undo(now, request, *facts),
             Ask::Merge { workstream, wish } => self.merge(now, request, &workstream, *wish),
             Ask::Push { workstream, wish } => self.push(now, request, &workstream, *wish),
+            Ask::Rebase { workstream, wish } => self.rebase(now, request, &workstream, *wish),
             Ask::Remove { workstream, is_forced, keep_branch } => {
                 self.remove(now, request, &workstream, is_forced, keep_branch)
             }
@@ -90,9 +92,10 @@ impl Machine {
             Ask::Pause(id) | Ask::Resume(id) | Ask::Stop(id) | Ask::Restart(id) | Ask::Cancel(id) => {
                 is_mending(id)
             }
-            Ask::Remove { workstream, .. } | Ask::Merge { workstream, .. } | Ask::Push { workstream, .. } => {
-                is_mending(workstream)
-            }
+            Ask::Remove { workstream, .. }
+            | Ask::Merge { workstream, .. }
+            | Ask::Push { workstream, .. }
+            | Ask::Rebase { workstream, .. } => is_mending(workstream),
             Ask::Undo(facts) => is_mending(&facts.id),
             Ask::Reconcile => self.workstreams.values().any(Workstream::is_mending),
             Ask::New(_) | Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,
@@ -144,6 +147,11 @@ impl Machine {
             return self.cancel_push(request, id);
         }
         match &it.phase {
+            Phase::Rebasing { .. } => refuse(
+                request,
+                RefusalKind::Conflict,
+                "its agent's git is at it; when it has stopped, `ccells rebase --abort` takes it back",
+            ),
             Phase::Broken { .. } if it.is_busy() => {
                 refuse(request, RefusalKind::Conflict, "its failure is being written down; try again")
             }
@@ -218,6 +226,9 @@ impl Machine {
         if it.has_half_a_merge() {
             return self.finish_merge(now, request, id);
         }
+        if it.has_half_a_rebase() {
+            return self.finish_rebase(now, request, id);
+        }
         let create_at = match &it.phase {
             Phase::Broken { step, .. } => Some(*step),
             Phase::Lost if it.facts.base.is_none() => {
@@ -238,6 +249,7 @@ impl Machine {
             | Phase::Changing { .. }
             | Phase::Merging { .. }
             | Phase::Pushing { .. }
+            | Phase::Rebasing { .. }
             | Phase::Gone => None,
         };
         let Some(step) = create_at else {
@@ -270,7 +282,7 @@ impl Machine {
                 "the engine does not answer, so nothing is removed; try again when it does",
             );
         }
-        if let Some(why) = half_a_merge(it) {
+        if let Some(why) = half_a_merge(it).or_else(|| half_a_rebase(it)) {
             return refuse(request, RefusalKind::Conflict, &why);
         }
         let step = match &it.phase {
@@ -287,6 +299,7 @@ impl Machine {
             | Phase::Changing { .. }
             | Phase::Merging { .. }
             | Phase::Pushing { .. }
+            | Phase::Rebasing { .. }
             | Phase::Lost
             | Phase::Gone => DestroyStep::Inspecting,
         };
@@ -581,6 +594,7 @@ fn changes_something(ask: &Ask) -> bool {
         | Ask::Undo(_)
         | Ask::Merge { .. }
         | Ask::Push { .. }
+        | Ask::Rebase { .. }
         | Ask::Cancel(_)
         | Ask::Reconcile => true,
         Ask::View(_) | Ask::Quit { .. } | Ask::QuitNow => false,

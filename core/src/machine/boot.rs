@@ -81,6 +81,9 @@ impl Machine {
         workstream.was_paused_by_quit = entry.was_paused_by_quit;
         workstream.was_stopped_by_user = entry.was_stopped_by_user;
         workstream.unsettled_until = entry.unsettled_since.map(|since| settled_by(since, now));
+        workstream.rebase_lands_until =
+            entry.rebase.as_ref().map_or(Mono(0), |it| settled_by(it.begun_at, now));
+        workstream.open_rebase = entry.rebase;
         workstream.extra = entry.extra;
         workstream.is_made = true;
         self.insert(workstream);
@@ -94,7 +97,7 @@ impl Machine {
                 let reason = intent.reason.clone().unwrap_or(interrupted);
                 Phase::Broken { step: CreateStep::RestoringWork, reason }
             }
-            Operation::Merge => Phase::Live,
+            Operation::Merge | Operation::Rebase => Phase::Live,
             Operation::Create => {
                 let reason = intent.reason.clone().unwrap_or(interrupted);
                 Phase::Broken { step: CreateStep::PinningBase, reason }
@@ -110,8 +113,11 @@ impl Machine {
         };
         workstream.has_intent = true;
         workstream.is_from_trash = matches!(intent.operation, Operation::Restore { .. });
-        workstream.is_made |= workstream.is_from_trash || intent.operation == Operation::Merge;
+        let is_of_what_is_made = matches!(intent.operation, Operation::Merge | Operation::Rebase);
+        workstream.is_made |= workstream.is_from_trash || is_of_what_is_made;
         workstream.moving.clone_from(&intent.moving);
+        workstream.basing.clone_from(&intent.basing);
+        workstream.note_open_rebase(now);
         workstream.unsettled_until = workstream.unsettled_until.max(may_land_until(intent, now));
         self.insert(workstream);
     }
@@ -155,11 +161,13 @@ impl Machine {
                 is_settling: false,
             }),
             _ if it.has_half_a_merge() => Some(Operation::Merge),
+            _ if it.has_half_a_rebase() => Some(Operation::Rebase),
             Phase::Creating { .. }
             | Phase::Live
             | Phase::Changing { .. }
             | Phase::Merging { .. }
             | Phase::Pushing { .. }
+            | Phase::Rebasing { .. }
             | Phase::Lost
             | Phase::Gone => None,
         };
@@ -184,7 +192,10 @@ impl Machine {
             Verdict::OfferResume => !was_stopped || has_crashed,
             // What failed in this very run was told when it failed, and is its user's to try again or to discard.
             Verdict::OfferRetry | Verdict::RollForward => !is_busy && self.was_interrupted(id),
-            Verdict::OfferRecreate | Verdict::FinishMerge | Verdict::FinishRemoval => !is_busy,
+            Verdict::OfferRecreate
+            | Verdict::FinishMerge
+            | Verdict::FinishRebase
+            | Verdict::FinishRemoval => !is_busy,
         }
     }
 
@@ -215,6 +226,7 @@ impl Machine {
             }
             Verdict::RollForward => self.with(now, id, |it, around| it.create_from(it.first_step(), around)),
             Verdict::FinishMerge => self.with(now, id, Workstream::finish_merge),
+            Verdict::FinishRebase => self.with(now, id, Workstream::finish_rebase),
             Verdict::FinishRemoval if self.is_settling(id) => Effects::none(),
             Verdict::FinishRemoval if self.may_delete() => self.with(now, id, |it, around| match it.phase {
                 Phase::Destroying { step, keep_branch, .. } => it.destroy_from(step, keep_branch, around),
@@ -224,6 +236,7 @@ impl Machine {
                 | Phase::Changing { .. }
                 | Phase::Merging { .. }
                 | Phase::Pushing { .. }
+                | Phase::Rebasing { .. }
                 | Phase::Lost
                 | Phase::Gone => Effects::none(),
             }),
@@ -270,6 +283,7 @@ impl Machine {
                 | Verdict::RollForward
                 | Verdict::OfferRetry
                 | Verdict::FinishMerge
+                | Verdict::FinishRebase
                 | Verdict::FinishRemoval
                 | Verdict::Forget) => self.take_up(now, &id, verdict),
             };
@@ -310,7 +324,7 @@ impl Machine {
 fn may_land_until(intent: &Intent, now: Now) -> Option<Mono> {
     match intent.operation {
         Operation::Create | Operation::Restore { .. } => Some(now.mono.after(LATE_MS)),
-        Operation::Merge => None,
+        Operation::Merge | Operation::Rebase => None,
         Operation::Destroy { unsettled_since, .. } => unsettled_since.map(|since| settled_by(since, now)),
     }
 }

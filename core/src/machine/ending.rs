@@ -86,7 +86,10 @@ impl Machine {
         let Some(workstream) = self.workstreams.get(id) else { return };
         let outcome = match (&workstream.phase, workstream.last_trouble.clone()) {
             (
-                Phase::Changing { is_recording: false, .. } | Phase::Merging { .. } | Phase::Pushing { .. },
+                Phase::Changing { is_recording: false, .. }
+                | Phase::Merging { .. }
+                | Phase::Pushing { .. }
+                | Phase::Rebasing { .. },
                 _,
             ) => return,
             (_, Some(trouble)) if workstream.is_running() => ShutdownOutcome::Failed(trouble),

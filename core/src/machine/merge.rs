@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 
 use super::Machine;
 use super::asks::refuse;
+use super::rebase::half_a_rebase;
 use crate::container::ContainerState;
 use crate::effect::{Effects, RefusalKind};
 use crate::ids::{RequestId, WorkstreamId};
@@ -37,7 +38,10 @@ impl Machine {
             return refuse(request, RefusalKind::Conflict, &why);
         }
         it.asked_by.push(request);
-        self.with(now, id, |it, around| it.merge(wish, around))
+        self.with(now, id, |it, around| match it.open_rebase {
+            Some(_) => it.look_then_merge(wish, around),
+            None => it.merge(wish, around),
+        })
     }
 
     pub(super) fn cancel_merge(&mut self, request: RequestId, id: &WorkstreamId) -> Effects {
@@ -68,10 +72,10 @@ fn check(wish: &MergeWish) -> Result<(), String> {
     }
 }
 
-/// Why its commits cannot be had just now.
+/// Why its commits cannot be had, or moved, just now.
 pub(super) fn why_not(it: &Workstream) -> Option<String> {
     let name = &it.facts.name;
-    if let Some(half) = half_a_merge(it) {
+    if let Some(half) = half_a_merge(it).or_else(|| half_a_rebase(it)) {
         return Some(half);
     }
     if it.facts.base.is_none() {

@@ -5,10 +5,12 @@ use alloc::vec::Vec;
 
 use super::Machine;
 use super::merge::half_a_merge;
+use super::rebase::half_a_rebase;
 use crate::container::ContainerState;
+use crate::record::OpenRebase;
 use crate::snapshot::{Card, CardState, EngineState, Progress, Snapshot};
 use crate::workstream::{
-    CreateStep, DestroyStep, MergeStep, Phase, Pull, PushStep, SessionState, Workstream,
+    CreateStep, DestroyStep, MergeStep, Phase, Pull, PushStep, RebaseStep, SessionState, Workstream,
 };
 
 impl Machine {
@@ -57,6 +59,7 @@ impl Machine {
             agent: it.agent.clone(),
             is_attached: matches!(it.session, SessionState::Open(_)),
             is_recovered: it.is_recovered,
+            rebase: it.open_rebase.clone(),
         }
     }
 
@@ -66,25 +69,25 @@ impl Machine {
             Phase::Broken { .. } => CardState::Failed,
             Phase::Lost => CardState::Lost,
             Phase::Destroying { .. } | Phase::Gone => CardState::Removing,
-            Phase::Live | Phase::Changing { .. } | Phase::Merging { .. } | Phase::Pushing { .. } => {
-                match (it.observed, &self.engine.state) {
-                    (None, _) | (_, EngineState::Down { .. } | EngineState::Unknown) => CardState::Unknown,
-                    (Some((ContainerState::Running | ContainerState::Restarting, _)), _) => {
-                        CardState::Running
-                    }
-                    (Some((ContainerState::Paused, _)), _) => CardState::Paused,
-                    (
-                        Some((
-                            ContainerState::Created
-                            | ContainerState::Removing
-                            | ContainerState::Exited
-                            | ContainerState::Dead,
-                            _,
-                        )),
+            Phase::Live
+            | Phase::Changing { .. }
+            | Phase::Merging { .. }
+            | Phase::Pushing { .. }
+            | Phase::Rebasing { .. } => match (it.observed, &self.engine.state) {
+                (None, _) | (_, EngineState::Down { .. } | EngineState::Unknown) => CardState::Unknown,
+                (Some((ContainerState::Running | ContainerState::Restarting, _)), _) => CardState::Running,
+                (Some((ContainerState::Paused, _)), _) => CardState::Paused,
+                (
+                    Some((
+                        ContainerState::Created
+                        | ContainerState::Removing
+                        | ContainerState::Exited
+                        | ContainerState::Dead,
                         _,
-                    ) => CardState::Stopped,
-                }
-            }
+                    )),
+                    _,
+                ) => CardState::Stopped,
+            },
         }
     }
 }
@@ -115,6 +118,9 @@ fn progress(it: &Workstream) -> Option<Progress> {
         Phase::Pushing { step, .. } => {
             (step.as_str(), PushStep::ALL.iter().position(|other| other == step)?, PushStep::ALL.len())
         }
+        Phase::Rebasing { step, .. } => {
+            (step.as_str(), RebaseStep::ALL.iter().position(|other| other == step)?, RebaseStep::ALL.len())
+        }
         Phase::Broken { .. } | Phase::Live | Phase::Lost | Phase::Destroying { .. } | Phase::Gone => {
             return None;
         }
@@ -130,12 +136,15 @@ fn reason(it: &Workstream) -> Option<alloc::string::String> {
             Some(alloc::format!("{}: {reason}", step.as_str()))
         }
         Phase::Live | Phase::Lost if it.has_half_a_merge() => half_a_merge(it),
+        Phase::Live | Phase::Lost if it.has_half_a_rebase() => half_a_rebase(it),
+        Phase::Live if it.open_rebase.is_some() => it.open_rebase.as_ref().map(OpenRebase::text),
         Phase::Lost => Some("its container is gone; its worktree and branch are kept".to_string()),
         Phase::Creating { .. }
         | Phase::Live
         | Phase::Changing { .. }
         | Phase::Merging { .. }
         | Phase::Pushing { .. }
+        | Phase::Rebasing { .. }
         | Phase::Destroying { .. }
         | Phase::Gone => it.last_trouble.clone(),
     }

@@ -34,7 +34,10 @@ impl Machine {
             return refuse(request, RefusalKind::Conflict, &why);
         }
         it.asked_by.push(request);
-        self.with(now, id, |it, around| it.push(wish, around))
+        self.with(now, id, |it, around| match it.open_rebase {
+            Some(_) => it.look_then_push(wish, around),
+            None => it.push(wish, around),
+        })
     }
 
     pub(super) fn cancel_push(&mut self, request: RequestId, id: &WorkstreamId) -> Effects {

@@ -304,6 +304,7 @@ fn a_run_hears_of_its_own_repository_alone() {
             written_at: Wall(0),
             reason: None,
             moving: None,
+            basing: None,
         };
         let container = ContainerId::parse(container).unwrap();
         entries.push(record::TrackedContainer::new(&facts, &container, "running"));

@@ -7,7 +7,9 @@ use crate::container::Observed;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{Commit, ContainerId};
-use crate::ports::{Base, BranchMove, EngineError, GitError, PushHow, Pushed, WorkReport};
+use crate::ports::{
+    Base, BaseMove, BranchMove, EngineError, GitError, PushHow, Pushed, RebaseCall, RebaseState, WorkReport,
+};
 use crate::time::Mono;
 
 /// How the world answers.
@@ -85,7 +87,6 @@ pub(super) struct Known {
     pub(super) shown: Vec<Observed>,
 }
 
-/// The commit every base is.
 /// A move of `branch`, of two commits.
 pub(super) fn moving(branch: &str) -> BranchMove {
     let (from, to) = (commit('a'), commit('c'));
@@ -99,10 +100,16 @@ fn pushed(branch: String, is_news: bool) -> Pushed {
     Pushed { remote: "origin".to_string(), branch, how, commits: 2, compare }
 }
 
+/// A move of the base onto `main`.
+pub(super) fn basing() -> BaseMove {
+    BaseMove { target: "main".to_string(), from: base(), to: commit('d') }
+}
+
 fn commit(digit: char) -> Commit {
     Commit::parse(&std::iter::repeat_n(digit, 40).collect::<String>()).unwrap()
 }
 
+/// The commit every base is.
 pub(super) fn base() -> Commit {
     Commit::parse("00112233445566778899aabbccddeeff00112233").unwrap()
 }
@@ -183,6 +190,15 @@ fn git_event(effect: Effect, how: How) -> Result<Event, Effect> {
         Effect::MoveBranch { workstream, attempt, .. } => {
             Event::BranchMoved { workstream, attempt, outcome: how.git() }
         }
+        Effect::AimRebase { workstream, attempt, plan, onto } => {
+            let target = onto.unwrap_or_else(|| "main".to_string());
+            let to = if how == How::Elsewhere { plan.base.clone() } else { commit('d') };
+            let outcome = how.git().map(|()| BaseMove { target, from: plan.base, to });
+            Event::RebaseAimed { workstream, attempt, outcome }
+        }
+        Effect::MoveBase { workstream, attempt, .. } => {
+            Event::BaseMoved { workstream, attempt, outcome: how.git() }
+        }
         Effect::RestoreWork { workstream, attempt, plan } => {
             let branch = if how == How::Elsewhere { "ccells/elsewhere".to_string() } else { plan.branch };
             Event::WorkRestored { workstream, attempt, outcome: how.git().map(|()| branch) }
@@ -217,6 +233,15 @@ fn engine_event(effect: Effect, how: How, known: Known) -> Event {
         }
         Effect::RemoveContainer { workstream, attempt, .. } => {
             Event::ContainerRemoved { workstream, attempt, outcome: how.engine() }
+        }
+        Effect::RebaseWork { workstream, attempt, call, .. } => {
+            let files = Vec::from(["src/login.rs".to_string()]);
+            let outcome = match (how, call) {
+                (How::Work, _) => Ok(RebaseState::Standing { files }),
+                (How::Elsewhere, _) | (How::Well, RebaseCall::Abort) => Ok(RebaseState::Absent),
+                _ => how.engine().map(|()| RebaseState::Landed { commits: 2 }),
+            };
+            Event::WorkRebased { workstream, attempt, outcome }
         }
         Effect::ListContainers { .. } => {
             Event::ContainersListed { requested_at: known.at, outcome: how.engine().map(|()| known.shown) }

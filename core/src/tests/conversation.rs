@@ -27,7 +27,7 @@ use crate::container::ContainerState;
 use crate::effect::{Effect, Level, RefusalKind};
 use crate::event::{Access, Ask, Event, OnQuit, Previous, Purpose};
 use crate::ids::{Attempt, ContainerId, HomeId};
-use crate::ports::{MergeWish, OnTaken, PullProgress, PushWish};
+use crate::ports::{MergeWish, OnTaken, PullProgress, PushWish, RebaseWish};
 use crate::record::{Operation, StateRecord};
 use crate::snapshot::{EngineState, ShutdownOutcome};
 use crate::time::Wall;
@@ -179,6 +179,7 @@ fn given(world: &mut World, what: &[&str]) {
         ["state", name, words @ ..] => world.record(name, words),
         ["intent", "create", name] => world.leave_intent(name, Operation::Create),
         ["intent", "merge", name] => world.leave_intent(name, Operation::Merge),
+        ["intent", "rebase", name] => world.leave_intent(name, Operation::Rebase),
         ["intent", "restore", name] => {
             world.leave_intent(name, Operation::Restore { unsettled_since: None });
         }
@@ -252,6 +253,13 @@ fn ask(world: &mut World, what: &[&str]) -> Ask {
             let remote = words.iter().find_map(|word| word.strip_prefix("remote=")).map(ToString::to_string);
             let wish = std::boxed::Box::new(PushWish { remote, is_forced, ..PushWish::default() });
             Ask::Push { workstream: world.id(name), wish }
+        }
+        ["rebase", name, "abort"] => {
+            Ask::Rebase { workstream: world.id(name), wish: std::boxed::Box::new(RebaseWish::Abort) }
+        }
+        ["rebase", name, onto @ ..] => {
+            let wish = RebaseWish::Onto(onto.first().map(ToString::to_string));
+            Ask::Rebase { workstream: world.id(name), wish: std::boxed::Box::new(wish) }
         }
         ["reconcile"] => Ask::Reconcile,
         ["view", name] => {
@@ -418,6 +426,10 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
             let (from, to) = (&moving.from.as_str()[..4], &moving.to.as_str()[..4]);
             format!("{} {} {from}..{to}", world.name(workstream), moving.branch)
         }
+        Effect::AimRebase { workstream, onto, .. } => {
+            format!("{} {}", world.name(workstream), onto.as_deref().unwrap_or("its branch"))
+        }
+        Effect::RebaseWork { .. } | Effect::MoveBase { .. } => way(world, effect),
         Effect::FetchWork { workstream, container, .. }
         | Effect::UploadHolder { workstream, container, .. }
         | Effect::StartContainer { workstream, container, .. }
@@ -437,10 +449,25 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
     format!("-> {kind} {line}").trim_end().to_string()
 }
 
+/// What is asked for, and from where to where a base moves.
+fn way(world: &World, effect: &Effect) -> String {
+    let way = |moving: &crate::ports::BaseMove| {
+        format!("{}..{}", &moving.from.as_str()[..4], &moving.to.as_str()[..4])
+    };
+    if let Effect::RebaseWork { workstream, call, moving, .. } = effect {
+        format!("{} {call:?} {}", world.name(workstream), way(moving))
+    } else if let Effect::MoveBase { workstream, moving, .. } = effect {
+        format!("{} {}", world.name(workstream), way(moving))
+    } else {
+        String::new()
+    }
+}
+
 fn operation(operation: &Operation) -> String {
     match operation {
         Operation::Create => "create".to_string(),
         Operation::Merge => "merge".to_string(),
+        Operation::Rebase => "rebase".to_string(),
         Operation::Restore { unsettled_since } => {
             format!("restore{}", if unsettled_since.is_some() { " unsettled" } else { "" })
         }
@@ -462,6 +489,9 @@ fn entries(world: &World, state: &StateRecord) -> String {
         if entry.was_stopped_by_user {
             text += " (stopped by user)";
         }
+        if let Some(open) = &entry.rebase {
+            text += if open.files.is_some() { " (rebase stopped)" } else { " (rebase begun)" };
+        }
         text
     };
     let names: Vec<_> = state.workstreams.iter().map(tell).collect();
@@ -476,6 +506,7 @@ fn reply(number: u64, outcome: &Result<crate::effect::Done, crate::effect::Refus
                 RefusalKind::Failed => "failed",
                 RefusalKind::NotFound => "not found",
                 RefusalKind::Conflict => "conflict",
+                RefusalKind::Clash => "clash",
                 RefusalKind::Timeout => "timeout",
                 RefusalKind::Usage => "usage",
             };

@@ -13,8 +13,8 @@ use crate::container::ContainerState;
 use crate::ids::{ContainerId, Generation, RunId, WorkstreamId};
 use crate::naming;
 use crate::record::{
-    self, BeatRecord, Facts, FactsRecord, Flaw, Intent, Operation, StateEntry, StateRecord, TrackedContainer,
-    TrackingRecord, VERSION, Writer,
+    self, BeatRecord, Facts, FactsRecord, Flaw, Intent, OpenRebase, Operation, StateEntry, StateRecord,
+    TrackedContainer, TrackingRecord, VERSION, Writer,
 };
 use crate::time::Wall;
 use crate::tracking::{self, Delta};
@@ -42,6 +42,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         Just(Operation::Create),
         Just(Operation::Merge),
+        Just(Operation::Rebase),
         proptest::option::of(any::<u64>())
             .prop_map(|since| Operation::Restore { unsettled_since: since.map(Wall) }),
         (any::<bool>(), proptest::option::of(any::<u64>()), any::<bool>()).prop_map(
@@ -72,6 +73,11 @@ fn state() -> impl Strategy<Value = StateRecord> {
                 was_paused_by_quit: paused,
                 was_stopped_by_user: stopped,
                 unsettled_since: stopped.then_some(Wall(7)),
+                rebase: (paused && stopped).then(|| OpenRebase {
+                    moving: super::answers::basing(),
+                    files: Some(Vec::new()),
+                    begun_at: Wall(7),
+                }),
                 facts,
                 extra,
             }
@@ -107,8 +113,10 @@ proptest! {
         at in any::<u64>(),
         reason in proptest::option::of(any::<String>()),
     ) {
+        let (run, written_at) = (writer().run, Wall(at));
+        let basing = (operation == Operation::Rebase).then(super::answers::basing);
         let intent =
-            Intent { version: VERSION, operation, run: writer().run, workstream, written_at: Wall(at), reason, moving: None };
+            Intent { version: VERSION, operation, run, workstream, written_at, reason, moving: None, basing };
         prop_assert_eq!(record::parse::<Intent>(&record::print(&intent)), Ok(intent));
     }
 

@@ -14,8 +14,10 @@ use crate::event::{Access, Ask, Event, Found, NewWorkstream, Previous, Purpose, 
 use crate::ids::{Attempt, ContainerId, HomeId, PathText, RepoId, RequestId, RunId, WorkstreamId};
 use crate::machine::Machine;
 use crate::naming;
-use crate::ports::{Beginning, OnTaken};
-use crate::record::{AgentCommand, BeatRecord, Facts, Intent, Operation, StateEntry, StateRecord, VERSION};
+use crate::ports::{Beginning, OnTaken, RebaseCall};
+use crate::record::{
+    AgentCommand, BeatRecord, Facts, Intent, OpenRebase, Operation, StateEntry, StateRecord, VERSION,
+};
 use crate::time::{Mono, Now, Wall};
 
 /// What a wall clock shows when the monotonic one shows zero.
@@ -237,6 +239,17 @@ impl World {
                 let intent = self.intents.get(&id).and_then(|intent| intent.moving.clone());
                 assert_eq!(intent.as_ref(), Some(&**moving), "R32: {effect:?} without its intent");
             }
+            Effect::RebaseWork { call: RebaseCall::Begin, moving, .. } => {
+                let intent = self.intents.get(&id).and_then(|intent| intent.basing.clone());
+                assert_eq!(intent.as_ref(), Some(&**moving), "R34: {effect:?} without its intent");
+            }
+            Effect::MoveBase { moving, .. } => {
+                let open =
+                    self.state.iter().flat_map(|state| &state.workstreams).find(|it| it.facts.id == id);
+                let open = open.and_then(|entry| entry.rebase.as_ref()).map(|open| &open.moving);
+                let intent = self.intents.get(&id).and_then(|intent| intent.basing.as_ref());
+                assert!([open, intent].contains(&Some(&**moving)), "R34: {effect:?}, and nothing says so");
+            }
             Effect::SnapshotWork { .. }
             | Effect::RemoveContainer { .. }
             | Effect::RemoveWorktree { .. }
@@ -295,6 +308,11 @@ impl World {
             was_paused_by_quit: words.contains(&"paused-by-quit"),
             was_stopped_by_user: words.contains(&"stopped-by-user"),
             unsettled_since: words.contains(&"unsettled").then_some(Wall(EPOCH)),
+            rebase: words.contains(&"rebasing").then(|| OpenRebase {
+                moving: super::answers::basing(),
+                files: Some(Vec::from(["src/login.rs".to_string()])),
+                begun_at: Wall(EPOCH),
+            }),
             facts,
             extra: serde_json::Map::new(),
         });
@@ -312,9 +330,10 @@ impl World {
         let id = workstream.id.clone();
         let (run, written_at) = (run(), Wall(EPOCH));
         let moving = (operation == Operation::Merge).then(|| super::answers::moving("main"));
+        let basing = (operation == Operation::Rebase).then(super::answers::basing);
         self.intents.insert(
             id,
-            Intent { version: VERSION, operation, run, workstream, written_at, reason: None, moving },
+            Intent { version: VERSION, operation, run, workstream, written_at, reason: None, moving, basing },
         );
     }
 
@@ -462,6 +481,9 @@ fn operates_on(effect: &Effect) -> Option<WorkstreamId> {
         | Effect::JudgeMerge { workstream, .. }
         | Effect::PushWork { workstream, .. }
         | Effect::MoveBranch { workstream, .. }
+        | Effect::AimRebase { workstream, .. }
+        | Effect::RebaseWork { workstream, .. }
+        | Effect::MoveBase { workstream, .. }
         | Effect::CreateContainer { workstream, .. }
         | Effect::PullImage { workstream, .. }
         | Effect::UploadHolder { workstream, .. }

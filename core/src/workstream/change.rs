@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
-use super::{Answer, Phase, Surroundings, Trouble, Workstream};
+use super::{Answer, Phase, RebaseStep, Surroundings, Trouble, Workstream};
 use crate::canary::Canary;
 use crate::container::ContainerState;
 use crate::effect::{Effect, Effects};
@@ -122,9 +122,12 @@ impl Workstream {
             return Effects::none();
         }
         let is_not = |what: &str| alloc::format!("{what}, but that could not be written down: {reason}");
-        match self.phase {
+        match self.phase.clone() {
             Phase::Changing { op, is_recording: true } => {
                 self.change_failed(&Trouble::Failed(is_not(op.result())), around)
+            }
+            Phase::Rebasing { step: RebaseStep::Recording, rebase } => {
+                self.rebase_not_recorded(*rebase, &is_not("its agent's git has answered"), around)
             }
             Phase::Creating { .. } if is_again => self.give_up_waiting(&is_not("running")),
             Phase::Destroying { .. } if is_again => self.give_up_waiting(&is_not("removed")),
@@ -133,6 +136,7 @@ impl Workstream {
             | Phase::Changing { is_recording: false, .. }
             | Phase::Merging { .. }
             | Phase::Pushing { .. }
+            | Phase::Rebasing { .. }
             | Phase::Broken { .. }
             | Phase::Live
             | Phase::Lost

@@ -227,7 +227,13 @@ impl Workstream {
                 self.container = Some(container);
                 self.after_create_step(CreateStep::CreatingContainer, is_cancelled, around)
             }
-            Answer::Done | Answer::Head(_) | Answer::Work(_) | Answer::Judged(_) | Answer::Pushed(_) => {
+            Answer::Done
+            | Answer::Head(_)
+            | Answer::Work(_)
+            | Answer::Judged(_)
+            | Answer::Pushed(_)
+            | Answer::Aimed(_)
+            | Answer::Rebased(_) => {
                 match step {
                     CreateStep::WritingIntent => self.has_intent = true,
                     CreateStep::ClearingIntent => {

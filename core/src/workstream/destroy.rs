@@ -158,6 +158,8 @@ impl Workstream {
             | Answer::Branch(_)
             | Answer::Judged(_)
             | Answer::Pushed(_)
+            | Answer::Aimed(_)
+            | Answer::Rebased(_)
             | Answer::Container(_)
             | Answer::Work(_) => {
                 if step == DestroyStep::WritingIntent {
@@ -244,6 +246,7 @@ impl Workstream {
             | Phase::Changing { .. }
             | Phase::Merging { .. }
             | Phase::Pushing { .. }
+            | Phase::Rebasing { .. }
             | Phase::Lost
             | Phase::Gone => None,
         }

@@ -55,7 +55,7 @@ impl Workstream {
 
     /// Whether a merge was begun and is not finished.
     pub fn has_half_a_merge(&self) -> bool {
-        self.has_intent && matches!(self.phase, Phase::Live | Phase::Lost)
+        self.has_intent && self.basing.is_none() && matches!(self.phase, Phase::Live | Phase::Lost)
     }
 
     fn begin_merge_step(&mut self, step: MergeStep, merge: Merge, around: &mut Surroundings<'_>) -> Effects {
@@ -129,7 +129,10 @@ impl Workstream {
                 self.has_intent = true;
                 self.begin_merge_step(MergeStep::Moving, merge, around)
             }
-            (MergeStep::Moving, Answer::Trouble(trouble @ (Trouble::Conflict(_) | Trouble::Absent(_)))) => {
+            (
+                MergeStep::Moving,
+                Answer::Trouble(trouble @ (Trouble::Conflict(_) | Trouble::Clash(_) | Trouble::Absent(_))),
+            ) => {
                 merge.refused = Some(trouble);
                 self.begin_merge_step(MergeStep::ClearingIntent, merge, around)
             }

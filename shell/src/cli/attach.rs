@@ -176,6 +176,7 @@ fn snapshot(picture: &Value, id: &WorkstreamId, card: &Value) -> Result<Snapshot
         agent: None,
         is_attached: false,
         is_recovered: false,
+        rebase: None,
     };
     Ok(Snapshot {
         repo_id,

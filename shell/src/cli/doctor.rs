@@ -251,6 +251,7 @@ impl Look {
                     (Grade::Warning, "ccells was ended before its creation was finished")
                 }
                 Operation::Create => (Grade::Failure, "its creation was interrupted"),
+                Operation::Rebase => (Grade::Failure, "its rebase was interrupted"),
                 Operation::Merge => (Grade::Failure, "its merge was interrupted"),
                 Operation::Restore { .. } => (Grade::Failure, "its way back from the trash was interrupted"),
                 Operation::Destroy { unsettled_since: Some(_), .. } => {

@@ -12,6 +12,7 @@ mod new;
 mod pr;
 mod print;
 mod push;
+mod rebase;
 mod reconcile;
 mod rm;
 mod send;
@@ -67,6 +68,8 @@ enum Verb {
     Push(push::Push),
     /// Push a workstream's commits and open a pull request for them, or tell how it stands.
     Pr(pr::Pr),
+    /// Put a workstream's commits onto another base, where its agent works.
+    Rebase(rebase::Rebase),
     /// Type a text into a workstream's terminal, and Enter.
     Send(send::Send),
     /// Freeze workstreams.
@@ -195,6 +198,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Some(Verb::Merge(verb)) => merge::run(&directory, &verb).await,
         Some(Verb::Pr(verb)) => pr::run(&directory, &verb).await,
         Some(Verb::Push(verb)) => push::run(&directory, &verb).await,
+        Some(Verb::Rebase(verb)) => rebase::run(&directory, &verb).await,
         Some(Verb::Undo(verb)) => undo::run(&directory, &verb).await,
         Some(Verb::Trash(verb)) => trash::list(&directory, &verb).await,
         Some(Verb::Prune(verb)) => trash::prune(&directory, &verb).await,

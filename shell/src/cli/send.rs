@@ -39,21 +39,8 @@ pub(super) async fn run(directory: &Path, verb: &Send) -> Result<u8, Failure> {
     link.end().await;
     let picture = picture?;
     let (_, card) = resolve(&picture, &verb.id)?;
-    let mut line = Line::open(&ground.engine, card, false).await?;
-    if !line.is_agent_running {
-        return Err(Failure::new(
-            4,
-            format!("the agent of `{}` has ended; run `ccells restart {}`", verb.id, verb.id),
-        ));
-    }
     let text = verb.text.join(" ");
-    let is_bracketed = line.emulator().term().mode().contains(TermMode::BRACKETED_PASTE);
-    line.type_in(&pasted(&text, is_bracketed)).await?;
-    if !verb.no_enter {
-        // An Enter in one read with the text would be taken for a line of the paste.
-        tokio::time::sleep(ENTER_AFTER).await;
-        line.type_in(b"\r").await?;
-    }
+    type_text(&ground.engine, card, &verb.id, &text, !verb.no_enter).await?;
     print::tell(&format!(
         "sent {} bytes to {}",
         text.len(),
@@ -62,7 +49,30 @@ pub(super) async fn run(directory: &Path, verb: &Send) -> Result<u8, Failure> {
     Ok(0)
 }
 
-const ENTER_AFTER: Duration = Duration::from_millis(150);
+/// Types a text into the terminal of the agent of `card`, whom the user calls `wanted`, and Enter where that is wished.
+pub(super) async fn type_text(
+    engine: &DockerEngine,
+    card: &Value,
+    wanted: &str,
+    text: &str,
+    has_enter: bool,
+) -> Result<(), Failure> {
+    let mut line = Line::open(engine, card, false).await?;
+    if !line.is_agent_running {
+        let text = format!("the agent of `{wanted}` has ended; run `ccells restart {wanted}`");
+        return Err(Failure::new(4, text));
+    }
+    let is_bracketed = line.emulator().term().mode().contains(TermMode::BRACKETED_PASTE);
+    line.type_in(&pasted(text, is_bracketed)).await?;
+    if has_enter {
+        // An Enter in one read with the text would be taken for a line of the paste.
+        tokio::time::sleep(ENTER_AFTER).await;
+        line.type_in(b"\r").await?;
+    }
+    Ok(())
+}
+
+const ENTER_AFTER: Duration = Duration::from_millis(limits::HANDOVER_ENTER_MS);
 
 /// The text as a paste, without anything that could end the paste early.
 fn pasted(text: &str, is_bracketed: bool) -> Vec<u8> {

@@ -55,6 +55,8 @@ pub(crate) enum Action {
     Merge,
     /// Push its commits, after a question.
     Push,
+    /// Put its commits onto another base, after a question.
+    Rebase,
     /// Take it away, after a question.
     Discard,
     /// Bring back what was taken away last.
@@ -160,6 +162,7 @@ impl Action {
             | Self::Restart
             | Self::Merge
             | Self::Push
+            | Self::Rebase
             | Self::Discard
             | Self::Undo
             | Self::Move(_)
@@ -245,6 +248,7 @@ pub(crate) const GROUPS: &[Group] = &[
             act(Action::Restart, "restart", &["R"], "restart the agent"),
             act(Action::Merge, "merge", &["M"], "merge its commits"),
             act(Action::Push, "push", &["P"], "push; a pull request"),
+            act(Action::Rebase, "rebase", &["B"], "rebase its commits"),
             act(Action::Discard, "discard", &["d"], "discard, after a question"),
             act(Action::Undo, "undo", &["u"], "bring back the last one"),
             act(Action::PasteImage, "paste-image", &["ctrl+v"], "give the agent an image"),

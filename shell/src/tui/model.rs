@@ -76,6 +76,15 @@ pub(crate) enum Pending {
         /// Its id, once drawn.
         workstream: Option<WorkstreamId>,
     },
+    /// Its commits are brought home.
+    Merge(WorkstreamId),
+    /// Its commits are put onto another base.
+    Rebase {
+        /// Whose.
+        workstream: WorkstreamId,
+        /// Whether what conflicts is handed to the agent at once.
+        hands_over: bool,
+    },
     /// A workstream is taken away.
     Discard(WorkstreamId),
     /// A workstream's commits are pushed.
@@ -176,6 +185,8 @@ pub(crate) struct Model {
     pub(crate) comments: BTreeMap<WorkstreamId, Vec<Comment>>,
     /// What is just being sent of it.
     pub(super) said: Option<(WorkstreamId, Vec<Comment>)>,
+    /// The agent that conflicts are being handed to, and when Enter follows.
+    pub(super) handing: Option<(WorkstreamId, Option<Mono>)>,
     /// The draft of the next workstream.
     pub(crate) draft: Draft,
     /// What is told for a while, oldest first.
@@ -321,6 +332,7 @@ impl Model {
             comparing: BTreeMap::new(),
             comments: BTreeMap::new(),
             said: None,
+            handing: None,
             draft: Draft::default(),
             toasts: Vec::new(),
             size,
@@ -535,7 +547,8 @@ impl Model {
         let edge = self.press.as_ref().and_then(|press| press.edge).map(|(_, _, due)| due);
         let ages = self.is_list.then(|| self.now.after(AGE_MS - self.now.0 % AGE_MS));
         let slow = self.waits_since().map(|since| since.after(SLOW_MS)).filter(|due| *due > self.now);
-        let due = [slow, self.view_due, self.sizes_due, self.measure_due, second, edge, ages];
+        let enter = self.handing.as_ref().and_then(|(_, due)| *due);
+        let due = [enter, slow, self.view_due, self.sizes_due, self.measure_due, second, edge, ages];
         toasts.chain(due.into_iter().flatten()).min()
     }
 

@@ -13,6 +13,7 @@ mod outward;
 mod paste;
 mod picture;
 mod push;
+mod rebase;
 mod typing;
 mod undo;
 mod works;
@@ -60,6 +61,9 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
         Msg::Outward(id, what) => outward::on_outward(model, &id, what, wishes),
         Msg::Pasting(id, progress) => {
             diff::on_taken(model, &id);
+            if progress.is_none() {
+                rebase::on_taken(model, &id);
+            }
             paste::on_progress(model, id, progress);
         }
         Msg::Exported(outcome) => dialogs::on_exported(model, outcome),
@@ -88,7 +92,7 @@ fn take(model: &mut Model, msg: Msg, wishes: &mut Vec<Wish>) {
 }
 
 fn on_input_refused(model: &mut Model, id: &WorkstreamId) {
-    if diff::on_refused(model, id) {
+    if diff::on_refused(model, id) || rebase::is_refused(model, id) {
         return;
     }
     let name = model.card(id).map_or_else(|| "the agent".to_owned(), |card| format!("`{}`", card.name));
@@ -174,6 +178,10 @@ fn on_reply(model: &mut Model, ticket: Ticket, outcome: Result<Done, Refusal>, w
         (Some(Pending::Push { workstream, directory, follows }), outcome) => {
             push::on_outcome(model, (workstream, directory, follows), outcome, wishes);
         }
+        (Some(Pending::Merge(workstream)), outcome) => rebase::on_merge_reply(model, &workstream, outcome),
+        (Some(Pending::Rebase { workstream, hands_over }), outcome) => {
+            rebase::on_reply(model, &workstream, hands_over, outcome, wishes);
+        }
         (Some(Pending::Undo { name, branch, .. }), outcome) => {
             undo::on_outcome(model, &name, &branch, outcome);
         }
@@ -220,6 +228,7 @@ fn settle(model: &mut Model, wishes: &mut Vec<Wish>) {
     copy::follow(model, wishes);
     outward::ask_when_free(model);
     paste::follow(model);
+    rebase::follow(model, wishes);
     moving::keep_focus_shown(model);
     looking::measure_if_due(model, wishes);
     diff::fit(model);

@@ -29,6 +29,7 @@ pub fn asked(world: &mut World, process: usize, ask: &Ask) {
         Ask::Pause(_)
         | Ask::Merge { .. }
         | Ask::Push { .. }
+        | Ask::Rebase { .. }
         | Ask::Stop(_)
         | Ask::Reconcile
         | Ask::View(_)

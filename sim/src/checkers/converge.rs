@@ -7,7 +7,7 @@ use ccells_core::record::{self, StateRecord, TrackingRecord};
 use ccells_core::snapshot::{Card, CardState, Snapshot};
 
 use super::known::contains;
-use super::merges;
+use super::{merges, rebases};
 use crate::ports::git::Made;
 use crate::world::World;
 
@@ -25,6 +25,7 @@ pub fn check(world: &mut World) {
         at_rest(world, process, &snapshot);
         containers(world, seat, &snapshot);
         promised(world, seat, &snapshot);
+        rebases::nothing_is_forgotten(world, seat);
         // A damaged state may have been replaced by the one before it, which knew what is gone since.
         if !world.oracle.damaged_homes.contains_key(&world.seats[seat].home) {
             gone(world, seat, &snapshot);

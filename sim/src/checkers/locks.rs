@@ -62,6 +62,9 @@ pub fn before_effect(world: &mut World, process: usize, effect: &Effect) {
         | Effect::JudgeMerge { .. }
         | Effect::MoveBranch { .. }
         | Effect::PushWork { .. }
+        | Effect::AimRebase { .. }
+        | Effect::RebaseWork { .. }
+        | Effect::MoveBase { .. }
         | Effect::CreateContainer { .. }
         | Effect::PullImage { .. }
         | Effect::UploadHolder { .. }

@@ -9,7 +9,7 @@ use ccells_core::ports::EngineError;
 use ccells_core::record::{self, StateRecord};
 
 use super::known::contains;
-use super::{merges, pushes};
+use super::{merges, pushes, rebases};
 use crate::ports::engine::{EngineOk, EngineOp};
 use crate::ports::git::Made;
 use crate::world::World;
@@ -52,6 +52,10 @@ pub fn replied(world: &mut World, process: usize, ask: &Ask, outcome: &Result<Do
         (Ask::Merge { .. }, Err(_)) => world.saw("refused merge"),
         (Ask::Push { workstream, .. }, Ok(done)) => pushes::pushed(world, process, workstream, &done.note),
         (Ask::Push { .. }, Err(_)) => world.saw("refused push"),
+        (Ask::Rebase { workstream, .. }, Ok(done)) => {
+            rebases::rebased(world, process, workstream, &done.note);
+        }
+        (Ask::Rebase { .. }, Err(_)) => world.saw("refused rebase"),
         (Ask::Stop(workstream), Ok(_)) => {
             written(world, process, workstream, "stopped", |_, was_by_user| was_by_user);
         }

@@ -21,7 +21,8 @@ pub fn after_landing(
         | EngineOp::Start(id)
         | EngineOp::Pause(id)
         | EngineOp::Unpause(id)
-        | EngineOp::Stop(id) => touched(world, process, id),
+        | EngineOp::Stop(id)
+        | EngineOp::Rebase(id, ..) => touched(world, process, id),
         EngineOp::Remove(home, name, _) => {
             if *home != world.processes[process].start.home {
                 world.fail("R14", format!("p{process} removes {name} of another home"));

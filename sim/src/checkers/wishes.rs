@@ -28,6 +28,7 @@ pub fn asked(world: &mut World, process: usize, ask: &Ask) {
         | Ask::Undo(_)
         | Ask::Merge { .. }
         | Ask::Push { .. }
+        | Ask::Rebase { .. }
         | Ask::Pause(_)
         | Ask::Resume(_)
         | Ask::Stop(_)
@@ -119,6 +120,7 @@ fn was_asked(world: &World, process: usize, id: &WorkstreamId, is_it: impl Fn(&A
         Ask::Remove { .. }
         | Ask::Merge { .. }
         | Ask::Push { .. }
+        | Ask::Rebase { .. }
         | Ask::Cancel(_)
         | Ask::Reconcile
         | Ask::View(_)

@@ -20,6 +20,8 @@ pub fn check(world: &mut World, process: usize, op: &GitOp) {
         | GitOp::Judge(_)
         | GitOp::Move(..)
         | GitOp::Push(..)
+        | GitOp::Aim(_)
+        | GitOp::MoveBase(..)
         | GitOp::Unpin(_) => {}
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ccells_core::container::{ContainerSpec, Observed};
 use ccells_core::ids::{ContainerId, HomeId};
-use ccells_core::ports::{Engine, EngineError, EngineFacts, PullProgress, WorkSource};
+use ccells_core::ports::{Engine, EngineError, EngineFacts, PullProgress, WorkSource, Workbench};
 use ccells_shell::adapters::docker::DockerEngine;
 use ccells_shell::mailbox::Mailbox;
 use ccells_shell::perform::Watch;
@@ -95,7 +95,7 @@ impl Watch for ClusterEngine {
         self.engine.watch_changes(home, mailbox).await;
     }
 
-    fn work_of(&self, container: &ContainerId) -> impl WorkSource {
+    fn work_of(&self, container: &ContainerId) -> impl WorkSource + Workbench {
         self.engine.work_of(container)
     }
 

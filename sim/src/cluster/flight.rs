@@ -31,6 +31,9 @@ pub enum Flying {
     JudgeMerge,
     MoveBranch,
     PushWork,
+    AimRebase,
+    RebaseWork,
+    MoveBase,
     PingEngine,
     CreateContainer,
     PullImage,
@@ -48,7 +51,7 @@ pub enum Flying {
 
 impl Flying {
     /// All, in the order of the table in `core/README.md`.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::WriteIntent,
         Self::ClearIntent,
         Self::TrackContainer,
@@ -67,6 +70,9 @@ impl Flying {
         Self::JudgeMerge,
         Self::MoveBranch,
         Self::PushWork,
+        Self::AimRebase,
+        Self::RebaseWork,
+        Self::MoveBase,
         Self::PingEngine,
         Self::CreateContainer,
         Self::PullImage,
@@ -102,6 +108,9 @@ impl Flying {
             Effect::JudgeMerge { workstream, .. } => (Self::JudgeMerge, workstream),
             Effect::MoveBranch { workstream, .. } => (Self::MoveBranch, workstream),
             Effect::PushWork { workstream, .. } => (Self::PushWork, workstream),
+            Effect::AimRebase { workstream, .. } => (Self::AimRebase, workstream),
+            Effect::RebaseWork { workstream, .. } => (Self::RebaseWork, workstream),
+            Effect::MoveBase { workstream, .. } => (Self::MoveBase, workstream),
             Effect::CreateContainer { workstream, .. } => (Self::CreateContainer, workstream),
             Effect::PullImage { workstream, .. } => (Self::PullImage, workstream),
             Effect::UploadHolder { workstream, .. } => (Self::UploadHolder, workstream),
@@ -160,6 +169,9 @@ impl Flying {
             Event::MergeJudged { workstream, .. } => (Self::JudgeMerge, workstream),
             Event::BranchMoved { workstream, .. } => (Self::MoveBranch, workstream),
             Event::WorkPushed { workstream, .. } => (Self::PushWork, workstream),
+            Event::RebaseAimed { workstream, .. } => (Self::AimRebase, workstream),
+            Event::WorkRebased { workstream, .. } => (Self::RebaseWork, workstream),
+            Event::BaseMoved { workstream, .. } => (Self::MoveBase, workstream),
             Event::ContainerCreated { workstream, .. } => (Self::CreateContainer, workstream),
             Event::ImagePulled { workstream, .. } => (Self::PullImage, workstream),
             Event::HolderUploaded { workstream, .. } => (Self::UploadHolder, workstream),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ccells_core::ids::{Commit, PathText};
 use ccells_core::places::Places;
 use ccells_core::ports::{
-    Base, BaseWish, BranchMove, FileError, FileOk, FileOp, Files as _, Fork, Git, GitError, MergeWish,
-    PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
+    Base, BaseMove, BaseWish, BranchMove, FileError, FileOk, FileOp, Files as _, Fork, Git, GitError,
+    MergeWish, PushWish, Pushed, WorkReport, WorkSource, WorktreePlan,
 };
 
 use super::Ground;
@@ -85,7 +85,8 @@ impl Git for ClusterGit {
             | GitOk::Kept(_)
             | GitOk::Branch(_)
             | GitOk::Judged(_)
-            | GitOk::Pushed(_) => Err(unfit()),
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
@@ -137,7 +138,8 @@ impl Git for ClusterGit {
             | GitOk::Kept(_)
             | GitOk::Branch(_)
             | GitOk::Judged(_)
-            | GitOk::Pushed(_) => Err(unfit()),
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
@@ -149,7 +151,8 @@ impl Git for ClusterGit {
             | GitOk::Work(_)
             | GitOk::Branch(_)
             | GitOk::Judged(_)
-            | GitOk::Pushed(_) => Err(unfit()),
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
@@ -192,7 +195,8 @@ impl Git for ClusterGit {
             | GitOk::Work(_)
             | GitOk::Kept(_)
             | GitOk::Judged(_)
-            | GitOk::Pushed(_) => {
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => {
                 return Err(unfit());
             }
         };
@@ -224,7 +228,8 @@ impl Git for ClusterGit {
             | GitOk::Work(_)
             | GitOk::Kept(_)
             | GitOk::Branch(_)
-            | GitOk::Pushed(_) => Err(unfit()),
+            | GitOk::Pushed(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
@@ -242,11 +247,29 @@ impl Git for ClusterGit {
             | GitOk::Work(_)
             | GitOk::Kept(_)
             | GitOk::Branch(_)
-            | GitOk::Judged(_) => Err(unfit()),
+            | GitOk::Judged(_)
+            | GitOk::Aimed(_) => Err(unfit()),
         }
     }
 
     async fn move_branch(&self, plan: &WorktreePlan, moving: &BranchMove) -> Result<(), GitError> {
         self.run(GitOp::Move(Box::new(plan.clone()), Box::new(moving.clone()))).await.map(drop)
+    }
+
+    async fn aim_rebase(&self, plan: &WorktreePlan, _onto: Option<&str>) -> Result<BaseMove, GitError> {
+        match self.run(GitOp::Aim(Box::new(plan.clone()))).await? {
+            GitOk::Aimed(moving) => Ok(moving),
+            GitOk::Done
+            | GitOk::Base(_)
+            | GitOk::Work(_)
+            | GitOk::Kept(_)
+            | GitOk::Branch(_)
+            | GitOk::Judged(_)
+            | GitOk::Pushed(_) => Err(unfit()),
+        }
+    }
+
+    async fn move_base(&self, plan: &WorktreePlan, moving: &BaseMove) -> Result<(), GitError> {
+        self.run(GitOp::MoveBase(Box::new(plan.clone()), Box::new(moving.clone()))).await.map(drop)
     }
 }

@@ -65,6 +65,8 @@ pub fn all() -> Vec<Proof> {
         core(Canary::MergeWithoutIntent, Story::RecoverMerge, Plainly, &["R32"]),
         core(Canary::PushForced, Story::Push, Plainly, &["R33"]),
         core(Canary::PushUnfetched, Story::RecoverPush, Plainly, &["R33"]),
+        core(Canary::RebaseWithoutIntent, Story::Rebase, Plainly, &["R34"]),
+        core(Canary::RebaseWithoutIntent, Story::RecoverRebase, Plainly, &["R34"]),
         core(Canary::ResumesPaused, Story::Pause, Plainly, &["P2", "P1"]),
         core(Canary::ResumesPaused, Story::Resume, ByCrash, &["P2", "P1"]),
         core(Canary::ResumesPaused, Story::FullDisk, ByCrash, &["P2", "P1"]),

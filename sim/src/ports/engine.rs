@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ccells_core::container::{ContainerExit, ContainerSpec, ContainerState, Labels, Observed};
 use ccells_core::ids::{ContainerId, HomeId, WorkstreamId};
-use ccells_core::ports::EngineError;
+use ccells_core::ports::{BaseMove, EngineError, RebaseCall, RebaseState};
 
 /// What is asked of the engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub enum EngineOp {
     Stop(ContainerId),
     /// Take one away, by name, when it carries this home's label: the one that had the name when this was asked for.
     Remove(HomeId, String, Option<ContainerId>),
+    /// Ask the git of the agent in this container, which is this workstream's, about a rebase or for one.
+    Rebase(ContainerId, WorkstreamId, RebaseCall, Box<BaseMove>),
 }
 
 impl EngineOp {
@@ -46,6 +48,7 @@ impl EngineOp {
             Self::Unpause(_) => "unpause",
             Self::Stop(_) => "stop",
             Self::Remove(..) => "remove",
+            Self::Rebase(..) => "rebase",
         }
     }
 }
@@ -59,6 +62,8 @@ pub enum EngineOk {
     Created(ContainerId, bool),
     /// The listing.
     Listed(Vec<Observed>),
+    /// How a rebase stands.
+    Rebased(RebaseState),
 }
 
 /// One container.
@@ -137,6 +142,8 @@ impl SimEngine {
             EngineOp::Unpause(id) => Ok(unpause(self.get(id)?)),
             EngineOp::Stop(id) => Ok(stop(self.get(id)?)),
             EngineOp::Remove(home, name, id) => self.remove(home, name, id.as_ref()),
+            // What runs in a container is no matter of the engine's: see `World::land_rebase`.
+            EngineOp::Rebase(id, ..) => self.get(id).map(|_| EngineOk::Done),
         }
     }
 

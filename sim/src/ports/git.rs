@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
-use ccells_core::ports::{BranchMove, GitError, PushWish, Pushed, WorkReport, WorktreePlan};
+use ccells_core::ports::{BaseMove, BranchMove, GitError, PushWish, Pushed, WorkReport, WorktreePlan};
 
 use super::merges::Merges;
+use super::rebases::Rebases;
 use super::remotes::{self, Remotes};
 
 /// How far something is made.
@@ -71,6 +72,8 @@ pub struct SimGit {
     pub merges: Merges,
     /// Their remotes.
     pub remotes: Remotes,
+    /// Where the commits of the agents stand.
+    pub rebases: Rebases,
     /// Whether worktrees and the trash are on two file systems: then nothing can be moved from here to there, and what
     /// was kept as a commit is all there is.
     pub is_split: bool,
@@ -106,6 +109,10 @@ pub enum GitOp {
     Move(Box<WorktreePlan>, Box<BranchMove>),
     /// See [`ccells_core::ports::Git::push_work`].
     Push(Box<WorktreePlan>, Commit, Box<PushWish>),
+    /// See [`ccells_core::ports::Git::aim_rebase`].
+    Aim(Box<WorktreePlan>),
+    /// See [`ccells_core::ports::Git::move_base`].
+    MoveBase(Box<WorktreePlan>, Box<BaseMove>),
     /// Lets the base go: the last part of [`ccells_core::ports::Git::retire_home`].
     Unpin(Box<WorktreePlan>),
 }
@@ -127,6 +134,8 @@ pub enum GitOk {
     Judged(Option<BranchMove>),
     /// What was pushed.
     Pushed(Pushed),
+    /// What the commits are to stand on.
+    Aimed(BaseMove),
 }
 
 impl SimGit {
@@ -160,7 +169,16 @@ impl SimGit {
                 let pushed = self.remotes.step(plan, head, wish, number)?;
                 Some(pushed.map(GitOk::Pushed))
             }
+            GitOp::Aim(plan) => {
+                let (target, from) = ("main".to_string(), plan.base.clone());
+                Some(Ok(GitOk::Aimed(BaseMove { target, from, to: self.merges.tip(&plan.repo) })))
+            }
+            GitOp::MoveBase(plan, _) => {
+                self.tree(plan).is_pinned = true;
+                (number > 0).then_some(Ok(GitOk::Done))
+            }
             GitOp::Unpin(plan) => {
+                self.rebases.forget(&plan.workstream);
                 self.tree(plan).is_pinned = false;
                 Some(Ok(GitOk::Done))
             }

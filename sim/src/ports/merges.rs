@@ -81,6 +81,11 @@ impl Merges {
         }
     }
 
+    /// The commit that it stands at.
+    pub fn tip(&self, repo: &PathText) -> Commit {
+        commit(self.mains.get(repo).map_or(0, |main| main.at))
+    }
+
     /// How much of an agent's work it holds.
     pub fn holds(&self, repo: &PathText, workstream: &WorkstreamId) -> u64 {
         self.mains.get(repo).and_then(|main| main.holds.get(workstream)).copied().unwrap_or_default()

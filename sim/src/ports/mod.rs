@@ -5,4 +5,5 @@ pub mod files;
 pub mod git;
 pub mod merges;
 pub mod platter;
+pub mod rebases;
 pub mod remotes;

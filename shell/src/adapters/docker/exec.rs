@@ -75,7 +75,9 @@ impl DockerEngine {
         let work = async move {
             let (id, raw) = engine.hijack(exec).await?;
             let mut captured = capture(raw).await.map_err(|error| errors::unknown(&errors::chain(&error)))?;
-            captured.code = engine.exit_code(&id).await?;
+            // It ran: whatever is wrong from here on, it is not that it did not.
+            let code = engine.exit_code(&id).await;
+            captured.code = code.map_err(|error| errors::unknown(&error.to_string()))?;
             Ok(captured)
         };
         self.call("run", deadline, work).await

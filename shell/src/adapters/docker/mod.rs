@@ -11,6 +11,7 @@ mod events;
 mod exec;
 mod pkt_line;
 mod pull;
+mod rebase;
 mod spec;
 mod stats;
 mod transport;

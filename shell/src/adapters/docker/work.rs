@@ -31,6 +31,16 @@ impl ContainerWork {
         Self { engine, container }
     }
 
+    /// The engine that has it.
+    pub(super) fn engine(&self) -> &DockerEngine {
+        &self.engine
+    }
+
+    /// The container.
+    pub(super) fn container(&self) -> &ContainerId {
+        &self.container
+    }
+
     /// Starts the agent's git as the one that gives. It runs as the container's user.
     async fn give(&self, options: &[&str]) -> Result<ExecStream, EngineError> {
         // Whoever owns the directory: nothing of the host is at stake inside.
@@ -142,11 +152,11 @@ fn complaint(words: &str) -> EngineError {
 }
 
 /// What the engine says of a command that it cannot find, in words that help.
-fn explain(error: EngineError) -> EngineError {
+pub(super) fn explain(error: EngineError) -> EngineError {
     let words = error.to_string();
     if words.contains("executable file not found") || words.contains("no such file or directory: unknown") {
         let what =
-            "there is no git in the container, so its commits cannot be taken; use an image that has git";
+            "there is no git in the container, so its commits cannot be reached; use an image that has git";
         return EngineError::NotFound { what: what.to_owned() };
     }
     error

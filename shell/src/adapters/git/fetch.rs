@@ -58,7 +58,7 @@ impl Workplace {
         let mut is_replaced = false;
         if let Some(before) = &before {
             is_replaced = !is_ancestor(look(), before, &head).await?;
-            if is_replaced && !may_rewrite {
+            if is_replaced && !may_rewrite && !self.is_rebased(look, before, &head).await? {
                 return Err(refused(format!(
                     "the agent has replaced commits that were taken before: {} does not come from {} any more; \
                      look at both, and allow it if that is meant",

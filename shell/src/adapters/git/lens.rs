@@ -52,11 +52,21 @@ impl Drop for Room {
 impl Workplace {
     /// The workstream's lens, or one made for this once where there is none yet.
     pub(super) async fn lens(&self) -> Result<Lens, GitError> {
-        let own = self.home().join(LENS);
-        if own.join("index").is_file() && own.join("HEAD").is_file() {
-            return Ok(Lens { git_dir: own, _room: None });
+        let own = self.own_lens().filter(|lens| {
+            // Where a move of the base was interrupted it looks from somewhere else.
+            let head = disk::read_text(&lens.git_dir.join("HEAD"));
+            head.is_some_and(|head| head.trim_end() == self.plan.base.as_str())
+        });
+        match own {
+            Some(lens) => Ok(lens),
+            None => self.fresh_lens().await,
         }
-        self.fresh_lens().await
+    }
+
+    /// The lens in the workstream's own directory, from wherever it looks.
+    pub(super) fn own_lens(&self) -> Option<Lens> {
+        let git_dir = self.home().join(LENS);
+        git_dir.join("index").is_file().then_some(Lens { git_dir, _room: None })
     }
 
     /// A lens made for this once, which remembers nothing of how the files were checked out.

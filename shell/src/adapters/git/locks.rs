@@ -92,6 +92,7 @@ impl Workplace {
         let own = [self.branch_ref(), self.base_ref(), self.head_ref(), self.was_ref(), self.carried_ref()];
         let refs = own.into_iter().chain(kept);
         let mut locks: Vec<PathBuf> = refs.map(|name| self.git_dir().join(format!("{name}.lock"))).collect();
+        locks.extend(self.rebase_locks());
         let admin = fs::read_dir(self.admin_dir()).into_iter().flatten().flatten().map(|entry| entry.path());
         let notes = self.git_dir().join(self.pushed_refs());
         let remotes = fs::read_dir(notes).into_iter().flatten().flatten();

@@ -102,7 +102,7 @@ impl Workplace {
     }
 
     /// The branch of the user that a merge goes into.
-    async fn target(&self, onto: Option<&str>) -> Result<Reference, GitError> {
+    pub(super) async fn target(&self, onto: Option<&str>) -> Result<Reference, GitError> {
         let name = match onto {
             Some(onto) => format!("refs/heads/{onto}"),
             None => self.usual_target().await?,

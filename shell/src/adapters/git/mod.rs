@@ -19,6 +19,7 @@ mod private_dir;
 mod prune;
 mod pull_request;
 mod push;
+mod rebase;
 mod remote;
 mod repo;
 mod restore;
@@ -36,8 +37,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ccells_core::ids::{Commit, PathText, WorkstreamId};
 use ccells_core::naming;
 use ccells_core::ports::{
-    Base, BaseWish, BranchMove, Fork, Git, GitError, MergeWish, PushWish, Pushed, WorkReport, WorkSource,
-    WorktreePlan,
+    Base, BaseMove, BaseWish, BranchMove, Fork, Git, GitError, MergeWish, PushWish, Pushed, WorkReport,
+    WorkSource, WorktreePlan,
 };
 use tokio_util::task::TaskTracker;
 
@@ -238,6 +239,16 @@ impl Git for RealGit {
         let (head, wish) = (head.clone(), wish.clone());
         self.run(plan, |place| async move { place.push_work(&head, &wish).await }).await
     }
+
+    async fn aim_rebase(&self, plan: &WorktreePlan, onto: Option<&str>) -> Result<BaseMove, GitError> {
+        let onto = onto.map(str::to_owned);
+        self.run(plan, |place| async move { place.aim_rebase(onto.as_deref()).await }).await
+    }
+
+    async fn move_base(&self, plan: &WorktreePlan, moving: &BaseMove) -> Result<(), GitError> {
+        let moving = moving.clone();
+        self.run(plan, |place| async move { place.move_base(&moving).await }).await
+    }
 }
 
 /// One workstream's places, and the git to work on them with.
@@ -297,6 +308,21 @@ impl Workplace {
     /// Below which the notes are of where pushes left branches of remotes.
     fn pushed_refs(&self) -> String {
         format!("refs/ccells/{}/pushed", self.plan.workstream)
+    }
+
+    /// The full name of what a rebase under way goes onto.
+    fn onto_ref(&self) -> String {
+        format!("refs/ccells/{}/onto", self.plan.workstream)
+    }
+
+    /// What the names of former bases begin with, which nothing else keeps.
+    fn former_refs(&self) -> String {
+        format!("refs/ccells/{}/former", self.plan.workstream)
+    }
+
+    /// The full name of a former base.
+    fn former_ref(&self, base: &Commit) -> String {
+        format!("{}/{base}", self.former_refs())
     }
 
     /// The full name of what keeps something of the workstream for the trash: the files of its worktree in `trash`.

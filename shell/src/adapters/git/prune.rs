@@ -197,7 +197,9 @@ impl Workplace {
         if list_refs(|| self.on_repo(), &[&base]).await?.is_empty() {
             let notes = list_refs(|| self.on_repo(), &[&self.pushed_refs()]).await?;
             names.extend(notes.into_iter().map(|found| found.name));
-            names.extend([self.head_ref(), self.was_ref(), self.carried_ref()]);
+            names.extend([self.head_ref(), self.was_ref(), self.carried_ref(), self.onto_ref()]);
+            let former = list_refs(|| self.on_repo(), &[&self.former_refs()]).await?;
+            names.extend(former.into_iter().map(|found| found.name));
         }
         let patterns: Vec<&str> = names.iter().map(String::as_str).collect();
         for found in list_refs(|| self.on_repo(), &patterns).await? {

@@ -15,6 +15,7 @@ pub(crate) mod new;
 pub(crate) mod palette;
 pub(crate) mod push;
 pub(crate) mod quit;
+pub(crate) mod rebase;
 pub(crate) mod recovery;
 pub(crate) mod resources;
 pub(crate) mod settings;
@@ -30,6 +31,7 @@ use new::NewDialog;
 use palette::Palette;
 use push::PushDialog;
 use quit::QuitDialog;
+use rebase::RebaseDialog;
 use recovery::RecoveryDialog;
 use resources::ResourcesDialog;
 use settings::SettingsDialog;
@@ -45,6 +47,8 @@ pub(crate) enum Dialog {
     Merge(MergeDialog),
     /// Pushing commits.
     Push(Box<PushDialog>),
+    /// Putting commits onto another base.
+    Rebase(RebaseDialog),
     /// The end of the run.
     Quit(QuitDialog),
     /// What the start found.

@@ -50,7 +50,7 @@ impl Choice {
             Verdict::OfferRetry => &[Self::Keep, Self::Resume, Self::Discard],
             Verdict::FinishRemoval => &[Self::FinishRemoval, Self::Keep],
             // A start finishes it by itself: a branch that is half moved is nobody's choice.
-            Verdict::FinishMerge => &[Self::Resume],
+            Verdict::FinishMerge | Verdict::FinishRebase => &[Self::Resume],
             Verdict::Wait | Verdict::Forget => &[Self::Keep],
         }
     }

@@ -329,6 +329,24 @@ fn push() {
 }
 
 #[test]
+fn rebase() {
+    let sizes = [(100, 24), (60, 16), (40, 10)];
+    for (columns, rows) in sizes {
+        let mut stage = Stage::with(columns, rows, five());
+        stage.press("B");
+        assert_snapshot!(format!("rebase_{columns}x{rows}"), stage.frame());
+    }
+    let files = ["Cargo.toml", "src/deep/down/in/a/long/path/of/modules.rs", "src/main.rs"];
+    for (columns, rows) in sizes {
+        let mut cards = five();
+        cards[0].rebase = Some(stopped(&files));
+        let mut stage = Stage::with(columns, rows, cards);
+        stage.press("B");
+        assert_snapshot!(format!("rebase_stopped_{columns}x{rows}"), stage.frame());
+    }
+}
+
+#[test]
 fn shutdown() {
     let outcomes = vec![
         (id(1), ShutdownOutcome::Paused),

@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex};
 
 use ccells_core::agent::{AgentLife, AgentReport, AgentStatus};
 use ccells_core::event::{Access, OnQuit, Previous};
-use ccells_core::ids::{PathText, RepoId, WorkstreamId};
-use ccells_core::record::ViewRecord;
+use ccells_core::ids::{Commit, PathText, RepoId, WorkstreamId};
+use ccells_core::ports::BaseMove;
+use ccells_core::record::{OpenRebase, ViewRecord};
 use ccells_core::snapshot::{Card, CardState, EngineState, Snapshot};
 use ccells_core::time::{Mono, Wall};
 use ccells_core::wire::Surroundings;
@@ -65,7 +66,16 @@ fn card(number: usize, name: &str, state: CardState) -> Card {
         agent: (state == CardState::Running).then(|| report(AgentStatus::Working)),
         is_attached: state == CardState::Running,
         is_recovered: false,
+        rebase: None,
     }
+}
+
+/// A rebase that has stopped at these files.
+fn stopped(files: &[&str]) -> OpenRebase {
+    let commit = |digit: &str| Commit::parse(&digit.repeat(40)).expect("the form is right");
+    let moving = BaseMove { target: "main".to_owned(), from: commit("a"), to: commit("b") };
+    let files = files.iter().map(|file| (*file).to_owned()).collect();
+    OpenRebase { moving, files: Some(files), begun_at: Wall(0) }
 }
 
 fn report(status: AgentStatus) -> AgentReport {

@@ -6,7 +6,7 @@ use ccells_core::ids::WorkstreamId;
 use ccells_core::snapshot::CardState;
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{arranging, ask, copy, diff, looking, moving, paste, push, quit, undo};
+use super::{arranging, ask, copy, diff, looking, moving, paste, push, quit, rebase, undo};
 use crate::tui::action::Action;
 use crate::tui::copy::Intent;
 use crate::tui::dialog::Dialog;
@@ -38,6 +38,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, wishes: &mut Vec<Wish
         Action::Restart => on_focused(model, wishes, Ask::Restart),
         Action::Merge => open_merge(model),
         Action::Push => push::open(model, wishes),
+        Action::Rebase => rebase::open(model),
         Action::Discard => open_discard(model),
         Action::Undo => undo::begin(model, wishes),
         Action::Move(Direction::Up) if model.is_list => moving::step(model, -1),

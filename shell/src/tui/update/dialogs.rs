@@ -10,7 +10,7 @@ use ccells_core::ids::WorkstreamId;
 use ccells_core::ports::MergeWish;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{actions, ask, copy, diff, expect_answer, moving, push, quit};
+use super::{actions, ask, copy, diff, expect_answer, moving, push, quit, rebase};
 use crate::tui::action::{Action, Context};
 use crate::tui::dialog::clipboard::ClipboardDialog;
 use crate::tui::dialog::diff::DiffKey;
@@ -49,10 +49,12 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
                 let workstream = dialog.workstream.clone();
                 model.dialog = None;
                 let wish = Box::new(MergeWish { how, ..MergeWish::default() });
-                ask(model, Ask::Merge { workstream, wish }, Pending::Told, wishes);
+                let pending = Pending::Merge(workstream.clone());
+                ask(model, Ask::Merge { workstream, wish }, pending, wishes);
             }
         },
         Some(Dialog::Push(_)) => push::on_key(model, key, wishes),
+        Some(Dialog::Rebase(_)) => rebase::on_key(model, key, wishes),
         Some(Dialog::Quit(dialog)) => match dialog.key(key) {
             quit_dialog::Outcome::Stay => {}
             quit_dialog::Outcome::Close => model.dialog = None,

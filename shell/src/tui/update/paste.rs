@@ -37,6 +37,7 @@ pub(super) fn on_paste(model: &mut Model, text: String, wishes: &mut Vec<Wish>) 
             Some(
                 Dialog::Clipboard(_)
                 | Dialog::Merge(_)
+                | Dialog::Rebase(_)
                 | Dialog::Quit(_)
                 | Dialog::Recovery(_)
                 | Dialog::Log(_)

@@ -80,8 +80,10 @@ fn on_its_way(model: &Model) -> Option<String> {
         Pending::Silent
         | Pending::Told
         | Pending::New { .. }
-        | Pending::Discard(_)
-        | Pending::Push { .. } => None,
+        | Pending::Merge(_)
+        | Pending::Rebase { .. }
+        | Pending::Push { .. }
+        | Pending::Discard(_) => None,
     });
     named.or_else(|| model.is_undoing.then(|| "what was removed last".to_owned()))
 }

@@ -278,7 +278,7 @@ pub(super) fn draw_quit(model: &Model, dialog: QuitDialog, area: Rect, buffer: &
 }
 
 /// One of several choices: its key, its word, what it does.
-fn choice_line(
+pub(super) fn choice_line(
     (key, word, what): (&'static str, &'static str, &'static str),
     is_chosen: bool,
     columns: u16,
@@ -378,7 +378,7 @@ fn recovery_row(
     ])]
 }
 
-fn draw_dialog(
+pub(super) fn draw_dialog(
     title: &str,
     lines: &[Line<'_>],
     columns: u16,

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::pane::{agent_words, title};
+use super::pane::{agent_words, rebase_words, title};
 use crate::tui::list;
 use crate::tui::model::Model;
 use crate::tui::{clip, theme};
@@ -65,7 +65,7 @@ fn line(
             let seconds = clip::duration(model.now.since(progress.since));
             format!("{}/{} {} ({seconds})", progress.index, progress.of, progress.text())
         }
-        None => agent,
+        None => rebase_words(card).map_or(agent, |(words, _)| words),
     };
     let (state_columns, age_columns, agent_columns) = if columns >= AGE_FROM {
         (STATE_COLUMNS, AGE_COLUMNS, AGENT_COLUMNS)

@@ -14,6 +14,7 @@ mod log;
 mod palette;
 mod pane;
 mod push;
+mod rebase;
 mod resources;
 mod settings;
 mod shutdown;
@@ -135,6 +136,10 @@ fn draw_above(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<Position
         Dialog::Push(dialog) => Some(push::draw(model, dialog, area, buffer)),
         Dialog::Merge(dialog) => {
             dialogs::draw_merge(model, dialog, area, buffer);
+            None
+        }
+        Dialog::Rebase(dialog) => {
+            rebase::draw(model, dialog, area, buffer);
             None
         }
         Dialog::Quit(dialog) => {

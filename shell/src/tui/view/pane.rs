@@ -192,6 +192,8 @@ fn draw_header(model: &Model, card: &Card, pane: &Placed, painted: Option<Painte
     if !fits(&right) && pasting(model, card).is_some() {
         right =
             pasting(model, card).map(|text| Span::styled(text, theme.warning_bar())).into_iter().collect();
+    } else if !fits(&right) && card.rebase.is_some() && model.attention(card).is_none() {
+        right = rebase_span(model, card).into_iter().collect();
     } else if !fits(&right) && model.attention(card).is_some() {
         // That somebody waits is told even where the words for it do not fit.
         right = vec![Span::styled(" ! ", theme.attention())];
@@ -275,6 +277,7 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
     if let Some(text) = pasting(model, card) {
         spans.push(Span::styled(format!("{}: Esc drops the rest ", text.trim_end()), theme.warning_bar()));
     }
+    spans.extend(rebase_span(model, card));
     let is_told_below = matches!(card.state, CardState::Creating | CardState::Removing);
     if let Some(progress) = card.progress.filter(|_| !is_told_below) {
         let seconds = clip::duration(model.now.since(progress.since));
@@ -293,6 +296,22 @@ fn right_side(model: &Model, card: &Card, painted: Option<Painted>) -> Vec<Span<
 fn pasting(model: &Model, card: &Card) -> Option<String> {
     let progress = model.pasting.get(&card.id).filter(|progress| progress.of > SHOWN_PASTE_BYTES)?;
     Some(format!(" pasting {} % ", progress.done * 100 / progress.of.max(1)))
+}
+
+/// The words for that.
+fn rebase_span(model: &Model, card: &Card) -> Option<Span<'static>> {
+    let (words, is_standing) = rebase_words(card)?;
+    let style = if is_standing { model.theme.attention() } else { model.theme.faint() };
+    Some(Span::styled(format!(" {words} "), style))
+}
+
+/// How a rebase stands that nobody knows the end of, in a few words, and whether somebody has to resolve something.
+pub(super) fn rebase_words(card: &Card) -> Option<(String, bool)> {
+    let open = card.rebase.as_ref()?;
+    Some(match open.files.as_deref() {
+        Some(files) => (format!("rebase: {} in conflict", files.len()), true),
+        None => ("rebase: not known".to_owned(), false),
+    })
 }
 
 /// How the agent fares, in a few words, and whether a person should look.

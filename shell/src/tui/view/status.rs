@@ -136,6 +136,7 @@ fn mode_chip(model: &Model) -> Span<'static> {
         (Some(Dialog::Discard(_)), _) => "DISCARD",
         (Some(Dialog::Merge(_)), _) => "MERGE",
         (Some(Dialog::Push(_)), _) => "PUSH",
+        (Some(Dialog::Rebase(_)), _) => "REBASE",
         (Some(Dialog::Quit(_)), _) => "QUIT",
         (Some(Dialog::Recovery(_)), _) => "RECOVER",
         (Some(Dialog::Palette(_)), _) => "DO",

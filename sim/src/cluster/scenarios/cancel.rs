@@ -91,8 +91,16 @@ const FLIGHTS: [(Flying, Doing); 34] = [
 const NEVER: [Flying; 1] = [Flying::PingEngine];
 
 /// What nobody wishes for here: the worlds of the pure core do, at every step of it.
-const ELSEWHERE: [Flying; 5] =
-    [Flying::RestoreWork, Flying::FetchWork, Flying::JudgeMerge, Flying::MoveBranch, Flying::PushWork];
+const ELSEWHERE: [Flying; 8] = [
+    Flying::RestoreWork,
+    Flying::FetchWork,
+    Flying::JudgeMerge,
+    Flying::MoveBranch,
+    Flying::PushWork,
+    Flying::AimRebase,
+    Flying::RebaseWork,
+    Flying::MoveBase,
+];
 
 /// How often something is tried again that was over before the wish was heard.
 const TRIES: u32 = 8;
