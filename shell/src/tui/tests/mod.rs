@@ -10,6 +10,7 @@ mod keys;
 mod looping;
 mod parts;
 mod screens;
+mod starting;
 mod texts;
 mod undo;
 
