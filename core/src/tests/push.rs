@@ -44,7 +44,7 @@ fn what_cannot_be_fetched_or_pushed_is_told_and_it_goes_on() {
         quietly ask 2 push fix-login
         quietly ok FetchWork
         fail PushWork conflict
-            -> Reply 2 conflict: branch `that` exists already; choose another with --branch
+            -> Reply 2 conflict: branch `that` exists already; choose another with --branch, or say what becomes of it with --on-existing
         ask 3 push fix-login remote=-x
             -> Reply 3 usage: a remote is named as `git remote` prints it, not by its address
         quietly ask 4 push fix-login

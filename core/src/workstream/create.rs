@@ -89,14 +89,7 @@ impl Workstream {
                 workstream,
                 attempt,
                 repo: self.facts.repo_path.clone(),
-                wish: Box::new(BaseWish {
-                    reference: self.facts.base_ref.clone(),
-                    branch: self.facts.branch.clone(),
-                    on_taken: self.on_taken,
-                    asks_remote: self.asks_remote,
-                    include: self.include.clone(),
-                    fork: self.fork.clone(),
-                }),
+                wish: Box::new(self.base_wish()),
             });
         };
         let container = self.container.clone();
@@ -151,6 +144,18 @@ impl Workstream {
                 None,
             ) => self.create_container(attempt, around),
         })
+    }
+
+    /// What it is to begin from.
+    fn base_wish(&self) -> BaseWish {
+        BaseWish {
+            reference: self.facts.base_ref.clone(),
+            branch: self.facts.branch.clone(),
+            on_taken: self.on_taken,
+            asks_remote: self.asks_remote,
+            include: self.include.clone(),
+            fork: self.fork.clone(),
+        }
     }
 
     fn create_container(&mut self, attempt: Attempt, around: &Surroundings<'_>) -> Effect {

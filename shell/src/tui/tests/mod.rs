@@ -8,8 +8,10 @@ mod frames;
 mod hostile;
 mod keys;
 mod looping;
+mod outward;
 mod parts;
 mod screens;
+mod starting;
 mod texts;
 mod undo;
 
