@@ -132,7 +132,7 @@ impl Play {
     /// What the user has in the checkout and has not committed, by what git says of it and to the byte.
     fn of_the_user(&self) -> (String, Vec<(PathBuf, Vec<u8>)>) {
         let said = git(&self.stage.repo, &["status", "--porcelain", "--untracked-files=all"]);
-        let names = said.lines().map(|line| self.stage.repo.join(&line.trim_start()[2..].trim_start()));
+        let names = said.lines().map(|line| self.stage.repo.join(line.trim_start()[2..].trim_start()));
         let held = names.map(|file| (file.clone(), std::fs::read(&file).unwrap_or_default())).collect();
         (said, held)
     }

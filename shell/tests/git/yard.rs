@@ -1,6 +1,7 @@
 //! A throw-away repository, a throw-away home of ccells, and the git a person would use on them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,25 @@ impl Yard {
         yard.user(&["config", "user.email", "person@example.com"]);
         yard.user(&["add", "-A"]);
         yard.user(&["commit", "-q", "-m", "start"]);
+        yard
+    }
+
+    /// A repository of so many files, none of which is worth a name.
+    pub(crate) fn crowded(files: usize) -> Self {
+        let yard = Self::new();
+        let mut stream = "commit refs/heads/main\ncommitter x <x> 1700000000 +0000\ndata 4\nmany\nfrom refs/heads/main^0\n"
+            .to_owned();
+        for number in 0..files {
+            let text = format!("file {number}\n");
+            let (directory, bytes) = (number / 250, text.len());
+            writeln!(stream, "M 644 inline many/{directory}/{number}\ndata {bytes}\n{text}").unwrap();
+        }
+        let import = yard.top().join("import");
+        fs::write(&import, stream).unwrap();
+        let mut command = Command::new("git");
+        command.current_dir(yard.repo()).args(["fast-import", "--quiet"]);
+        assert!(command.stdin(fs::File::open(import).unwrap()).status().unwrap().success());
+        yard.user(&["reset", "-q", "--hard"]);
         yard
     }
 

@@ -246,20 +246,7 @@ async fn one_that_is_itself_a_worktree() {
 
 #[tokio::test]
 async fn one_with_fifty_thousand_files() {
-    let yard = Yard::new();
-    let mut stream = String::from(
-        "commit refs/heads/main\ncommitter x <x> 1700000000 +0000\ndata 4\nmany\nfrom refs/heads/main^0\n",
-    );
-    for number in 0..50_000 {
-        let (directory, content) = (number / 250, format!("file {number}\n"));
-        stream += &format!("M 644 inline many/{directory}/{number}\ndata {}\n{content}\n", content.len());
-    }
-    let import = yard.top().join("import");
-    fs::write(&import, stream).unwrap();
-    let mut command = std::process::Command::new("git");
-    command.current_dir(yard.repo()).args(["fast-import", "--quiet"]);
-    assert!(command.stdin(fs::File::open(import).unwrap()).status().unwrap().success());
-    yard.user(&["reset", "-q", "--hard"]);
+    let yard = Yard::crowded(50_000);
     whole_way(&yard, &yard.plan(), "main").await;
 }
 

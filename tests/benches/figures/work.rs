@@ -1,7 +1,6 @@
 //! What ccells adds to git's own time on the user's repository: a worktree of 50,000 files to start in, and a branch of a
 //! hundred commits brought home.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::time::Instant;
 
@@ -18,30 +17,10 @@ const FILES: usize = 50_000;
 /// Commits of the branch that comes home.
 const COMMITS: usize = 100;
 
-/// A repository of many files, none of which is worth a name.
-fn large() -> Yard {
-    let yard = Yard::new();
-    let mut stream =
-        "commit refs/heads/main\ncommitter x <x> 1700000000 +0000\ndata 4\nmany\nfrom refs/heads/main^0\n"
-            .to_owned();
-    for number in 0..FILES {
-        let text = format!("file {number}\n");
-        let (directory, bytes) = (number / 250, text.len());
-        writeln!(stream, "M 644 inline many/{directory}/{number}\ndata {bytes}\n{text}").unwrap();
-    }
-    let import = yard.top().join("import");
-    fs::write(&import, stream).unwrap();
-    let mut command = std::process::Command::new("git");
-    command.current_dir(yard.repo()).args(["fast-import", "--quiet"]).stdin(fs::File::open(import).unwrap());
-    assert!(command.status().unwrap().success());
-    yard.user(&["reset", "-q", "--hard"]);
-    yard
-}
-
 /// All that git does for a new workstream, against `git worktree add` alone.
 pub(crate) fn create() {
     let runtime = Runtime::new().unwrap();
-    let yard = large();
+    let yard = Yard::crowded(FILES);
     let plan = yard.plan();
     let by_hand = yard.top().join("by hand");
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
