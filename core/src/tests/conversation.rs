@@ -389,11 +389,7 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         },
         Effect::SaveState { state, .. } => entries(world, state),
         Effect::ResolveBase { workstream, wish, .. } => {
-            let from = wish.fork.as_ref().map_or(String::new(), |fork| {
-                let is_running = if fork.container.is_some() { "" } else { " at rest" };
-                format!(" from {}{is_running}", fork.name)
-            });
-            format!("{} for {}{from}", world.name(workstream), wish.branch)
+            format!("{} for {}", world.name(workstream), beginning(wish))
         }
         Effect::RemoveWorktree { workstream, keep_branch: true, .. } => {
             format!("{} keeping the branch", world.name(workstream))
@@ -447,6 +443,15 @@ pub(super) fn tell(world: &World, effect: &Effect) -> String {
         Effect::Exit { is_complete } => (if *is_complete { "complete" } else { "incomplete" }).to_string(),
     };
     format!("-> {kind} {line}").trim_end().to_string()
+}
+
+/// What begins, and from what other workstream.
+fn beginning(wish: &crate::ports::BaseWish) -> String {
+    let from = wish.fork.as_ref().map_or(String::new(), |fork| {
+        let is_running = if fork.container.is_some() { "" } else { " at rest" };
+        format!(" from {}{is_running}", fork.name)
+    });
+    format!("{}{from}", wish.branch)
 }
 
 /// What is asked for, and from where to where a base moves.

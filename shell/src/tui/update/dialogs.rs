@@ -7,7 +7,7 @@
 use ccells_core::effect::Level;
 use ccells_core::event::Ask;
 use ccells_core::ids::WorkstreamId;
-use ccells_core::ports::MergeWish;
+use ccells_core::ports::{MergeHow, MergeWish};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{actions, ask, copy, diff, expect_answer, moving, push, quit, rebase};
@@ -47,10 +47,7 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             merge::Outcome::Close => model.dialog = None,
             merge::Outcome::Merge(how) => {
                 let workstream = dialog.workstream.clone();
-                model.dialog = None;
-                let wish = Box::new(MergeWish { how, ..MergeWish::default() });
-                let pending = Pending::Merge(workstream.clone());
-                ask(model, Ask::Merge { workstream, wish }, pending, wishes);
+                send_merge(model, workstream, how, wishes);
             }
         },
         Some(Dialog::Push(_)) => push::on_key(model, key, wishes),
@@ -96,6 +93,13 @@ pub(super) fn on_key(model: &mut Model, key: &KeyEvent, wishes: &mut Vec<Wish>) 
             _ => model.dialog = None,
         },
     }
+}
+
+fn send_merge(model: &mut Model, workstream: WorkstreamId, how: MergeHow, wishes: &mut Vec<Wish>) {
+    model.dialog = None;
+    let wish = Box::new(MergeWish { how, ..MergeWish::default() });
+    let pending = Pending::Merge(workstream.clone());
+    ask(model, Ask::Merge { workstream, wish }, pending, wishes);
 }
 
 /// A key in one of the views whose keys can be bound. The key that opened it closes it, too.
