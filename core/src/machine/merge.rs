@@ -26,22 +26,32 @@ impl Machine {
         if let Err(text) = check(&wish) {
             return refuse(request, RefusalKind::Usage, &text);
         }
-        let silence = self.silence();
-        let it = match self.ready(request, id) {
+        let it = match self.with_commits(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
-        if let Some((kind, reason)) = silence {
-            return refuse(request, kind, &reason);
-        }
-        if let Some(why) = why_not(it) {
-            return refuse(request, RefusalKind::Conflict, &why);
-        }
         it.asked_by.push(request);
         self.with(now, id, |it, around| match it.open_rebase {
             Some(_) => it.look_then_merge(wish, around),
             None => it.merge(wish, around),
         })
+    }
+
+    /// The workstream, if its commits can be had: nothing is being done to it, and it runs in an engine that answers.
+    pub(super) fn with_commits(
+        &mut self,
+        request: RequestId,
+        id: &WorkstreamId,
+    ) -> Result<&mut Workstream, Effects> {
+        let silence = self.silence();
+        let it = self.ready(request, id)?;
+        if let Some((kind, reason)) = silence {
+            return Err(refuse(request, kind, &reason));
+        }
+        match why_not(it) {
+            None => Ok(it),
+            Some(why) => Err(refuse(request, RefusalKind::Conflict, &why)),
+        }
     }
 
     pub(super) fn cancel_merge(&mut self, request: RequestId, id: &WorkstreamId) -> Effects {
@@ -73,7 +83,7 @@ fn check(wish: &MergeWish) -> Result<(), String> {
 }
 
 /// Why its commits cannot be had, or moved, just now.
-pub(super) fn why_not(it: &Workstream) -> Option<String> {
+fn why_not(it: &Workstream) -> Option<String> {
     let name = &it.facts.name;
     if let Some(half) = half_a_merge(it).or_else(|| half_a_rebase(it)) {
         return Some(half);

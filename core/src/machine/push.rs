@@ -4,7 +4,6 @@ use alloc::string::{String, ToString};
 
 use super::Machine;
 use super::asks::refuse;
-use super::merge::why_not;
 use crate::effect::{Effects, RefusalKind};
 use crate::ids::{RequestId, WorkstreamId};
 use crate::naming;
@@ -22,17 +21,10 @@ impl Machine {
         if let Err(text) = check(&wish) {
             return refuse(request, RefusalKind::Usage, &text);
         }
-        let silence = self.silence();
-        let it = match self.ready(request, id) {
+        let it = match self.with_commits(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
-        if let Some((kind, reason)) = silence {
-            return refuse(request, kind, &reason);
-        }
-        if let Some(why) = why_not(it) {
-            return refuse(request, RefusalKind::Conflict, &why);
-        }
         it.asked_by.push(request);
         self.with(now, id, |it, around| match it.open_rebase {
             Some(_) => it.look_then_push(wish, around),

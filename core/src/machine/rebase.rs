@@ -5,7 +5,6 @@ use alloc::string::String;
 
 use super::Machine;
 use super::asks::refuse;
-use super::merge::why_not;
 use crate::effect::{Effects, RefusalKind};
 use crate::ids::{RequestId, WorkstreamId};
 use crate::limits::REF_BYTES;
@@ -26,17 +25,10 @@ impl Machine {
         {
             return refuse(request, RefusalKind::Usage, "what it shall stand on is no name of a commit");
         }
-        let silence = self.silence();
-        let it = match self.ready(request, id) {
+        let it = match self.with_commits(request, id) {
             Ok(it) => it,
             Err(refusal) => return refusal,
         };
-        if let Some((kind, reason)) = silence {
-            return refuse(request, kind, &reason);
-        }
-        if let Some(why) = why_not(it) {
-            return refuse(request, RefusalKind::Conflict, &why);
-        }
         if wish == RebaseWish::Abort && it.open_rebase.is_none() {
             let text = format!("no rebase of `{}` was begun here, so none is taken back", it.facts.name);
             return refuse(request, RefusalKind::Conflict, &text);

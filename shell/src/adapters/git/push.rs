@@ -13,6 +13,7 @@ use ccells_core::ports::{GitError, PushHow, PushWish, Pushed};
 
 use super::Workplace;
 use super::command::{Answer, GitProgram, failed};
+use super::fetch::brief;
 use super::merge::refused;
 use super::remote::default_remote;
 use super::work::{parse, shown};
@@ -352,11 +353,6 @@ fn refuse_default(there: &RemoteBranch, wish: &PushWish) -> Result<(), GitError>
         )));
     }
     Ok(())
-}
-
-/// The beginning of a commit's name.
-fn brief(commit: &Commit) -> &str {
-    commit.as_str().get(..12).unwrap_or(commit.as_str())
 }
 
 #[cfg(test)]
